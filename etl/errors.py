@@ -1,0 +1,42 @@
+"""Errors a person reads: what happened, and what to do about it."""
+
+
+class BloodhoundError(Exception):
+    """Something a person can act on.
+
+    Args:
+        message: what happened and where, in one line.
+        hint: what to do about it, in one line.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}. {self.hint}" if self.hint else self.message
+
+
+class BadUse(BloodhoundError):
+    """A command was given something it cannot work with (exit 2)."""
+
+    exit_code = 2
+
+
+class Locked(BloodhoundError):
+    """Another run is writing to the same home."""
+
+
+class OutOfSpace(BloodhoundError):
+    """The disk is full."""
+
+
+class BuildFailed(BloodhoundError):
+    """A dbt model or test failed; the published warehouse stays as it was."""
+
+
+class CheckFailed(BloodhoundError):
+    """A quality check is in error."""

@@ -1,0 +1,160 @@
+"""Column names and types of every Parquet dataset in the lake.
+
+Times are UTC with microseconds. The columns of a dataset that come from its hive partition
+(`event_date`, `hit_date`) stand in the schema of the zero-row file but not in the files below
+the partition folders.
+"""
+
+import pyarrow as pa
+
+UTC = pa.timestamp("us", tz="UTC")
+TEXT = pa.string()
+
+EVENTS = pa.schema(
+    [
+        ("event_id", TEXT),
+        ("request_id", TEXT),
+        ("schema", TEXT),
+        ("version", pa.int32()),
+        ("app_id", TEXT),
+        ("platform", TEXT),
+        ("tracker", TEXT),
+        ("stream_id", TEXT),
+        ("message_index", pa.int64()),
+        ("created_at", UTC),
+        ("sent_at", UTC),
+        ("received_at", UTC),
+        ("event_at", UTC),
+        ("visitor_id", TEXT),
+        ("user_id", TEXT),
+        ("is_logged_in", pa.bool_()),
+        ("session_id", TEXT),
+        ("session_date", pa.date32()),
+        ("session_event_number", pa.int32()),
+        ("is_session_event", pa.bool_()),
+        ("page_id", TEXT),
+        ("page_type", TEXT),
+        ("url", TEXT),
+        ("url_host", TEXT),
+        ("url_path", TEXT),
+        ("url_domain", TEXT),
+        ("referrer", TEXT),
+        ("referrer_host", TEXT),
+        ("referrer_domain", TEXT),
+        ("utm_source", TEXT),
+        ("utm_medium", TEXT),
+        ("utm_campaign", TEXT),
+        ("utm_term", TEXT),
+        ("utm_content", TEXT),
+        ("gclid", TEXT),
+        ("msclkid", TEXT),
+        ("fbclid", TEXT),
+        ("referring_page_id", TEXT),
+        ("referring_click_id", TEXT),
+        ("navigation", TEXT),
+        ("is_repeat", pa.bool_()),
+        ("user_agent", TEXT),
+        ("browser", TEXT),
+        ("browser_version", TEXT),
+        ("os", TEXT),
+        ("os_version", TEXT),
+        ("device", TEXT),
+        ("country", TEXT),
+        ("locale", TEXT),
+        ("ip", TEXT),
+        ("is_bot", pa.bool_()),
+        ("bot_reason", TEXT),
+        ("is_excluded", pa.bool_()),
+        ("data", TEXT),
+        ("is_access", pa.bool_()),
+        ("source_file", TEXT),
+        ("line_number", pa.int64()),
+        ("position", pa.int32()),
+        ("file_id", pa.uint64()),
+        ("event_date", pa.date32()),
+    ]
+)
+
+PIXEL_HITS = pa.schema(
+    [
+        ("hit_at", UTC),
+        ("page_id", TEXT),
+        ("app_id", TEXT),
+        ("platform", TEXT),
+        ("visitor_id", TEXT),
+        ("ip", TEXT),
+        ("user_agent", TEXT),
+        ("browser", TEXT),
+        ("ua_bot_reason", TEXT),
+        ("source_file", TEXT),
+        ("line_number", pa.int64()),
+        ("file_id", pa.uint64()),
+        ("hit_date", pa.date32()),
+    ]
+)
+
+QUARANTINE = pa.schema(
+    [
+        ("source_file", TEXT),
+        ("line_number", pa.int64()),
+        ("position", pa.int32()),
+        ("reason", TEXT),
+        ("detail", TEXT),
+        ("payload", TEXT),
+        ("received_at", UTC),
+        ("file_id", pa.uint64()),
+    ]
+)
+
+FILES = pa.schema(
+    [
+        ("source_file", TEXT),
+        ("source", TEXT),
+        ("file_id", pa.uint64()),
+        ("status", TEXT),
+        ("detail", TEXT),
+        ("lines", pa.int64()),
+        ("bad_lines", pa.int64()),
+        ("messages", pa.int64()),
+        ("valid", pa.int64()),
+        ("quarantined", pa.int64()),
+    ]
+)
+
+EVENT_COUNTS = pa.schema(
+    [
+        ("file_id", pa.uint64()),
+        ("source_file", TEXT),
+        ("accepted", pa.int64()),
+        ("duplicates", pa.int64()),
+        ("collisions", pa.int64()),
+        ("event_date", pa.date32()),
+    ]
+)
+
+SPEND = pa.schema(
+    [
+        ("date", pa.date32()),
+        ("source", TEXT),
+        ("medium", TEXT),
+        ("campaign", TEXT),
+        ("impressions", pa.int64()),
+        ("clicks", pa.int64()),
+        ("cost", pa.decimal128(18, 6)),
+        ("currency", TEXT),
+        ("source_file", TEXT),
+        ("line_number", pa.int64()),
+    ]
+)
+
+EXCLUSIONS = pa.schema(
+    [
+        ("kind", TEXT),
+        ("value", TEXT),
+        ("from_at", UTC),
+        ("to_at", UTC),
+        ("reason", TEXT),
+        ("source_file", TEXT),
+        ("line_number", pa.int64()),
+    ]
+)
