@@ -1,0 +1,389 @@
+"""Land: every line of every inbox file, byte for byte, as Parquet by source and received day.
+
+A file lands whole or not at all, and once: what it holds is known by name and SHA-256. A file
+that grew since it landed is landed anew in place of its beginning.
+"""
+
+import hashlib
+import os
+import stat
+import zlib
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from backports import zstd
+from isal import igzip, isal_zlib
+
+from etl import lake
+from etl.settings import Settings
+
+SOURCES = {"events": ".jsonl", "pixel": ".log", "access": ".log", "spend": ".csv", "exclusions": ".csv"}
+CHUNK_BYTES = 8 * 2**20
+OVERLONG_HEAD_BYTES = 64 * 2**10
+BOMB_FLOOR_BYTES = 2**30
+MOST_DAYS_A_FILE = 400
+
+RAW = pa.schema(
+    [
+        ("line_number", pa.int64()),
+        ("byte_offset", pa.int64()),
+        ("line", pa.large_binary()),
+        ("line_bytes", pa.int64()),
+        ("line_sha256", pa.string()),
+    ]
+)
+"""`line` without its newline. Of a line longer than `max_line_bytes` it is the beginning, and
+`line_bytes` and `line_sha256` (else null) speak of the whole. `byte_offset` counts in the
+decompressed file."""
+
+
+class Bomb(Exception):
+    """A compressed file that unpacks to more than the limits allow."""
+
+
+@dataclass(frozen=True)
+class InboxFile:
+    """A file found in the inbox; `name` is its path below the inbox, with `/`."""
+
+    name: str
+    source: str
+    path: Path
+    size: int
+    mtime_ns: int
+
+
+@dataclass
+class Chunk:
+    """Whole lines of a file, as read: newlines in `buffer` at `ends`, the last maybe missing."""
+
+    first_line: int
+    first_byte: int
+    lines: pa.LargeBinaryArray
+    line_bytes: np.ndarray
+    sha256: list[str | None] | None = None
+
+
+def find_files(inbox: Path) -> list[InboxFile]:
+    """List the inbox's log files, in order of name; links and special files are not followed."""
+    found = []
+    for source, ending in SOURCES.items():
+        for folder, _, names in os.walk(inbox / source):
+            for name in names:
+                plain = name.removesuffix(".gz").removesuffix(".zst")
+                if not plain.endswith(ending) or name.startswith("."):
+                    continue
+                path = Path(folder, name)
+                info = path.lstat()
+                if stat.S_ISREG(info.st_mode):
+                    shown = os.fsencode(path.relative_to(inbox).as_posix()).decode("utf-8", "backslashreplace")
+                    found.append(InboxFile(shown, source, path, info.st_size, info.st_mtime_ns))
+    return sorted(found, key=lambda file: file.name)
+
+
+def file_id(name: str, sha256: str) -> int:
+    """Number a landed file by its name and content (64 bits)."""
+    digest = hashlib.sha256(f"{name}\0{sha256}".encode()).digest()
+    return int.from_bytes(digest[:8], "big")
+
+
+def land_file(settings: Settings, file: InboxFile, known: dict[str, Any] | None) -> dict[str, Any]:
+    """Land one file and return its manifest.
+
+    Args:
+        known: the manifest of an earlier landing under this name.
+
+    Returns:
+        The manifest: `status` is `landed`; `truncated` (what could be read has landed);
+        `unreadable`, `bomb` or `growing` (nothing has landed).
+    """
+    manifest: dict[str, Any] = {
+        "source_file": file.name, "source": file.source, "size": file.size,
+        "mtime_ns": file.mtime_ns, "detail": None, "lines": 0, "bytes": 0, "partitions": [],
+    }  # fmt: skip
+    with lake.staging(settings) as folder:
+        writer = DayWriter(folder, file.source)
+        digest = hashlib.sha256()
+        status = "landed"
+        try:
+            for chunk in read_chunks(settings, file, digest):
+                writer.write(chunk)
+        except EOFError:
+            status, manifest["detail"] = "truncated", "the compressed stream ends before its end marker"
+        except Bomb as bomb:
+            return manifest | {"status": "bomb", "detail": str(bomb), "file_id": file_id(file.name, "")}
+        except (zlib.error, isal_zlib.error, zstd.ZstdError) as error:
+            if not writer.lines:
+                return manifest | {"status": "unreadable", "detail": str(error), "file_id": file_id(file.name, "")}
+            status, manifest["detail"] = "truncated", f"damaged: {error}"
+        except OSError as error:
+            if error.errno is not None and not isinstance(error, (PermissionError, FileNotFoundError)):
+                raise
+            return manifest | {"status": "unreadable", "detail": error.strerror or str(error), "file_id": file_id(file.name, "")}
+        now = file.path.stat()
+        if (now.st_size, now.st_mtime_ns) != (file.size, file.mtime_ns):
+            return manifest | {"status": "growing", "detail": "the file changed while it was read", "file_id": file_id(file.name, "")}
+        sha256 = digest.hexdigest()
+        number = file_id(file.name, sha256)
+        manifest |= {
+            "status": status, "sha256": sha256, "file_id": number,
+            "lines": writer.lines, "bytes": writer.bytes, "partitions": writer.close(),
+        }  # fmt: skip
+        if known is None or known.get("sha256") != sha256:
+            for day in manifest["partitions"]:
+                lake.move_into_place(folder / f"{day}.parquet", raw_path(settings, file.source, day, number))
+    return manifest
+
+
+def raw_path(settings: Settings, source: str, day: str, number: int) -> Path:
+    """Name the Parquet file that holds one landed file's lines of one day."""
+    return lake.lake_path(settings, "raw", source, f"received_date={day}", f"{number:016x}.parquet")
+
+
+def land(
+    settings: Settings, advance: Callable[[InboxFile], None] = lambda _: None
+) -> list[dict[str, Any]]:
+    """Land all files that are new or changed; return the manifests of those and of the failed.
+
+    Two files are read at a time: decompression and Parquet run outside Python's lock.
+    """
+    known = {entry["source_file"]: entry for entry in lake.manifests(settings, "files").values()}
+
+    def is_stale(file: InboxFile) -> bool:
+        entry = known.get(file.name)
+        same = entry and (entry["size"], entry["mtime_ns"]) == (file.size, file.mtime_ns)
+        return not same or entry["status"] in {"unreadable", "growing"}
+
+    def one(file: InboxFile) -> dict[str, Any]:
+        manifest = land_file(settings, file, known.get(file.name))
+        commit(settings, manifest, known.get(file.name))
+        advance(file)
+        return manifest
+
+    stale = [file for file in find_files(settings.inbox) if is_stale(file)]
+    with ThreadPoolExecutor(max_workers=settings.threads) as pool:
+        return list(pool.map(one, stale))
+
+
+def commit(settings: Settings, manifest: dict[str, Any], known: dict[str, Any] | None) -> None:
+    """Make a landing count, in place of the landing it supersedes.
+
+    A landed file that can no longer be read keeps what it landed.
+    """
+    if known and known["status"] in {"landed", "truncated"} and "sha256" not in manifest:
+        return
+    name = hashlib.sha256(manifest["source_file"].encode()).hexdigest()[:16]
+    lake.write_manifest(lake.manifest_path(settings, "files", name), manifest)
+
+
+def read_chunks(settings: Settings, file: InboxFile, digest: Any) -> Iterator[Chunk]:
+    """Read a file as chunks of whole lines, in memory bounded by `max_line_bytes`.
+
+    Args:
+        digest: a hashlib object, fed with the decompressed bytes.
+
+    Raises:
+        Bomb: it unpacks to more than the limits allow.
+        EOFError: the compressed stream is cut short; all that could be read has been yielded.
+    """
+    rest = b""
+    overlong: Overlong | None = None
+    line, offset = 1, 0
+    cut: EOFError | None = None
+    stream = read_bytes(settings, file)
+    while True:
+        try:
+            read = next(stream, b"")
+        except EOFError as error:
+            read, cut = b"", error
+        digest.update(read)
+        if overlong:
+            ended = read.find(b"\n")
+            overlong.add(read if ended < 0 else read[:ended])
+            if ended < 0 and read:
+                continue
+            yield overlong.chunk(line, offset)
+            line, offset = line + 1, offset + overlong.size + 1
+            rest, overlong = read[ended + 1 :] if ended >= 0 else b"", None
+            read_on = ended >= 0
+        else:
+            rest, read_on = rest + read, bool(read)
+        end = rest.rfind(b"\n") + 1
+        if not read_on and len(rest) > end:
+            rest, end = rest + b"\n", len(rest) + 1
+        if end:
+            chunk = split_lines(rest[:end], line, offset, settings.max_line_bytes)
+            yield chunk
+            line, offset = line + len(chunk.lines), offset + end
+            rest = rest[end:]
+        if len(rest) > settings.max_line_bytes:
+            overlong, rest = Overlong(rest), b""
+        if not read_on:
+            break
+    if cut:
+        raise cut
+
+
+def read_bytes(settings: Settings, file: InboxFile) -> Iterator[bytes]:
+    """Read and decompress a file piece by piece, up to the limits."""
+    total = 0
+    with open_stream(file.path) as stream:
+        while piece := stream.read1(CHUNK_BYTES):  # type: ignore[attr-defined]
+            total += len(piece)
+            ratio = total / max(file.size, 1)
+            if total > settings.max_decompressed_bytes or (
+                total > BOMB_FLOOR_BYTES and ratio > settings.max_compression_ratio
+            ):
+                raise Bomb(f"unpacks to more than {total:,} bytes from {file.size:,}")
+            yield piece
+
+
+def open_stream(path: Path) -> BinaryIO:
+    """Open a log file, plain or compressed by its name."""
+    if path.suffix == ".gz":
+        return igzip.open(path, "rb")
+    if path.suffix == ".zst":
+        return zstd.open(path, "rb")
+    return path.open("rb")
+
+
+@dataclass
+class Overlong:
+    """A line over the limit: its beginning, length and hash are kept."""
+
+    head: bytes
+    size: int = 0
+    digest: Any = field(default_factory=hashlib.sha256)
+
+    def __post_init__(self) -> None:
+        start, self.head = self.head, self.head[:OVERLONG_HEAD_BYTES]
+        self.add(start)
+
+    def add(self, piece: bytes) -> None:
+        self.size += len(piece)
+        self.digest.update(piece)
+
+    def chunk(self, line: int, offset: int) -> Chunk:
+        lines = pa.array([self.head], pa.large_binary())
+        return Chunk(line, offset, lines, np.array([self.size]), [self.digest.hexdigest()])
+
+
+def split_lines(buffer: bytes, line: int, offset: int, limit: int) -> Chunk:
+    """Cut a buffer that ends in a newline into lines, without a loop over lines."""
+    ends = np.flatnonzero(np.frombuffer(buffer, np.uint8) == ord("\n"))
+    starts = np.concatenate(([0], ends[:-1] + 1))
+    sizes = ends - starts
+    offsets = np.concatenate(([0], ends + 1)).astype(np.int64)
+    with_newlines = pa.LargeBinaryArray.from_buffers(
+        pa.large_binary(), len(ends), [None, pa.py_buffer(offsets), pa.py_buffer(buffer)]
+    )
+    lines = pc.binary_slice(with_newlines, 0, -1)
+    sha256: list[str | None] | None = None
+    if len(sizes) and sizes.max() > limit:
+        long = sizes > limit
+        sha256 = [
+            hashlib.sha256(value).hexdigest() if is_long else None
+            for value, is_long in zip(lines.to_pylist(), long.tolist(), strict=True)
+        ]
+        lines = pc.if_else(pa.array(long), pc.binary_slice(lines, 0, OVERLONG_HEAD_BYTES), lines)
+    return Chunk(line, offset, lines, sizes, sha256)
+
+
+@dataclass
+class DayWriter:
+    """Write a file's lines into one Parquet file per received day."""
+
+    folder: Path
+    source: str
+    lines: int = 0
+    bytes: int = 0
+    writers: dict[str, pq.ParquetWriter] = field(default_factory=dict)
+
+    def write(self, chunk: Chunk) -> None:
+        count = len(chunk.lines)
+        table = pa.table(
+            [
+                np.arange(chunk.first_line, chunk.first_line + count),
+                chunk.first_byte + np.concatenate(([0], np.cumsum(chunk.line_bytes[:-1] + 1))),
+                chunk.lines,
+                chunk.line_bytes.astype(np.int64),
+                pa.array(chunk.sha256 or pa.nulls(count), pa.string()),
+            ],
+            schema=RAW,
+        )
+        self.lines += count
+        self.bytes += int(chunk.line_bytes.sum()) + count
+        days = received_days(self.source, chunk.lines)
+        distinct = pc.unique(days).to_pylist()
+        for day in distinct:
+            part = table if len(distinct) == 1 else table.filter(pc.equal(days, day))
+            self.writer(day).write_table(part)
+
+    def writer(self, day: str) -> pq.ParquetWriter:
+        if day not in self.writers and len(self.writers) >= MOST_DAYS_A_FILE:
+            day = lake.UNKNOWN_DAY
+        if day not in self.writers:
+            self.writers[day] = pq.ParquetWriter(
+                self.folder / f"{day}.parquet", RAW, compression="zstd", compression_level=1,
+                use_dictionary=False, write_statistics=["line_number"],
+            )  # fmt: skip
+        return self.writers[day]
+
+    def close(self) -> list[str]:
+        for writer in self.writers.values():
+            writer.close()
+        return sorted(self.writers)
+
+
+RECEIVED_AT = rb'"received_at"\s*:\s*"?(?P<seconds>[0-9]{1,11})'
+LOGGED_AT = rb"^[^\[]{1,400}\[(?P<minute>[0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}:[0-9]{2}:[0-9]{2}):[0-9]{2} (?P<zone>[+-][0-9]{4})\]"
+FIRST_DAY, LAST_DAY = date(1990, 1, 1), date(2100, 1, 1)
+
+
+def received_days(source: str, lines: pa.LargeBinaryArray) -> pa.StringArray:
+    """Say on which UTC day each line was received, as ISO days; the unknown day where it can't be read.
+
+    A coordinate for partitions only: what a line means is decided when it is parsed.
+    """
+    if source == "events":
+        found = pc.struct_field(pc.extract_regex(lines, pattern=RECEIVED_AT), "seconds")
+        days = pc.divide(pc.cast(pc.cast(found, pa.large_string()), pa.int64()), 86_400)
+        names = {day.as_py(): epoch_day(day.as_py()) for day in pc.unique(days)}
+        return relabel(days, names)
+    if source in {"pixel", "access"}:
+        found = pc.extract_regex(lines, pattern=LOGGED_AT)
+        minutes = pc.struct_field(found, "minute").cast(pa.large_string())
+        zones = pc.struct_field(found, "zone").cast(pa.large_string())
+        stamps = pc.binary_join_element_wise(minutes, zones, pa.scalar(" ", pa.large_string()))
+        names = {stamp.as_py(): log_day(stamp.as_py()) for stamp in pc.unique(stamps)}
+        return relabel(stamps, names)
+    return pa.array([lake.UNKNOWN_DAY] * len(lines), pa.string())
+
+
+def relabel(values: pa.Array, names: dict[Any, str]) -> pa.StringArray:
+    """Replace each value by its name."""
+    keys = pa.array(list(names), values.type)
+    return pa.array(list(names.values()), pa.string()).take(pc.index_in(values, keys))
+
+
+def epoch_day(day: int | None) -> str:
+    """Name the day that lies this many days after 1970-01-01."""
+    if day is None or not 0 <= day < (LAST_DAY - date(1970, 1, 1)).days:
+        return lake.UNKNOWN_DAY
+    return (date(1970, 1, 1) + timedelta(days=day)).isoformat()
+
+
+def log_day(stamp: str | None) -> str:
+    """Name the UTC day of `17/May/2015:10:05 +0000`."""
+    try:
+        day = datetime.strptime(stamp or "", "%d/%b/%Y:%H:%M %z").astimezone(UTC).date()
+    except (ValueError, OverflowError):
+        return lake.UNKNOWN_DAY
+    return day.isoformat() if FIRST_DAY <= day < LAST_DAY else lake.UNKNOWN_DAY
