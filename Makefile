@@ -1,0 +1,86 @@
+# Bloodhound. `make help` lists what there is.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.ONESHELL:
+
+VENV := .venv
+BIN := $(VENV)/bin
+# Any Python from 3.11: name another by `make setup PYTHON=python3.13`.
+PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(if $(shell command -v $(name)),$(name))))
+INSTALLED := $(VENV)/installed.txt
+# The folders of a run, when given.
+FOLDERS = $(if $(INBOX),--inbox "$(INBOX)") $(if $(HOME_DIR),--home "$(HOME_DIR)")
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: $(INSTALLED) ## Install the pinned dependencies into .venv
+
+# pip brings uv, uv brings the rest ten times faster; uv is told what pip was configured with.
+$(INSTALLED): requirements.txt
+	@"$(PYTHON)" -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	echo "Installing into $(VENV) with $$("$(PYTHON)" --version)"
+	test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep -o '^uv==[^ ]*' requirements.txt)"
+	pip_setting() { $(BIN)/python -m pip config get "$$1" 2>/dev/null || true; }
+	index=$$(pip_setting global.index-url); extra=$$(pip_setting global.extra-index-url)
+	links=$$(pip_setting global.find-links); cert=$$(pip_setting global.cert)
+	export UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$index}}"
+	export UV_INDEX="$${UV_INDEX:-$${PIP_EXTRA_INDEX_URL:-$$extra}}"
+	export UV_FIND_LINKS="$${UV_FIND_LINKS:-$${PIP_FIND_LINKS:-$$links}}"
+	export SSL_CERT_FILE="$${SSL_CERT_FILE:-$${PIP_CERT:-$$cert}}"
+	for name in UV_DEFAULT_INDEX UV_INDEX UV_FIND_LINKS SSL_CERT_FILE; do test -n "$${!name}" || unset "$$name"; done
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip sync --quiet --compile-bytecode --system-certs --index-strategy unsafe-best-match requirements.txt
+	cp requirements.txt $@
+
+.PHONY: lock
+lock: $(INSTALLED) ## Pin requirements.in again, keeping the pins that still fit
+	@$(BIN)/uv pip compile requirements.in --output-file requirements.txt --quiet --universal \
+	  --python-version 3.11 --annotation-style line --custom-compile-command "make lock" $(LOCK_OPTIONS)
+
+.PHONY: run
+run: setup ## Logs to marts through Airflow, once: [INBOX=logs HOME_DIR=results]
+	@$(BIN)/python -m ops run $(FOLDERS)
+
+.PHONY: up
+up: setup ## Keep Airflow running, UI on loopback: [INBOX=logs HOME_DIR=results]
+	@$(BIN)/python -m ops up $(FOLDERS)
+
+.PHONY: down
+down: setup ## Stop Airflow
+	@$(BIN)/python -m ops down
+
+.PHONY: backfill
+backfill: setup ## Do days again while Airflow is up: FROM=2026-03-01 TO=2026-03-07
+	@test -n "$(FROM)" -a -n "$(TO)" || { echo "bloodhound: say which days: make backfill FROM=2026-03-01 TO=2026-03-07" >&2; exit 2; }
+	$(BIN)/python -m ops airflow backfill create --dag-id collect --from-date "$(FROM)" --to-date "$(TO)" --reprocess-behavior completed
+
+.PHONY: test
+test: lint ## Lint, types, and every test but the long ones
+	@$(BIN)/python -m pytest
+
+.PHONY: prove
+prove: setup ## The long proofs: kills, shuffles, fuzz
+	@$(BIN)/python -m pytest -m prove
+
+.PHONY: lint
+lint: setup ## Style and types of Python, style of SQL
+	@$(BIN)/ruff check --quiet .
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/mypy etl dags ops
+	$(BIN)/sqlfluff lint --disable-progress-bar --nofail-on-warning dbt_project
+
+.PHONY: format
+format: setup ## Put Python and SQL into shape
+	@$(BIN)/ruff check --quiet --fix .
+	$(BIN)/ruff format --quiet .
+	$(BIN)/sqlfluff fix --disable-progress-bar dbt_project
+
+.PHONY: clean
+clean: ## Stop Airflow and remove caches and Airflow's home; data/ and .venv stay
+	@test ! -x $(BIN)/python || $(BIN)/python -m ops down
+	rm -rf .airflow .pytest_cache .mypy_cache .ruff_cache .hypothesis dbt_project/target dbt_project/logs
+	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -print0 | xargs -0 rm -rf

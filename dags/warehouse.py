@@ -1,0 +1,24 @@
+"""Build and test the marts with dbt for the days whose events changed, then publish the warehouse.
+
+dbt builds into a file of its own; the published one is replaced at once after every test passed, so
+readers never see half of it. A failing model or test is named, and readers keep what they had.
+"""
+
+from airflow.sdk import DAG, get_current_context, task
+
+from dags.assets import EVENTS, WAREHOUSE, all_days_of, days_to_redo, hand_on
+from dags.policy import POLICY
+from etl import tasks
+from etl.settings import load_settings
+
+with DAG("warehouse", schedule=all_days_of(EVENTS), doc_md=__doc__, **POLICY) as dag:
+
+    @task(outlets=[WAREHOUSE])
+    def build() -> dict:
+        """Run dbt in this process and replace the published warehouse."""
+        context = get_current_context()
+        result = tasks.build(load_settings(), days=days_to_redo(context))
+        hand_on(context, WAREHOUSE, tasks.pending(load_settings()))
+        return result
+
+    build()

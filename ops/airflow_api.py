@@ -1,0 +1,164 @@
+"""The little of Airflow's REST API that driving the DAGs needs."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+CHAIN = ("collect", "sessionize", "warehouse", "reconcile")
+ONE_WRITER = "one_writer"
+ACTIVE = {"queued", "running"}
+ERROR_LEVELS = {"error", "critical"}
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of one DAG."""
+
+    dag: str
+    run_id: str
+    state: str
+
+    @property
+    def is_active(self) -> bool:
+        """Tell whether it has not ended."""
+        return self.state in ACTIVE
+
+
+@dataclass(frozen=True)
+class Task:
+    """One task of one run."""
+
+    run: Run
+    name: str
+    state: str
+    seconds: float
+    tries: int
+
+    @property
+    def title(self) -> str:
+        """DAG and task, once where both have the same name."""
+        return self.name if self.name == self.run.dag else f"{self.run.dag}.{self.name}"
+
+
+class AirflowApi:
+    """A logged-in session with the API of one Airflow.
+
+    Every method raises httpx.HTTPError when the server does not answer as it should.
+    """
+
+    def __init__(self, url: str, password: str) -> None:
+        self._password = password
+        self._http = httpx.Client(base_url=url, timeout=30, trust_env=False)
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._http.close()
+
+    def log_in(self) -> None:
+        """Get a token; it lasts a day."""
+        login = {"username": "admin", "password": self._password}
+        answer = self._http.post("/auth/token", json=login).raise_for_status()
+        self._http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+
+    def _get(self, path: str, **parameters: Any) -> Any:
+        answer = self._http.get(f"/api/v2{path}", params=parameters)
+        if answer.status_code == httpx.codes.UNAUTHORIZED:
+            self.log_in()
+            answer = self._http.get(f"/api/v2{path}", params=parameters)
+        return answer.raise_for_status().json()
+
+    def is_healthy(self) -> bool:
+        """Tell whether the server answers and the scheduler has begun to beat."""
+        try:
+            health = self._get("/monitor/health")
+        except httpx.TransportError:
+            return False
+        return bool(health["scheduler"]["status"] == "healthy")
+
+    def import_errors(self) -> list[str]:
+        """Return the last line of what hinders each DAG file."""
+        found = self._get("/importErrors")["import_errors"]
+        return [
+            f"{error['filename']}: {error['stack_trace'].strip().split(chr(10))[-1]}"
+            for error in found
+        ]
+
+    def dags(self) -> dict[str, dict[str, Any]]:
+        """Return the DAGs Airflow knows, by name."""
+        return {dag["dag_id"]: dag for dag in self._get("/dags", limit=100)["dags"]}
+
+    def ensure_pool(self) -> None:
+        """Make the one-slot pool that every writing task holds."""
+        pool = {"name": ONE_WRITER, "slots": 1, "description": "One writer of lake and warehouse"}
+        answer = self._http.post("/api/v2/pools", json=pool)
+        if answer.status_code != httpx.codes.CONFLICT:
+            answer.raise_for_status()
+
+    def trigger(self, dag: str) -> Run:
+        """Start a run of a DAG now."""
+        path = f"/api/v2/dags/{dag}/dagRuns"
+        answer = self._http.post(path, json={"logical_date": None}).raise_for_status().json()
+        return Run(dag, answer["dag_run_id"], answer["state"])
+
+    def run(self, run: Run) -> Run:
+        """Look at a run again."""
+        return Run(run.dag, run.run_id, self._get(f"/dags/{run.dag}/dagRuns/{run.run_id}")["state"])
+
+    def runs_caused_by(self, run: Run) -> list[Run] | None:
+        """Return the runs that took up what this run handed on.
+
+        An empty list: it handed nothing on. None: it did, and no run has taken it up yet.
+        """
+        try:
+            events = self._get(
+                "/assets/events", source_dag_id=run.dag, source_run_id=run.run_id, limit=1
+            )["asset_events"]
+        except httpx.HTTPStatusError as error:
+            # Airflow 3.3 answers 500 while a run that took an event up has not begun.
+            if error.response.status_code != httpx.codes.INTERNAL_SERVER_ERROR:
+                raise
+            return None
+        if not events:
+            return []
+        # All events of a run are taken up together, so the first one tells.
+        caused = events[0]["created_dagruns"]
+        return [Run(run["dag_id"], run["run_id"], run["state"]) for run in caused] or None
+
+    def tasks(self, run: Run) -> list[Task]:
+        """Return the tasks of a run in the order they started."""
+        found = self._get(f"/dags/{run.dag}/dagRuns/{run.run_id}/taskInstances")["task_instances"]
+        found.sort(key=lambda task: task["start_date"] or "~")
+        return [
+            Task(
+                run,
+                task["task_id"],
+                task["state"] or "waiting",
+                task["duration"] or 0.0,
+                task["try_number"],
+            )
+            for task in found
+        ]
+
+    def result(self, task: Task) -> dict[str, Any]:
+        """Return the counts a task left, an empty dict when it left none."""
+        path = f"/dags/{task.run.dag}/dagRuns/{task.run.run_id}/taskInstances/{task.name}"
+        try:
+            value = self._get(f"{path}/xcomEntries/return_value", deserialize="true")["value"]
+        except httpx.HTTPStatusError:
+            return {}
+        return value if isinstance(value, dict) else {}
+
+    def reason(self, task: Task) -> str:
+        """Return why a task failed: the last exception of its log, else the last error line."""
+        path = f"/dags/{task.run.dag}/dagRuns/{task.run.run_id}/taskInstances/{task.name}"
+        try:
+            content = self._get(f"{path}/logs/{max(task.tries, 1)}", full_content="true")["content"]
+        except httpx.HTTPStatusError as error:
+            return f"its log is not to be had ({error.response.status_code})"
+        lines = [line for line in content if isinstance(line, dict)]
+        raised = [line["error_detail"][0] for line in lines if line.get("error_detail")]
+        if raised:
+            return f"{raised[-1]['exc_type']}: {raised[-1]['exc_value']}"
+        errors = [str(line["event"]) for line in lines if line.get("level") in ERROR_LEVELS]
+        return errors[-1] if errors else "its log says nothing: was the process killed?"

