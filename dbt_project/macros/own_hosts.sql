@@ -1,0 +1,10 @@
+{#- Whether a host is the site's own by the setting own_hosts, or lies under one of them. -#}
+{% macro is_own_host(host) -%}
+    (
+        false
+    {%- for own_host in var('own_hosts', []) %}
+            or {{ host }} = '{{ own_host }}'
+            or ends_with({{ host }}, '.{{ own_host }}')
+    {%- endfor %}
+    )
+{%- endmacro %}

@@ -1,0 +1,76 @@
+with sessions as (
+
+    select * from {{ ref('int_sessions_aggregated') }}
+
+),
+
+persons as (
+
+    select * from {{ ref('int_persons_stitched') }}
+
+),
+
+orders as (
+
+    select * from {{ ref('orders') }}
+
+),
+
+orders_by_session as (
+
+    select
+        session_id,
+        count(*) as order_count,
+        coalesce(sum(reporting_revenue), 0) as revenue
+    from orders
+    where session_id is not null
+    group by session_id
+
+),
+
+final as (
+
+    select
+        sessions.session_id,
+        sessions.visitor_id,
+        sessions.user_id,
+        persons.person_id,
+        sessions.app_id,
+        sessions.platform,
+        sessions.started_at,
+        sessions.ended_at,
+        sessions.session_date,
+        sessions.duration_seconds,
+        sessions.page_view_count,
+        sessions.event_count,
+        cast(coalesce(orders_by_session.revenue, 0) as decimal(38, 4)) as revenue,
+        sessions.is_bounce,
+        sessions.is_excluded,
+        persons.visit_number,
+        sessions.landing_url,
+        sessions.landing_referrer,
+        sessions.source,
+        sessions.medium,
+        sessions.campaign,
+        sessions.term,
+        sessions.content,
+        sessions.gclid,
+        sessions.msclkid,
+        sessions.fbclid,
+        sessions.channel,
+        sessions.browser,
+        sessions.os,
+        sessions.device,
+        sessions.country,
+        sessions.is_access,
+        sessions.is_bot,
+        sessions.bot_reason,
+        coalesce(orders_by_session.order_count, 0) as order_count,
+        persons.visit_number = 1 as is_new_visitor
+    from sessions
+    left join persons on sessions.session_id = persons.session_id
+    left join orders_by_session on sessions.session_id = orders_by_session.session_id
+
+)
+
+select * from final

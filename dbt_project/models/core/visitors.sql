@@ -1,0 +1,95 @@
+with sessions as (
+
+    select * from {{ ref('sessions') }}
+
+),
+
+orders as (
+
+    select * from {{ ref('orders') }}
+
+),
+
+sessions_by_person as (
+
+    select
+        person_id,
+        min(started_at) as first_seen_at,
+        max(ended_at) as last_seen_at,
+        count(*) as session_count,
+        count(distinct visitor_id) as visitor_id_count,
+        sum(page_view_count) as page_view_count,
+        bool_or(is_bot) as is_bot,
+        bool_or(is_excluded) as is_excluded
+    from sessions
+    group by person_id
+
+),
+
+first_sessions as (
+
+    select
+        person_id,
+        source,
+        medium,
+        campaign,
+        channel,
+        platform,
+        country
+    from sessions
+    where visit_number = 1
+
+),
+
+orders_by_person as (
+
+    select
+        person_id,
+        count(*) as order_count,
+        coalesce(sum(reporting_revenue), 0) as revenue,
+        min(ordered_at) as first_ordered_at,
+        max(ordered_at) as last_ordered_at,
+        bool_or(is_bot) as is_bot,
+        bool_or(is_excluded) as is_excluded
+    from orders
+    group by person_id
+
+),
+
+persons as (
+
+    select person_id from sessions_by_person
+    union
+    select person_id from orders_by_person
+
+),
+
+final as (
+
+    select
+        persons.person_id,
+        cast(coalesce(sessions_by_person.page_view_count, 0) as bigint) as page_view_count,
+        cast(coalesce(orders_by_person.revenue, 0) as decimal(38, 4)) as revenue,
+        orders_by_person.first_ordered_at,
+        first_sessions.source as first_source,
+        first_sessions.medium as first_medium,
+        first_sessions.campaign as first_campaign,
+        first_sessions.channel as first_channel,
+        first_sessions.platform as first_platform,
+        first_sessions.country as first_country,
+        least(sessions_by_person.first_seen_at, orders_by_person.first_ordered_at) as first_seen_at,
+        greatest(sessions_by_person.last_seen_at, orders_by_person.last_ordered_at) as last_seen_at,
+        coalesce(sessions_by_person.session_count, 0) as session_count,
+        coalesce(sessions_by_person.visitor_id_count, 0) as visitor_id_count,
+        coalesce(orders_by_person.order_count, 0) as order_count,
+        coalesce(sessions_by_person.is_bot, false) or coalesce(orders_by_person.is_bot, false) as is_bot,
+        coalesce(sessions_by_person.is_excluded, false)
+        or coalesce(orders_by_person.is_excluded, false) as is_excluded
+    from persons
+    left join sessions_by_person on persons.person_id = sessions_by_person.person_id
+    left join first_sessions on persons.person_id = first_sessions.person_id
+    left join orders_by_person on persons.person_id = orders_by_person.person_id
+
+)
+
+select * from final

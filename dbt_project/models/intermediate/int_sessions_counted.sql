@@ -1,0 +1,49 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    pre_hook='{{ forget_built_days() }}'
+) }}
+
+with events as (
+
+    select
+        session_id,
+        visitor_id,
+        session_date,
+        session_event_number,
+        is_session_event,
+        schema_name,
+        event_at,
+        user_id,
+        is_repeat,
+        is_bot,
+        bot_reason,
+        is_excluded
+    from {{ ref('stg_lake__events') }}
+    where
+        session_id is not null
+        and {{ built_sessions() }}
+
+),
+
+counted as (
+
+    select
+        session_id,
+        any_value(visitor_id) as visitor_id,
+        any_value(session_date) as session_date,
+        min(event_at) filter (where is_session_event) as started_at,
+        max(event_at) filter (where is_session_event) as ended_at,
+        count(*) as event_count,
+        count(*) filter (where schema_name = 'page_view' and not is_repeat) as page_view_count,
+        arg_max(user_id, session_event_number) filter (where is_session_event and user_id is not null)
+            as user_id,
+        bool_or(coalesce(is_bot, false)) as is_bot,
+        {{ first_bot_reason('bot_reason') }} as bot_reason,
+        bool_or(coalesce(is_excluded, false)) as is_excluded
+    from events
+    group by session_id
+
+)
+
+select * from counted

@@ -1,0 +1,62 @@
+with files as (
+
+    select * from {{ ref('stg_lake__files') }}
+
+),
+
+event_counts as (
+
+    select * from {{ ref('stg_lake__event_counts') }}
+
+),
+
+counts_by_file as (
+
+    select
+        source_file,
+        sum(accepted_count) as accepted_count,
+        sum(duplicate_count) as duplicate_count,
+        sum(collision_count) as collision_count
+    from event_counts
+    group by source_file
+
+),
+
+joined as (
+
+    select
+        files.source_file,
+        files.inbox_folder,
+        files.landing_status,
+        files.landing_detail,
+        cast(coalesce(counts_by_file.accepted_count, 0) as bigint) as accepted,
+        cast(coalesce(counts_by_file.duplicate_count, 0) as bigint) as duplicates,
+        cast(coalesce(files.quarantined_count, 0) + coalesce(counts_by_file.collision_count, 0) as bigint)
+            as quarantined,
+        coalesce(files.line_count, 0) as lines,
+        coalesce(files.bad_line_count, 0) as bad_lines,
+        coalesce(files.message_count, 0) as messages
+    from files
+    left join counts_by_file on files.source_file = counts_by_file.source_file
+
+),
+
+final as (
+
+    select
+        source_file,
+        inbox_folder,
+        landing_status,
+        landing_detail,
+        lines,
+        bad_lines,
+        messages,
+        accepted,
+        duplicates,
+        quarantined,
+        messages - accepted - duplicates - quarantined as balance
+    from joined
+
+)
+
+select * from final

@@ -1,0 +1,47 @@
+with pages as (
+
+    select * from {{ ref('int_pages_witnessed') }}
+
+),
+
+hourly as (
+
+    select
+        app_id,
+        platform,
+        date_trunc('hour', seen_at) as hour,
+        count(*) filter (where is_seen_by_pixel) as pixel_hits,
+        count(*) filter (where is_seen_by_event) as event_page_views,
+        count(*) filter (where is_seen_by_pixel and is_seen_by_event) as matched
+    from pages
+    where not is_bot
+    group by all
+
+),
+
+final as (
+
+    select
+        hour,
+        app_id,
+        platform,
+        pixel_hits,
+        event_page_views,
+        matched,
+        pixel_hits - matched as only_pixel,
+        event_page_views - matched as only_event,
+        {{ rate('(pixel_hits - matched)', 'pixel_hits') }} as event_loss_rate,
+        case
+            when pixel_hits > 0 then {{ rate('(event_page_views - matched)', 'event_page_views') }}
+        end as pixel_loss_rate,
+        {{ chapman_estimate('pixel_hits', 'event_page_views', 'matched') }} as estimated_page_views,
+        {{ chapman_estimate('pixel_hits', 'event_page_views', 'matched') }}
+        - {{ chapman_margin('pixel_hits', 'event_page_views', 'matched') }} as low,
+        {{ chapman_estimate('pixel_hits', 'event_page_views', 'matched') }}
+        + {{ chapman_margin('pixel_hits', 'event_page_views', 'matched') }} as high,
+        {{ loss_status('(pixel_hits - matched)', 'pixel_hits') }} as status
+    from hourly
+
+)
+
+select * from final

@@ -1,0 +1,20 @@
+with source as (
+
+    select *
+    from {{ lake(source('lake', 'event_counts'), 'ledger/event_counts/event_date=*.parquet') }}
+
+),
+
+renamed as (
+
+    select
+        file_id,
+        source_file,
+        accepted as accepted_count,
+        duplicates as duplicate_count,
+        collisions as collision_count
+    from source
+
+)
+
+select * from renamed

@@ -1,0 +1,24 @@
+with source as (
+
+    select * from {{ lake(source('lake', 'files'), 'ledger/files.parquet') }}
+
+),
+
+renamed as (
+
+    select
+        source_file,
+        source as inbox_folder,
+        file_id,
+        status as landing_status,
+        detail as landing_detail,
+        lines as line_count,
+        bad_lines as bad_line_count,
+        messages as message_count,
+        valid as valid_count,
+        quarantined as quarantined_count
+    from source
+
+)
+
+select * from renamed

@@ -1,0 +1,22 @@
+with source as (
+
+    select * from {{ lake(source('lake', 'pixel_hits'), 'pixel_hits/hit_date=*/*.parquet', 'hit_date') }}
+
+),
+
+renamed as (
+
+    select
+        hit_at,
+        page_id,
+        app_id,
+        platform,
+        visitor_id,
+        user_agent,
+        ua_bot_reason,
+        hit_date
+    from source
+
+)
+
+select * from renamed
