@@ -1,0 +1,125 @@
+"""What to simulate: sizes, rates and incidents."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Literal
+
+from etl.errors import BadUse
+
+Compression = Literal["zst", "gz", "none"]
+
+FIRST_DAY = date(2026, 3, 1)
+
+
+@dataclass(frozen=True)
+class Incident:
+    """An extra loss of tracker messages that hits only what it names.
+
+    Args:
+        loss: share of the messages concerned that never reach the collector (0 to 1).
+        start, end: when it happens (UTC, half open); None: always.
+        platform, tracker, browser, host: whom it hits; None: everybody. `browser` is a word of
+            the user agent (`Firefox`), `tracker` and `host` are written as in the log.
+    """
+
+    loss: float
+    start: datetime | None = None
+    end: datetime | None = None
+    platform: str | None = None
+    tracker: str | None = None
+    browser: str | None = None
+    host: str | None = None
+
+    @classmethod
+    def read(cls, text: str) -> "Incident":
+        """Read `loss=1,start=2026-03-02T10,end=2026-03-02T14,platform=ios`.
+
+        Raises:
+            BadUse: for a word that is no `name=value` pair of an incident.
+        """
+        names = {"loss", "start", "end", "platform", "tracker", "browser", "host"}
+        pairs = dict(pair.partition("=")[::2] for pair in text.split(","))
+        try:
+            if not names.issuperset(pairs):
+                raise ValueError(", ".join(set(pairs) - names))
+            times = {
+                name: datetime.fromisoformat(pairs.pop(name)).replace(tzinfo=UTC)
+                for name in ("start", "end")
+                if name in pairs
+            }
+            return cls(loss=float(pairs.pop("loss")), **times, **pairs)  # type: ignore[arg-type]
+        except (KeyError, ValueError) as error:
+            raise BadUse(
+                f"Not an incident: {text} ({error})",
+                "Write loss=0.5 and any of start=, end=, platform=, tracker=, browser=, host=",
+            ) from error
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything a simulation depends on: the same plan gives the same bytes.
+
+    Args:
+        messages: distinct messages to make, about (within a few per cent).
+        days: UTC days the log covers; what would arrive after the last one is not in it.
+        start: the first day.
+        seed: another seed is another crowd.
+        compress: how the logs are packed.
+        loss: share of messages lost on the way to the collector, half singly, half by the batch.
+        pixel_loss: share of page views whose pixel is lost, independently of the messages.
+        blocked: share of web visitors whose ad blocker stops tracker and pixel alike.
+        bots: share of sessions that are robots'.
+        retries: share of batches that are sent again although they had arrived.
+        late: share of batches that a client keeps for minutes to days.
+        too_late: share of batches that are 31 to 60 days old when they arrive.
+        wrong_clocks: share of devices whose clock is hours or years off.
+        restarts: share of sessions that begin with the message counter set back to 0.
+        garbage: share of extra lines that make no valid message.
+        effect: the experiment's true effect on the conversion of exposed sessions (0.15 = +15 %).
+        currencies: what orders are paid in, where the country uses it; else the first.
+        v1, v2, snowplow: shares of devices that speak an older version or Snowplow's protocol.
+        incidents: extra losses.
+        access: also write the web servers' own logs.
+        exclusions: also write a list of exclusions.
+        details: write the truth message by message (otherwise only its sums).
+    """
+
+    messages: int = 60_000
+    days: int = 3
+    start: date = FIRST_DAY
+    seed: int = 7
+    compress: Compression = "zst"
+    loss: float = 0.02
+    pixel_loss: float = 0.01
+    blocked: float = 0.0
+    bots: float = 0.03
+    retries: float = 0.012
+    late: float = 0.008
+    too_late: float = 0.0
+    wrong_clocks: float = 0.02
+    restarts: float = 0.0005
+    garbage: float = 0.0005
+    effect: float = 0.15
+    currencies: tuple[str, ...] = ("USD", "EUR", "GBP")
+    v1: float = 0.0
+    v2: float = 0.0
+    snowplow: float = 0.0
+    incidents: tuple[Incident, ...] = ()
+    access: bool = False
+    exclusions: bool = False
+    details: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be simulated."""
+        shares = {
+            name: value
+            for name, value in vars(self).items()
+            if isinstance(value, float) and name != "effect"
+        }
+        for name, value in shares.items():
+            if not 0 <= value <= 1:
+                raise BadUse(f"{name} is a share, not {value}", "Give a number from 0 to 1")
+        if self.messages < 1 or self.days < 1:
+            raise BadUse("Nothing to simulate", "Ask for at least one message and one day")
+        if self.compress not in ("zst", "gz", "none"):
+            raise BadUse(f"No such compression: {self.compress}", "Choose zst, gz or none")
