@@ -140,15 +140,10 @@ class Embedded:
         """Return what was started last and not stopped, dead or alive."""
         try:
             noted = json.loads(self.state_file.read_text())
-        except (FileNotFoundError, json.JSONDecodeError):
+            noted["pids"] = {name: tuple(process) for name, process in noted["pids"].items()}
+            return State(**noted)
+        except (FileNotFoundError, json.JSONDecodeError, KeyError, TypeError):
             return None
-        noted["pids"] = {name: tuple(process) for name, process in noted["pids"].items()}
-        return State(**noted)
-
-    def is_up(self) -> bool:
-        """Tell whether every component runs."""
-        state = self.state()
-        return state is not None and not self.dead(state)
 
     def dead(self, state: State) -> list[str]:
         """Return the components that should run and do not."""

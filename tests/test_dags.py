@@ -1,0 +1,320 @@
+"""The DAGs' policy, each rule with a DAG that breaks it, and the chain run task by task."""
+
+import ast
+import importlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parent.parent
+DAG_FILES = [
+    PROJECT / "dags" / f"{name}.py" for name in ("collect", "sessionize", "warehouse", "reconcile")
+]
+SCREEN_LINES = 60
+# Names that mean reading or asking something; at import a DAG file may do none of it.
+ASKING = {
+    "open",
+    "read_text",
+    "read_bytes",
+    "load_settings",
+    "get",
+    "getenv",
+    "now",
+    "today",
+    "connect",
+}
+
+
+@pytest.fixture(scope="session")
+def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """An Airflow home of its own, with a database for runs without a scheduler."""
+    home = tmp_path_factory.mktemp("airflow")
+    environment = {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW_CONFIG": str(home / "airflow.cfg"),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT / "dags"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
+        "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        subprocess.run(
+            [sys.executable, "-m", "airflow", "db", "migrate"], check=True, capture_output=True
+        )
+        yield home
+
+
+@pytest.fixture(scope="session")
+def dags(airflow: Path) -> dict[str, Any]:
+    """The DAGs by name."""
+    return {path.stem: importlib.import_module(f"dags.{path.stem}").dag for path in DAG_FILES}
+
+
+# The rules: each returns what is wrong, an empty list when nothing is.
+
+
+def policy_breaches(dag: Any) -> list[str]:
+    breaches = []
+    if not dag.doc_md:
+        breaches.append("no doc_md")
+    if "bloodhound" not in dag.tags:
+        breaches.append("no tag")
+    if dag.max_active_runs != 1:
+        breaches.append("more than one run at a time")
+    if dag.catchup:
+        breaches.append("catches up on its own")
+    for task in dag.tasks:
+        if task.owner != "bloodhound":
+            breaches.append(f"{task.task_id}: no owner")
+        if not task.retries:
+            breaches.append(f"{task.task_id}: no retries")
+        if not task.retry_exponential_backoff:
+            breaches.append(f"{task.task_id}: no back-off")
+        if not task.execution_timeout:
+            breaches.append(f"{task.task_id}: no timeout")
+        if task.pool != "one_writer":
+            breaches.append(f"{task.task_id}: not in the writers' pool")
+        if not task.on_failure_callback:
+            breaches.append(f"{task.task_id}: nobody is told of a failure")
+    return breaches
+
+
+def asked_at_import(source: str) -> list[str]:
+    """Return the calls at module level, outside functions, that read or ask something."""
+    found = []
+
+    def walk(node: ast.AST) -> None:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+                continue
+            if isinstance(child, ast.Call):
+                called = child.func
+                name = (
+                    called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
+                )
+                if name in ASKING:
+                    found.append(name)
+            walk(child)
+
+    walk(ast.parse(source))
+    return found
+
+
+def size_breaches(source: str) -> list[str]:
+    lines = len(source.splitlines())
+    return [f"{lines} lines"] if lines > SCREEN_LINES else []
+
+
+def airflow_imports(source: str) -> list[str]:
+    """Return the modules of Airflow that a source imports."""
+    names = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names.append(node.module or "")
+    return [name for name in names if name.split(".")[0] == "airflow"]
+
+
+@pytest.mark.parametrize("name", [path.stem for path in DAG_FILES])
+def test_dag_keeps_the_policy(dags: dict[str, Any], name: str) -> None:
+    assert policy_breaches(dags[name]) == []
+
+
+@pytest.mark.parametrize(
+    ("dag_setting", "task_setting", "breach"),
+    [
+        ({"doc_md": None}, {}, "no doc_md"),
+        ({"tags": ["other"]}, {}, "no tag"),
+        ({"max_active_runs": 2}, {}, "more than one run at a time"),
+        ({"catchup": True}, {}, "catches up on its own"),
+        ({}, {"owner": "nobody"}, "task: no owner"),
+        ({}, {"retries": 0}, "task: no retries"),
+        ({}, {"retry_exponential_backoff": False}, "task: no back-off"),
+        ({}, {"execution_timeout": None}, "task: no timeout"),
+        ({}, {"pool": "default_pool"}, "task: not in the writers' pool"),
+        ({}, {"on_failure_callback": None}, "task: nobody is told of a failure"),
+    ],
+)
+def test_policy_names_a_dag_that_breaks_it(
+    airflow: Path, dag_setting: dict[str, Any], task_setting: dict[str, Any], breach: str
+) -> None:
+    sdk = importlib.import_module("airflow.sdk")
+    policy = importlib.import_module("dags.policy").POLICY
+    settings = {"doc_md": "text", **policy, **dag_setting}
+    settings["default_args"] = {**policy["default_args"], **task_setting}
+    with sdk.DAG("broken", schedule=None, **settings) as dag:
+        sdk.task(lambda: None, task_id="task")()
+
+    assert policy_breaches(dag) == [breach]
+
+
+@pytest.mark.parametrize("path", DAG_FILES, ids=lambda path: path.stem)
+def test_dag_file_asks_nothing_at_import_and_fits_a_screen(path: Path) -> None:
+    source = path.read_text()
+
+    assert asked_at_import(source) == []
+    assert size_breaches(source) == []
+    assert "airflow" in source, "Airflow passes over a file that never names it"
+
+
+def test_asking_at_import_is_seen_and_asking_in_a_task_is_not() -> None:
+    assert asked_at_import("limit = Variable.get('limit')\nopen('x')\n") == ["get", "open"]
+    assert asked_at_import("with DAG('d'):\n    def task():\n        open('x')\n") == []
+
+
+def test_a_file_longer_than_a_screen_is_seen() -> None:
+    assert size_breaches("\n" * (SCREEN_LINES + 1)) == [f"{SCREEN_LINES + 1} lines"]
+
+
+def test_etl_and_ops_never_import_airflow() -> None:
+    sources = [*(PROJECT / "etl").rglob("*.py"), *(PROJECT / "ops").rglob("*.py")]
+
+    assert sources
+    assert {path.name: airflow_imports(path.read_text()) for path in sources} == {
+        path.name: [] for path in sources
+    }
+    assert airflow_imports("from airflow.sdk import DAG") == ["airflow.sdk"]
+
+
+def test_airflow_finds_the_dags_and_nothing_else(airflow: Path) -> None:
+    dagbag = importlib.import_module("airflow.dag_processing.dagbag")
+    bag = dagbag.DagBag(str(PROJECT / "dags"))
+
+    assert bag.import_errors == {}
+    assert sorted(bag.dags) == sorted(path.stem for path in DAG_FILES)
+
+
+# What one DAG hands another.
+
+
+class Outlet:
+    """What a task hangs on an asset: the partitions it names, and a word with them."""
+
+    def __init__(self) -> None:
+        self.partitions: list[str] = []
+        self.extra: dict[str, Any] = {}
+
+    def add_partitions(self, keys: list[str]) -> None:
+        self.partitions += keys
+
+
+def context(
+    asset: Any, *, run_type: str = "scheduled", key: str | None = None, redo: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    event = SimpleNamespace(extra={"redo": list(redo)})
+    return {
+        "dag_run": SimpleNamespace(run_type=run_type, partition_key=key),
+        "triggering_asset_events": {"upstream": [event]},
+        "outlet_events": {asset: Outlet()},
+    }
+
+
+@pytest.fixture(scope="session")
+def assets(airflow: Path) -> Any:
+    return importlib.import_module("dags.assets")
+
+
+def test_days_with_work_behind_are_named(assets: Any) -> None:
+    running = context(assets.MESSAGES)
+    waiting = {"sessionize": ["2026-03-02"], "build": ["2026-03-01", "2026-03-02"]}
+    assets.hand_on(running, assets.MESSAGES, waiting)
+
+    assert running["outlet_events"][assets.MESSAGES].partitions == ["2026-03-01", "2026-03-02"]
+    assert running["outlet_events"][assets.MESSAGES].extra == {"redo": []}
+
+
+def test_nothing_waiting_skips_and_hands_nothing_on(assets: Any) -> None:
+    skip = importlib.import_module("airflow.sdk.exceptions").AirflowSkipException
+    running = context(assets.MESSAGES)
+    with pytest.raises(skip, match="nothing new"):
+        assets.hand_on(running, assets.MESSAGES, {})
+
+    assert running["outlet_events"][assets.MESSAGES].partitions == []
+
+
+def test_work_of_an_earlier_stage_is_not_handed_on(assets: Any) -> None:
+    skip = importlib.import_module("airflow.sdk.exceptions").AirflowSkipException
+    with pytest.raises(skip):
+        assets.hand_on(context(assets.EVENTS), assets.EVENTS, {"sessionize": ["2026-03-01"]})
+
+
+def test_a_stage_that_failed_is_tried_again_though_nothing_is_new(assets: Any) -> None:
+    running = context(assets.MESSAGES)
+    assets.hand_on(running, assets.MESSAGES, {"reconcile": []})
+
+    assert running["outlet_events"][assets.MESSAGES].partitions == [assets.UNDATED]
+
+
+def test_a_backfilled_day_goes_through_the_whole_chain_though_unchanged(assets: Any) -> None:
+    first = context(assets.MESSAGES, run_type="backfill", key="2026-03-01")
+    assets.hand_on(first, assets.MESSAGES, {})
+    told = first["outlet_events"][assets.MESSAGES]
+    second = context(assets.EVENTS, run_type="asset_triggered", redo=tuple(told.extra["redo"]))
+
+    assert told.partitions == ["2026-03-01"]
+    assert [str(day) for day in assets.days_to_redo(second)] == ["2026-03-01"]
+
+
+def test_the_daily_run_redoes_no_day(assets: Any) -> None:
+    assert assets.days_to_redo(context(assets.EVENTS, key="2026-03-01")) is None
+
+
+def test_a_failure_is_told_with_its_reason(
+    airflow: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BLOODHOUND_HOME", str(tmp_path))
+    policy = importlib.import_module("dags.policy")
+    task = SimpleNamespace(dag_id="warehouse", task_id="build", run_id="run")
+    policy.report_failure({"ti": task, "exception": ValueError("too wide")})
+
+    record = (tmp_path / "incidents" / "airflow.jsonl").read_text()
+    assert '"task": "build"' in record
+    assert '"reason": "ValueError: too wide"' in record
+
+
+def test_what_only_a_person_can_mend_is_not_tried_again(airflow: Path) -> None:
+    errors = importlib.import_module("etl.errors")
+    policy = importlib.import_module("dags.policy").POLICY["default_args"]["retry_policy"]
+
+    def decision(error: Exception) -> str:
+        return str(policy.evaluate(error, 1, 3).action.value)
+
+    assert decision(errors.CheckFailed("loss of 9 %")) == "fail"
+    assert decision(errors.BuildFailed("a test failed")) == "fail"
+    assert decision(errors.BadUse("no such day")) == "fail"
+    assert decision(errors.Locked("another run")) == "default"
+    assert decision(OSError("no space")) == "default"
+
+
+def test_the_chain_runs_task_by_task(
+    dags: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inbox = tmp_path / "inbox"
+    monkeypatch.setenv("BLOODHOUND_INBOX", str(inbox))
+    monkeypatch.setenv("BLOODHOUND_HOME", str(tmp_path / "home"))
+    simulate = ["simulate", "--out", str(inbox), "--days", "1", "--messages", "500", "--seed", "7"]
+    subprocess.run(
+        [sys.executable, "-m", "etl", *simulate], check=True, cwd=PROJECT, env=os.environ
+    )
+    pools = importlib.import_module("airflow.models.pool")
+    pools.Pool.create_or_update_pool("one_writer", slots=1, description="", include_deferred=False)
+
+    states = {
+        name: dags[name].test().state
+        for name in ("collect", "sessionize", "warehouse", "reconcile")
+    }
+    again = {task.task_id: task.state for task in dags["collect"].test().get_task_instances()}
+
+    assert states == dict.fromkeys(states, "success")
+    assert (tmp_path / "home" / "warehouse" / "bloodhound.duckdb").exists()
+    assert again == {"land": "success", "parse": "skipped"}
