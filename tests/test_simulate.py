@@ -4,6 +4,8 @@ import hashlib
 import json
 import re
 from collections import Counter, defaultdict
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -175,6 +177,124 @@ def test_pages_refer_to_pages_and_clicks_of_the_log(tmp_path: Path) -> None:
     clicks = {message["data"]["click_id"] for message in log if message["schema"] == "click"}
     assert {page["referring_page_id"] for page in views} - {None} <= {page["id"] for page in views}
     assert {page["referring_click_id"] for page in views} - {None} <= clicks
+
+
+def test_clock_rule_of_the_contract_gives_the_true_times_back(tmp_path: Path) -> None:
+    simulate(tmp_path / "inbox", messages=3_000, days=1, wrong_clocks=0.3, retries=0.0, garbage=0.0)
+    happened = {
+        row["event_id"]: row["happened_at"] for row in truth(tmp_path / "inbox", "messages")
+    }
+    off = []
+    for request in requests(tmp_path / "inbox"):
+        batch = json.loads(request["body"])
+        sent = datetime.fromisoformat(batch["sent_at"])
+        for message in batch["messages"]:
+            age = sent - datetime.fromisoformat(message["created_at"])
+            if age >= timedelta(0):
+                at = datetime.fromtimestamp(request["received_at"], UTC) - age
+                off.append((at - happened[message["id"]]).total_seconds())
+    assert min(off) >= 0
+    assert max(off) < 10
+    years = {message["created_at"][:4] for message in messages(tmp_path / "inbox")}
+    assert {"2026"} < years
+
+
+def test_messages_kept_for_weeks_are_told(tmp_path: Path) -> None:
+    simulate(
+        tmp_path / "inbox", messages=3_000, days=1, too_late=0.1, wrong_clocks=0.0, garbage=0.0
+    )
+    old = {
+        message["id"]
+        for request in requests(tmp_path / "inbox")
+        for message in json.loads(request["body"])["messages"]
+        if request["received_at"] - datetime.fromisoformat(message["created_at"]).timestamp()
+        > 30 * 86_400
+    }
+    told = {row["event_id"] for row in truth(tmp_path / "inbox", "messages") if row["is_too_late"]}
+    assert told == old != set()
+
+
+def test_counters_that_restart_use_their_numbers_again(tmp_path: Path) -> None:
+    simulate(
+        tmp_path / "inbox", messages=5_000, days=2, restarts=0.5, loss=0.0, late=0.0, retries=0.0,
+        garbage=0.0,
+    )  # fmt: skip
+    told = {
+        row["stream_id"] for row in truth(tmp_path / "inbox", "visitors") if row["restarts"] > 0
+    }
+    used = Counter(
+        (message["stream_id"], message["index"]) for message in messages(tmp_path / "inbox")
+    )
+    again = {stream for (stream, _), times in used.items() if times > 1}
+    assert again == told != set()
+
+
+def test_fast_bots_view_thirty_pages_a_minute_and_people_do_not(tmp_path: Path) -> None:
+    simulate(tmp_path / "inbox", messages=20_000, days=1, bots=0.1, loss=0.0, garbage=0.0)
+    kinds = {row["visitor_id"]: row["bot_kind"] for row in truth(tmp_path / "inbox", "visitors")}
+    viewed = defaultdict(list)
+    for row in truth(tmp_path / "inbox", "messages"):
+        if row["schema"] == "page_view":
+            viewed[row["visitor_id"]].append(row["happened_at"])
+    fast = {
+        visitor
+        for visitor, times in viewed.items()
+        for first, thirtieth in zip(sorted(times), sorted(times)[29:], strict=False)
+        if thirtieth - first <= timedelta(seconds=60)
+    }
+    assert {kinds[visitor] for visitor in fast} <= {"rate", "declared", "malformed_ua"}
+    assert {visitor for visitor in viewed if kinds[visitor] == "rate"} <= fast != set()
+
+
+NONE = {"id": None}
+
+
+def plain_messages(request: dict[str, Any]) -> Iterator[tuple[Any, ...]]:
+    """Read any protocol's batch: id, schema, visitor, page and order of each message."""
+    batch = json.loads(request["body"])
+    for event in batch.get("data", ()):
+        schema = {"pv": "page_view", "tr": "order"}.get(event["e"])
+        if schema is None:
+            described = json.loads(event["ue_pr"])["data"]
+            schema = described["schema"].split("/")[1]
+            assert described["data"]
+        context = json.loads(event["co"])["data"][0]
+        yield event["eid"], schema, event["duid"], context["data"]["id"], event.get("tr_id")
+    for message in batch.get("messages", ()):
+        if "version" not in message:
+            short = {"pv": "page_view", "imp": "impression", "clk": "click", "ord": "order",
+                     "exp": "experiment_exposure"}  # fmt: skip
+            schema = short.get(message["type"], message["type"])
+            yield (message["eid"], schema, message["uid"], message["pg"]["id"],
+                   message["d"].get("oid"))  # fmt: skip
+        else:
+            page = (
+                message["page_id"] if message["version"] == 2 else (message["page"] or {}).get("id")
+            )
+            yield (message["id"], message["schema"], message["visitor_id"], page,
+                   message["data"].get("order_id"))  # fmt: skip
+
+
+def test_older_versions_and_snowplow_tell_the_same_story(tmp_path: Path) -> None:
+    simulate(
+        tmp_path / "inbox", messages=12_000, days=1, v2=0.25, v1=0.25, snowplow=0.25, garbage=0.0
+    )
+    told = {row["event_id"]: row for row in truth(tmp_path / "inbox", "messages")}
+    orders = {row["order_id"] for row in truth(tmp_path / "inbox", "orders")}
+    found: Counter[str] = Counter()
+    for request in requests(tmp_path / "inbox"):
+        for event_id, schema, visitor, page, order in plain_messages(request):
+            row = told[event_id]
+            assert row["schema"].removeprefix("custom.") == schema.removeprefix("custom.")
+            assert (row["visitor_id"], row["page_id"]) == (visitor, page)
+            assert schema != "order" or order in orders
+            assert request["path"].endswith("tp2") == (row["dialect"] == "snowplow")
+            found[row["dialect"]] += 1
+    assert found == Counter(
+        {name: sum(row["copies"] for row in told.values() if row["dialect"] == name)
+         for name in ("v3", "v2", "v1", "snowplow")}
+    )  # fmt: skip
+    assert min(found.values()) > 1_000
 
 
 def test_bad_lines_are_counted_by_what_is_wrong(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from etl.simulate import world
 from etl.simulate.people import DEVICES, FAST, HUMAN, Register
 from etl.simulate.plan import Plan
-from etl.simulate.text import MINUTE, SECOND, Flags, Floats, Ints, at, draw, random_words
+from etl.simulate.text import DAY, MINUTE, SECOND, Flags, Floats, Ints, at, draw, random_words
 
 RETURNING_SHARE = 0.46
 SECOND_DEVICE_USE = 0.35
@@ -47,7 +47,10 @@ MAIL_ONLY = 1.6
 
 @dataclass
 class Sessions:
-    """One row per visit, ordered by (device, start)."""
+    """One row per visit, ordered by (device, start).
+
+    `age` is 0, or how long before `start` a visit really was whose messages were kept for weeks.
+    """
 
     device: Ints
     start: Ints
@@ -62,6 +65,7 @@ class Sessions:
     converts: Flags
     login: Ints
     restart: Flags
+    age: Ints
     end: Ints
 
     def __len__(self) -> int:
@@ -140,7 +144,10 @@ def visit(
         DESKTOP_CONVERTS,
         np.where(platform > world.MOBILE, APP_CONVERTS, 1),
     )
-    converts = exposed & (kind == HUMAN) & (rng.random(count) < rate)
+    stale = (kind == HUMAN) & (rng.random(count) < plan.too_late)
+    age = np.where(stale, rng.integers(31 * DAY, 60 * DAY, count), 0)
+    # Who is cut off for weeks orders nothing.
+    converts = exposed & (kind == HUMAN) & ~stale & (rng.random(count) < rate)
     pages = np.where(converts, np.maximum(pages, ORDER_PAGES + rng.integers(0, 4, count)), pages)
 
     account = crowd.has_account(person)
@@ -151,6 +158,7 @@ def visit(
         device=device, start=start, kind=kind, platform=platform, app=crowd.app(device),
         traffic=traffic, returning=returning, pages=pages, exposed=exposed, variant=variant,
         converts=converts, login=login, restart=rng.random(count) < plan.restarts,
+        age=age,
         end=start.copy(),
     )  # fmt: skip
 

@@ -27,6 +27,7 @@ def write_spend(folder: Path, plan: Plan, visits: Ints) -> dict[str, str]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     totals: dict[str, Decimal] = {}
+    first = plan.currencies[0]
     for number in range(plan.days):
         rng = np.random.default_rng([plan.seed, number, 1])
         day = plan.start + timedelta(days=number)
@@ -50,16 +51,17 @@ def write_spend(folder: Path, plan: Plan, visits: Ints) -> dict[str, str]:
                 clicks = int(rng.poisson(count * CLICKS_PER_VISIT + 1))
                 shown = int(clicks / way.clicked * rng.uniform(0.9, 1.1))
                 cost = Decimal(round(clicks * way.cost * rng.uniform(0.92, 1.08) * 100)) / 100
+                currency = way.currency if way.currency in plan.currencies else first
                 writer.writerow(
                     (day, way.source, way.medium, way.campaign, shown, clicks, f"{cost:.2f}",
-                     way.currency)
+                     currency)
                 )  # fmt: skip
-                totals[way.currency] = totals.get(way.currency, Decimal(0)) + cost
+                totals[currency] = totals.get(currency, Decimal(0)) + cost
             # Bought, but nobody came.
             writer.writerow(
-                (day, "yahoo_jp", "cpc", "テスト", int(rng.integers(50, 90)), 0, "3.10", "USD")
+                (day, "yahoo_jp", "cpc", "テスト", int(rng.integers(50, 90)), 0, "3.10", first)
             )
-            totals["USD"] = totals.get("USD", Decimal(0)) + Decimal("3.10")
+            totals[first] = totals.get(first, Decimal(0)) + Decimal("3.10")
     return {currency: f"{total:.2f}" for currency, total in sorted(totals.items())}
 
 

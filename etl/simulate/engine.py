@@ -18,14 +18,14 @@ from etl.simulate.delivery import (
     BLOCKED,
     PENDING,
     RECEIVED,
-    STATUSES,
     Delivery,
     Route,
     deliver,
     number,
 )
+from etl.simulate.dialects import Cast, Facts, order_details, speak_without_page
 from etl.simulate.files import LogFiles
-from etl.simulate.people import DEVICES, Crowd, Register
+from etl.simulate.people import DEVICES, V3, Crowd, Register
 from etl.simulate.plan import Plan
 from etl.simulate.scene import OUTSIDE, TRACKER_NAMES, Orders, Scene
 from etl.simulate.text import (
@@ -46,7 +46,7 @@ from etl.simulate.text import (
     texts,
     uuids,
 )
-from etl.simulate.truth import Truth, Views, labels, moments
+from etl.simulate.truth import Names, Truth, Views
 
 Progress = Callable[[int, int], None]
 """Told the slots done and the slots there are."""
@@ -68,30 +68,21 @@ SERVERS_PER_APP = 2
 
 @dataclass
 class Letter:
-    """Messages that stand alone, ordered by stream and time: every column has a row for each."""
+    """Messages that stand alone, ordered by stream and time: every column has a row for each.
 
-    device: Ints
+    `stream` tells the streams apart, `logged_in` who is known to be who.
+    """
+
+    schema: int
+    stream: Ints
     at: Ints
     index: Ints
-    schema: int
     app: Ints
-    platform: Ints
-    visitors: pa.StringArray
-    streams: pa.StringArray
-    persons: pa.StringArray
+    cast: Cast
+    logged_in: Flags
     details: pa.StringArray
     addresses: pa.StringArray
     agent: Ints
-
-
-@dataclass
-class Names:
-    """Whose messages they are: visitors and streams a row a stream, the rest a row a message."""
-
-    visitors: pa.StringArray
-    streams: pa.StringArray
-    app: Ints
-    platform: Ints
 
 
 class Simulation:
@@ -115,7 +106,6 @@ class Simulation:
         self.access = LogFiles(out / "access" / "shop", "access", ".log", plan.compress)
         self.server_index = np.zeros(SERVERS_PER_APP * len(world.APPS), dtype=np.int64)
         self.orders: Orders | None = None
-        self.last_status: Ints = np.zeros(0, dtype=np.int64)
         self.visits = np.zeros((plan.days, len(world.TRAFFIC)), dtype=np.int64)
         self.sums = {
             "made": 0, "sessions": 0, "bot_sessions": 0, "orders": 0, "pixel_hits": 0,
@@ -202,9 +192,10 @@ class Simulation:
         messages = scene.messages(self._number(scene), orders, rng)
         page_ids = pick(scene.page_ids, scene.actions.page)
         names = Names(
-            scene.visitors, scene.streams, sessions.app[session], sessions.platform[session]
-        )
-        self._record(messages, delivery, names, page_ids)
+            scene.visitors, scene.streams, sessions.app[session], sessions.platform[session],
+            page_ids,
+        )  # fmt: skip
+        self._record(messages, delivery, names)
         self._record_sessions(scene)
         self._fire_pixels(rng, scene, delivery, blocked)
         if self.plan.access:
@@ -222,6 +213,8 @@ class Simulation:
         restart = sessions.restart & sessions.returning & human
         # A counter that was running before the log begins would restart out of sight.
         restart &= sessions.device >= register.before_log * DEVICES
+        # A counter that has not counted yet has nothing to restart from.
+        restart &= (counters[local] > 0) | (first[local] < np.arange(len(sessions)))
         np.add.at(register.restarts, sessions.device[restart], 1)
         opens = np.ones(len(scene.session), dtype=bool)
         opens[1:] = scene.session[1:] != scene.session[:-1]
@@ -264,8 +257,10 @@ class Simulation:
         count, session = len(pages), pages.session
         web = sessions.platform[session] <= world.MOBILE
         first = pages.same_as == np.arange(count)
+        # Visits whose messages come weeks later left no pixel in these days' logs.
         # A reload fires the pixel again; a page out of the browser's cache does not.
-        fires = web & (first | (pages.navigation == world.RELOAD)) & ~blocked[session]
+        on_line = sessions.age[session] == 0
+        fires = web & on_line & (first | (pages.navigation == world.RELOAD)) & ~blocked[session]
         after = rng.integers(20, 200, count) + rng.exponential(150, count).astype(np.int64)
         hit_at = pages.at + after
         fires &= (rng.random(count) >= self.plan.pixel_loss) & (hit_at < self.end)
@@ -276,7 +271,7 @@ class Simulation:
         received[pages.same_as[view_page[got]]] = True
         hit = np.zeros(count, dtype=bool)
         hit[pages.same_as[fires]] = True
-        counted = np.flatnonzero(web & first)
+        counted = np.flatnonzero(web & on_line & first)
         whose = session[counted]
         self.truth.count_pages(
             Views(
@@ -306,7 +301,12 @@ class Simulation:
         pages = scene.pages
         first = pages.same_as == np.arange(len(pages))
         web = scene.sessions.platform[pages.session] <= world.MOBILE
-        served = first & web & (pages.navigation != world.AJAX)
+        served = (
+            first
+            & web
+            & (scene.sessions.age[pages.session] == 0)
+            & (pages.navigation != world.AJAX)
+        )
         row = np.flatnonzero(served & (pages.at < self.end))
         mine = pages.session[row]
         own = pages.before[row] >= 0
@@ -335,18 +335,23 @@ class Simulation:
         index = number(local, np.zeros(len(device), dtype=bool), counters)
         self.register.next_index[boxes] = counters
         names = texts(body(f'"campaign":"{in_line(way.campaign)}"') for way in world.TRAFFIC)
-        visitors, streams = self.crowd.visitor_ids(device), self.crowd.stream_ids(device)
-        place = pick(wire.PLACES, self.crowd.country(device))
         app = self.crowd.app(device)
-        platform = np.full(len(device), world.EMAIL)
+        tracker = world.TRACKERS[world.EMAIL][0][0]
         return self._post(
-            rng, Letter(
-                device=local, at=at, index=index, schema=world.EMAIL_OPEN, app=app,
-                platform=platform, visitors=visitors, streams=streams,
-                persons=wire.person_texts(visitors, "", place), details=pick(names, campaign),
+            rng,
+            Letter(
+                schema=world.EMAIL_OPEN, stream=local, at=at, index=index, app=app,
+                cast=Cast(
+                    app=pick(texts(world.APPS), app), platform=np.full(len(device), world.EMAIL),
+                    tracker=texts([tracker] * len(device)), stream=self.crowd.stream_ids(device),
+                    visitor=self.crowd.visitor_ids(device), user=self.crowd.user_ids(device),
+                    country=self.crowd.country(device),
+                ),
+                logged_in=np.zeros(len(device), dtype=bool), details=pick(names, campaign),
                 addresses=self.crowd.addresses(device), agent=self.crowd.agent(device),
-            ), self.plan.loss,
-        )  # fmt: skip
+            ),
+            self.plan.loss,
+        )[0]  # fmt: skip
 
     def _serve(self, rng: np.random.Generator, begin: int, end: int, orders: Orders) -> Post:
         """Send the servers' own messages of the orders they took until the slot's end."""
@@ -362,156 +367,80 @@ class Simulation:
         orders, server = orders.take(order), server[order]
         index = number(server, np.zeros(len(server), dtype=bool), self.server_index)
         device = orders.device
-        visitors = self.crowd.visitor_ids(device)
-        place = pick(wire.PLACES, self.crowd.country(device))
-        anonymous = wire.person_texts(visitors, "", place)
-        logged_in = wire.person_texts(visitors, orders.user, place)
-        known = pa.compute.not_equal(orders.user, "")
-        post = self._post(
-            rng, Letter(
-                device=server, at=orders.at, index=index, schema=world.ORDER, app=orders.app,
-                platform=np.full(len(server), world.BACKEND), visitors=visitors,
-                streams=self.crowd.stream_ids(-1 - server),
-                persons=pa.compute.if_else(known, logged_in, anonymous), details=orders.detail,
+        tracker = world.TRACKERS[world.BACKEND][0][0]
+        facts = Facts(
+            (), texts(()), texts(()), orders.order_id, orders.cents, orders.currency,
+            orders.quantity,
+        )  # fmt: skip
+        post, status = self._post(
+            rng,
+            Letter(
+                schema=world.ORDER, stream=server, at=orders.at, index=index, app=orders.app,
+                cast=Cast(
+                    app=pick(texts(world.APPS), orders.app),
+                    platform=np.full(len(server), world.BACKEND),
+                    tracker=texts([tracker] * len(server)),
+                    stream=self.crowd.stream_ids(-1 - server),
+                    visitor=self.crowd.visitor_ids(device), user=orders.user,
+                    country=self.crowd.country(device),
+                ),
+                logged_in=np.ones(len(server), dtype=bool), details=order_details(facts),
                 addresses=join("198.51.100.", integers(server + 10)),
                 agent=np.full(len(server), people.server_agent()),
-            ), self.plan.loss * SERVER_LOSS,
+            ),
+            self.plan.loss * SERVER_LOSS,
         )  # fmt: skip
-        self._record_orders(orders, self.last_status)
+        self.truth.record_orders(self.crowd, orders, status)
         return post
 
-    def _post(self, rng: np.random.Generator, letter: Letter, loss: float) -> Post:
-        """Send messages that stand alone: no page, no session."""
+    def _post(self, rng: np.random.Generator, letter: Letter, loss: float) -> tuple[Post, Ints]:
+        """Send messages that stand alone: no page, no session.
+
+        Returns:
+            the lines, and what became of each message.
+        """
         count = len(letter.at)
+        row, none = np.arange(count), np.zeros(count, dtype=np.int64)
         route = Route(self.plan, self.end, loss, np.full(count, RECEIVED), {})
-        delivery = deliver(letter.device, letter.at, route, rng)
-        row = np.arange(count)
-        tracker = {world.EMAIL: "bh-mail/1.0", world.BACKEND: "bh-py/1.2.0"}
-        platform = pick(texts(world.PLATFORMS), letter.platform)
+        delivery = deliver(letter.stream, letter.at, route, rng)
+        agents = pick(texts(map(in_line, people.agent_names())), letter.agent)
         messages = wire.Messages(
-            ids=column(uuids(random_words(rng, count))),
-            schema=np.full(count, letter.schema), at=letter.at, clock=np.zeros(count, np.int64),
-            stream=row,
-            streams=wire.stream_texts(
-                pick(texts(world.APPS), letter.app), platform,
-                texts(tracker[number] for number in letter.platform.tolist()), letter.streams,
-            ),
-            index=letter.index, who=row, persons=letter.persons,
-            page=np.zeros(count, np.int64), pages=texts((wire.NO_PAGE,)), data=row,
-            details=letter.details, sender=row, addresses=letter.addresses,
-            headers=join(pick(texts(map(in_line, people.agent_names())), letter.agent),
-                         '","referer":"'),
+            ids=column(uuids(random_words(rng, count))), schema=np.full(count, letter.schema),
+            at=letter.at, clock=none, age=none, index=letter.index, stream=row,
+            who=row + count * letter.logged_in, page=none, data=row, dialect=np.full(count, V3),
+            voices={V3: speak_without_page(letter.cast, letter.details)},
+            addresses=letter.addresses, headers=join(agents, '","referer":"'),
         )  # fmt: skip
-        names = Names(letter.visitors, letter.streams, letter.app, letter.platform)
-        self._record(messages, delivery, names, pa.nulls(count, pa.string()))
-        self.last_status = delivery.status
-        return delivery.received, wire.collector_lines(messages, delivery, rng)
+        names = Names(
+            letter.cast.visitor, letter.cast.stream, letter.app, letter.cast.platform,
+            pa.nulls(count, pa.string()),
+        )  # fmt: skip
+        self._record(messages, delivery, names)
+        return (delivery.received, wire.collector_lines(messages, delivery, rng)), delivery.status
 
     # --- the truth
 
-    def _record(
-        self,
-        messages: wire.Messages,
-        delivery: Delivery,
-        names: Names,
-        page_ids: pa.StringArray,
-    ) -> None:
+    def _record(self, messages: wire.Messages, delivery: Delivery, names: Names) -> None:
         """Write down what became of messages."""
-        count = len(messages.at)
-        self.sums["made"] += count
-        self.truth.count_messages(messages.at, names.app, names.platform, delivery.status)
-        self.truth.duplicates += int(np.maximum(delivery.copies - 1, 0).sum())
-        if not self.plan.details:
-            return
-        stream = pa.array(messages.stream.astype(np.int32))
-        self.truth.append(
-            "messages",
-            pa.table(
-                {
-                    "event_id": messages.ids,
-                    "schema": labels(messages.schema, world.SCHEMAS),
-                    "app_id": labels(names.app, world.APPS),
-                    "platform": labels(names.platform, world.PLATFORMS),
-                    "visitor_id": names.visitors.take(stream),
-                    "stream_id": names.streams.take(stream),
-                    "message_index": messages.index,
-                    "page_id": page_ids,
-                    "happened_at": moments(messages.at),
-                    "status": labels(delivery.status, STATUSES),
-                    "received_at": moments(delivery.first_received),
-                    "copies": delivery.copies.astype(np.int32),
-                }
-            ),
-        )
+        self.sums["made"] += len(messages.at)
+        self.truth.record_messages(messages, delivery, names)
 
     def _record_sessions(self, scene: Scene) -> None:
         """Write down who visited, from where, and what came of it."""
-        sessions = scene.sessions
+        sessions, human = scene.sessions, ~scene.is_robot
         self.sums["sessions"] += len(sessions)
         self.sums["bot_sessions"] += int(scene.is_robot.sum())
-        shown = sessions.exposed & ~scene.is_robot
+        shown = sessions.exposed & human
         np.add.at(self.arms, (sessions.variant[shown], sessions.converts[shown].astype(int)), 1)
         day = np.clip((sessions.start - self.begin) // DAY, 0, self.plan.days - 1)
-        human = ~scene.is_robot
         np.add.at(self.visits, (day[human], sessions.traffic[human]), 1)
-        if not self.plan.details:
-            return
-        ways = {
-            name: tuple(getattr(way, name) for way in world.TRAFFIC)
-            for name in ("source", "medium", "campaign")
-        }
-        self.truth.append(
-            "sessions",
-            pa.table(
-                {
-                    "visitor_id": scene.visitors,
-                    "person": sessions.device // DEVICES,
-                    "app_id": labels(sessions.app, world.APPS),
-                    "platform": labels(sessions.platform, world.PLATFORMS),
-                    "is_bot": scene.is_robot,
-                    "is_returning": sessions.returning,
-                    "started_at": moments(sessions.start),
-                    "ended_at": moments(sessions.end),
-                    "page_views": sessions.pages,
-                    "has_order": sessions.converts,
-                    "is_exposed": shown,
-                    "variant": labels(sessions.variant, world.VARIANTS),
-                    **{
-                        name: pa.array(values).take(pa.array(sessions.traffic))
-                        for name, values in ways.items()
-                    },
-                }
-            ),
-        )
-
-    def _record_orders(self, orders: Orders, backend_status: Ints) -> None:
-        """Write down the orders, and which of their two messages arrived."""
-        self.truth.append(
-            "orders",
-            pa.table(
-                {
-                    "order_id": orders.order_id,
-                    "visitor_id": self.crowd.visitor_ids(orders.device),
-                    "person": orders.device // DEVICES,
-                    "user_id": pa.compute.if_else(
-                        pa.compute.equal(orders.user, ""), None, orders.user
-                    ),
-                    "app_id": labels(orders.app, world.APPS),
-                    "ordered_at": moments(orders.at),
-                    "revenue_cents": orders.cents,
-                    "currency": orders.currency,
-                    "quantity": orders.quantity,
-                    "client_status": labels(orders.client_status, STATUSES),
-                    "backend_status": labels(backend_status, STATUSES),
-                }
-            ),
-        )
+        self.truth.record_sessions(scene)
 
     def _finish(self) -> dict[str, Any]:
         """Write spend and exclusions, close all files, and say what was made."""
         if self.orders is not None and len(self.orders):
             # The servers had not taken them when the log ended.
-            self._record_orders(self.orders, np.full(len(self.orders), PENDING))
+            self.truth.record_orders(self.crowd, self.orders, np.full(len(self.orders), PENDING))
         spent = costs.write_spend(self.out / "spend", self.plan, self.visits)
         if self.plan.exclusions:
             costs.write_exclusions(self.out / "exclusions", self.plan, self.crowd)

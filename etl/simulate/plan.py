@@ -71,12 +71,13 @@ class Plan:
         bots: share of sessions that are robots'.
         retries: share of batches that are sent again although they had arrived.
         late: share of batches that a client keeps for minutes to days.
-        too_late: share of batches that are 31 to 60 days old when they arrive.
+        too_late: share of sessions whose messages are 31 to 60 days old when they arrive.
         wrong_clocks: share of devices whose clock is hours or years off.
         restarts: share of sessions that begin with the message counter set back to 0.
         garbage: share of extra lines that make no valid message.
         effect: the experiment's true effect on the conversion of exposed sessions (0.15 = +15 %).
-        currencies: what orders are paid in, where the country uses it; else the first.
+        currencies: what orders and campaigns are paid in, where they would be; else in the first.
+            Others than the reporting currency need rates in the warehouse.
         v1, v2, snowplow: shares of devices that speak an older version or Snowplow's protocol.
         incidents: extra losses.
         access: also write the web servers' own logs.
@@ -100,7 +101,7 @@ class Plan:
     restarts: float = 0.0005
     garbage: float = 0.0005
     effect: float = 0.15
-    currencies: tuple[str, ...] = ("USD", "EUR", "GBP")
+    currencies: tuple[str, ...] = ("USD",)
     v1: float = 0.0
     v2: float = 0.0
     snowplow: float = 0.0

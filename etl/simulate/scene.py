@@ -6,9 +6,10 @@ from functools import cached_property
 import numpy as np
 import pyarrow as pa
 
-from etl.simulate import behaviour, people, wire, world
+from etl.simulate import behaviour, dialects, people, world
 from etl.simulate.behaviour import Actions, Pages, Sessions
-from etl.simulate.people import DEVICES, FIRST_ROBOT, Crowd
+from etl.simulate.dialects import Cast, Facts, Places
+from etl.simulate.people import DEVICES, FIRST_ROBOT, SNOWPLOW, V1, V2, V3, Crowd
 from etl.simulate.text import (
     Flags,
     Ints,
@@ -41,7 +42,6 @@ class Orders:
     device: Ints
     app: Ints
     user: pa.StringArray
-    detail: pa.StringArray
     cents: Ints
     currency: pa.StringArray
     quantity: Ints
@@ -70,7 +70,7 @@ class Orders:
         return Orders(**joined)
 
 
-def _static_details() -> tuple[pa.StringArray, Ints, Ints]:
+def _static_details() -> tuple[tuple[str, ...], Ints, Ints]:
     """List the data of messages that needs no making: texts, first of each schema, how many."""
     by_schema: dict[int, tuple[str, ...]] = {
         world.PAGE_VIEW: ("",),
@@ -86,8 +86,8 @@ def _static_details() -> tuple[pa.StringArray, Ints, Ints]:
     pool: list[str] = []
     for schema, data in by_schema.items():
         first[schema], count[schema] = len(pool), len(data)
-        pool += [body(text) for text in data]
-    return texts(pool), first, count
+        pool += data
+    return tuple(pool), first, count
 
 
 STATIC, STATIC_FIRST, STATIC_COUNT = _static_details()
@@ -132,19 +132,38 @@ class Scene:
 
     @cached_property
     def streams(self) -> pa.StringArray:
-        """Write the stream id of each session."""
-        return self.crowd.stream_ids(self.sessions.device)
+        """Write the stream id of each session; older versions have none of their own."""
+        named = self.crowd.stream_ids(self.sessions.device)
+        if not (self.dialect != V3).any():
+            return named
+        made = join(self.apps, ":", self.visitors)
+        old = (self.dialect == V2) | (self.dialect == V1)
+        streams = pa.compute.if_else(pa.array(old), made, named)
+        return pa.compute.if_else(pa.array(self.dialect == SNOWPLOW), None, streams)
+
+    @cached_property
+    def dialect(self) -> Ints:
+        """Give the protocol of each session."""
+        return self.crowd.dialect(self.sessions.device)
 
     @cached_property
     def tracker(self) -> Ints:
-        """Give the tracker of each session, as a position in `TRACKERS`."""
+        """Give the tracker of each session, as a position in `TRACKER_NAMES`."""
         first = np.array([_FIRST_TRACKER[number] for number in range(len(world.PLATFORMS))])
-        return first[self.sessions.platform] + self.crowd.tracker(self.sessions.device)
+        tracker = first[self.sessions.platform] + self.crowd.tracker(self.sessions.device)
+        for dialect, name in dialects.TRACKERS.items():
+            tracker[self.dialect == dialect] = TRACKER_NAMES.index(name)
+        return tracker
 
     @cached_property
     def apps(self) -> pa.StringArray:
         """Write the app of each session."""
         return pick(texts(world.APPS), self.sessions.app)
+
+    @cached_property
+    def trackers(self) -> pa.StringArray:
+        """Write the tracker of each session."""
+        return pick(texts(TRACKER_NAMES), self.tracker)
 
     @cached_property
     def platforms(self) -> pa.StringArray:
@@ -179,9 +198,8 @@ class Scene:
         """Write the address of each page."""
         return join(pick(texts(world.SITES), self.site[self.pages.session]), self.targets)
 
-    @cached_property
-    def page_texts(self) -> pa.StringArray:
-        """Write each page as messages carry it, up to the opening of `data`."""
+    def places(self) -> Places:
+        """Describe the pages as messages do."""
         pages, before = self.pages, self.pages.before
         inside, back = before >= 0, np.maximum(before, 0)
         led = pages.led_on[back] & inside
@@ -189,16 +207,18 @@ class Scene:
         leading = self.actions.detail[self.clicks] < 0
         click[self.actions.page[self.clicks[leading]]] = np.flatnonzero(leading) + 1
         web = (self.sessions.platform <= world.MOBILE)[pages.session]
-        ids = _quoted(self.page_ids)
-        click_ids = pa.concat_arrays([_NULL, _quoted(self.click_ids)])
-        return join(
-            body(',"page":{"id":'), ids,
-            pick(_TYPES, pages.type), self.urls,
-            body('","referrer":'), self._referrers(inside & web), body(',"referring_page_id":'),
-            pa.compute.if_else(pa.array(inside), pick(ids, back), "null"),
-            body(',"referring_click_id":'), pick(click_ids, np.where(led, click[back], 0)),
-            pick(_NAVIGATIONS, pages.navigation),
-        )  # fmt: skip
+        ids, click_ids = _quoted(self.page_ids), _quoted(self.click_ids)
+        return Places(
+            id=self.page_ids,
+            type=pages.type,
+            url=self.urls,
+            referrer=self._referrers(inside & web),
+            from_page=pa.compute.if_else(pa.array(inside), pick(ids, back), "null"),
+            from_click=pick(
+                pa.concat_arrays([texts(("null",)), click_ids]), np.where(led, click[back], 0)
+            ),
+            navigation=pages.navigation,
+        )
 
     def _referrers(self, inside: Flags) -> pa.StringArray:
         """Write the referrer of each page: the page before, or where people came from."""
@@ -234,62 +254,60 @@ class Scene:
         )
         currency = pick(currencies, self.crowd.country(device))
         order_id = join("A", integers(FIRST_ORDER + ORDER_NUMBERS * (number + np.arange(count))))
-        revenue = join(integers(cents // 100), ".", pick(_HUNDREDTHS, cents % 100))
         logged_in = self.pages.position[self.actions.page[row]] >= self.sessions.login[session]
         return Orders(
             order_id=order_id, at=self.actions.at[row], device=device,
             app=self.sessions.app[session],
             user=pa.compute.if_else(pa.array(logged_in), self.crowd.user_ids(device), ""),
-            detail=join(
-                body('"order_id":"'), order_id, body('","revenue":"'), revenue,
-                body('","currency":"'), currency, body('","quantity":'), integers(quantity),
-            ),
             cents=cents, currency=currency, quantity=quantity, client_status=status[row],
         )  # fmt: skip
 
-    def details(self, orders: Orders) -> tuple[pa.StringArray, Ints]:
-        """Write the data of all actions: a pool, and each action's place in it."""
+    def facts(self, orders: Orders) -> Facts:
+        """Describe what the messages' data tell."""
+        target = np.abs(self.actions.detail[self.clicks]) % len(world.TARGETS)
+        return Facts(
+            static=STATIC, click_id=self.click_ids, target=pick(texts(world.TARGETS), target),
+            order_id=orders.order_id, cents=orders.cents, currency=orders.currency,
+            quantity=orders.quantity,
+        )  # fmt: skip
+
+    def fact(self, orders: Orders) -> Ints:
+        """Give each action's row in the pool of data: what needs no making, clicks, orders."""
         schema, detail = self.actions.schema, self.actions.detail
         place: Ints = STATIC_FIRST[schema] + np.mod(np.abs(detail), STATIC_COUNT[schema])
         exposed = schema == world.EXPOSURE
         arms = STATIC_FIRST[world.EXPOSURE] + self.sessions.variant[self.session[exposed]]
         place[exposed] = arms
-        clicks = join(
-            body('"click_id":'), _quoted(self.click_ids), body(',"target":"'),
-            pick(texts(world.TARGETS), np.abs(detail[self.clicks]) % len(world.TARGETS)),
-            body('"'),
-        )  # fmt: skip
-        place[self.clicks] = len(STATIC) + np.arange(len(clicks))
-        place[schema == world.ORDER] = len(STATIC) + len(clicks) + np.arange(len(orders))
-        return pa.concat_arrays([STATIC, clicks, orders.detail]), place
+        clicks = len(self.clicks)
+        place[self.clicks] = len(STATIC) + np.arange(clicks)
+        place[schema == world.ORDER] = len(STATIC) + clicks + np.arange(len(orders))
+        return place
 
     def messages(self, index: Ints, orders: Orders, rng: np.random.Generator) -> Messages:
         """Put the messages together that tell of these actions."""
         sessions, session = self.sessions, self.session
-        place = pick(wire.PLACES, self.crowd.country(sessions.device))
-        users = self.crowd.user_ids(sessions.device)
+        device = sessions.device
+        cast = Cast(
+            app=self.apps, platform=sessions.platform, tracker=self.trackers, stream=self.streams,
+            visitor=self.visitors, user=self.crowd.user_ids(device),
+            country=self.crowd.country(device),
+        )  # fmt: skip
+        places, facts = self.places(), self.facts(orders)
         logged_in = self.pages.position[self.actions.page] >= sessions.login[session]
-        pool, detail = self.details(orders)
         site = join(pick(texts(world.SITES), self.site), "/")
         web = pa.array(sessions.platform <= world.MOBILE)
         return Messages(
             ids=column(uuids(random_words(rng, len(session)))),
             schema=self.actions.schema, at=self.actions.at,
-            clock=self.crowd.clock_offset(sessions.device)[session],
-            stream=session,
-            streams=wire.stream_texts(
-                self.apps, self.platforms, pick(TRACKERS, self.tracker), self.streams
-            ),
-            index=index,
-            who=session + len(sessions) * logged_in,
-            persons=pa.concat_arrays(
-                [
-                    wire.person_texts(self.visitors, "", place),
-                    wire.person_texts(self.visitors, users, place),
-                ]
-            ),
-            page=self.actions.page, pages=self.page_texts, data=detail, details=pool,
-            sender=session, addresses=self.addresses,
+            clock=(self.crowd.clock_offset(device))[session],
+            age=sessions.age[session], index=index, stream=session,
+            who=session + len(sessions) * logged_in, page=self.actions.page,
+            data=self.fact(orders), dialect=self.dialect[session],
+            voices={
+                dialect: dialects.speak(dialect, cast, places, facts)
+                for dialect in np.unique(self.dialect).tolist()
+            },
+            addresses=self.addresses,
             headers=join(self.agents, '","referer":"', pa.compute.if_else(web, site, "")),
         )  # fmt: skip
 
@@ -303,7 +321,6 @@ def _quoted(text: pa.StringArray) -> pa.StringArray:
     return join(body('"'), text, body('"'))
 
 
-_NULL = texts(("null",))
 _PATH_LIST = np.array(world.paths())
 _PATHS = texts(world.paths())
 _QUERIES = texts(
@@ -319,11 +336,10 @@ _OUTSIDE_QUOTED = texts(
 )
 OUTSIDE = texts(["-", *(address or "-" for address in _OUTSIDE)])
 """Outside referrers as access logs write them, by `Scene.came_from`."""
-_TYPES = texts(body(f',"type":"{name}","url":"') for name in world.PAGE_TYPES)
-_NAVIGATIONS = texts(body(f',"navigation":"{name}"}},"data":{{') for name in world.NAVIGATIONS)
-_HUNDREDTHS = texts(f"{cents:02d}" for cents in range(100))
-TRACKER_NAMES = tuple(name for versions in world.TRACKERS.values() for name, _ in versions)
-TRACKERS = texts(TRACKER_NAMES)
+TRACKER_NAMES = (
+    *(name for versions in world.TRACKERS.values() for name, _ in versions),
+    *dialects.TRACKERS.values(),
+)
 _FIRST_TRACKER = dict(
     zip(
         world.TRACKERS,

@@ -12,10 +12,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from etl.simulate import world
-from etl.simulate.delivery import RECEIVED, STATUSES
-from etl.simulate.people import BOT_KINDS, DEVICES, FIRST_ROBOT, HUMAN, Register
+from etl.simulate.delivery import RECEIVED, STATUSES, Delivery
+from etl.simulate.people import (
+    BOT_KINDS,
+    DEVICES,
+    DIALECTS,
+    FIRST_ROBOT,
+    HUMAN,
+    Crowd,
+    Register,
+)
 from etl.simulate.plan import Plan
-from etl.simulate.text import HOUR, Flags, Ints
+from etl.simulate.scene import Orders, Scene
+from etl.simulate.text import HOUR, Flags, Ints, pick
+from etl.simulate.wire import Messages
 
 CHUNK = 200_000
 REPEATED = ("visitor_id", "stream_id", "source", "medium", "campaign")
@@ -49,6 +59,17 @@ class Views:
     event: Flags
 
 
+@dataclass
+class Names:
+    """Whose messages they are: visitors and streams a row a stream, the rest a row a message."""
+
+    visitors: pa.StringArray
+    streams: pa.StringArray
+    app: Ints
+    platform: Ints
+    page_ids: pa.StringArray
+
+
 class Truth:
     """The folder of true facts: Parquet tables that grow slot by slot, and a summary in JSON."""
 
@@ -73,7 +94,89 @@ class Truth:
             )  # fmt: skip
         self.writers[name].write_table(table)
 
-    def count_messages(self, at: Ints, app: Ints, platform: Ints, status: Ints) -> None:
+    def record_messages(self, messages: Messages, delivery: Delivery, names: Names) -> None:
+        """Write down what became of messages."""
+        self._count_messages(messages.at, names.app, names.platform, delivery.status)
+        self.duplicates += int(np.maximum(delivery.copies - 1, 0).sum())
+        if not self.plan.details:
+            return
+        stream = pa.array(messages.stream.astype(np.int32))
+        self.append(
+            "messages",
+            pa.table(
+                {
+                    "event_id": messages.ids,
+                    "schema": labels(messages.schema, world.SCHEMAS),
+                    "dialect": labels(messages.dialect, DIALECTS),
+                    "app_id": labels(names.app, world.APPS),
+                    "platform": labels(names.platform, world.PLATFORMS),
+                    "visitor_id": names.visitors.take(stream),
+                    "stream_id": names.streams.take(stream),
+                    "message_index": messages.index,
+                    "page_id": names.page_ids,
+                    "happened_at": moments(messages.at - messages.age),
+                    "status": labels(delivery.status, STATUSES),
+                    "received_at": moments(delivery.first_received),
+                    "is_too_late": (messages.age > 0) & (delivery.copies > 0),
+                    "copies": delivery.copies.astype(np.int32),
+                }
+            ),
+        )
+
+    def record_sessions(self, scene: Scene) -> None:
+        """Write down visits: who, from where, how far, with which arm of the experiment."""
+        if not self.plan.details:
+            return
+        sessions = scene.sessions
+        ways = {
+            name: pa.array([getattr(way, name) for way in world.TRAFFIC])
+            for name in ("source", "medium", "campaign")
+        }
+        self.append(
+            "sessions",
+            pa.table(
+                {
+                    "visitor_id": scene.visitors,
+                    "person": sessions.device // DEVICES,
+                    "app_id": labels(sessions.app, world.APPS),
+                    "platform": labels(sessions.platform, world.PLATFORMS),
+                    "is_bot": scene.is_robot,
+                    "is_returning": sessions.returning,
+                    "started_at": moments(sessions.start - sessions.age),
+                    "ended_at": moments(sessions.end - sessions.age),
+                    "page_views": sessions.pages,
+                    "has_order": sessions.converts,
+                    "is_exposed": sessions.exposed & ~scene.is_robot,
+                    "variant": labels(sessions.variant, world.VARIANTS),
+                    **{name: pick(values, sessions.traffic) for name, values in ways.items()},
+                }
+            ),
+        )
+
+    def record_orders(self, crowd: Crowd, orders: Orders, backend_status: Ints) -> None:
+        """Write down orders, and which of their two messages arrived."""
+        self.append(
+            "orders",
+            pa.table(
+                {
+                    "order_id": orders.order_id,
+                    "visitor_id": crowd.visitor_ids(orders.device),
+                    "person": orders.device // DEVICES,
+                    "user_id": pa.compute.if_else(
+                        pa.compute.equal(orders.user, ""), None, orders.user
+                    ),
+                    "app_id": labels(orders.app, world.APPS),
+                    "ordered_at": moments(orders.at),
+                    "revenue_cents": orders.cents,
+                    "currency": orders.currency,
+                    "quantity": orders.quantity,
+                    "client_status": labels(orders.client_status, STATUSES),
+                    "backend_status": labels(backend_status, STATUSES),
+                }
+            ),
+        )
+
+    def _count_messages(self, at: Ints, app: Ints, platform: Ints, status: Ints) -> None:
         """Add messages to the sums by hour, app, platform and what became of them."""
         key = ((at // HOUR * 8 + app) * 16 + platform) * 16 + status
         for code, count in zip(*np.unique(key, return_counts=True), strict=True):
@@ -131,7 +234,7 @@ class Truth:
                         "country": labels(
                             crowd.country(device), tuple(item.code for item in world.COUNTRIES)
                         ),
-                        "dialect": labels(crowd.dialect(device), ("v3", "v2", "v1", "snowplow")),
+                        "dialect": labels(crowd.dialect(device), DIALECTS),
                         "clock_offset_ms": crowd.clock_offset(device),
                         "is_blocked": crowd.is_blocked(device),
                         "is_office": crowd.is_office(device),

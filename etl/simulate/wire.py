@@ -1,4 +1,4 @@
-"""How messages look in the log: collector lines, pixel lines, access lines.
+"""How requests look in the log: collector lines, pixel lines, access lines.
 
 The body of a request is JSON inside a string of JSON: its pieces are written with their quotes
 escaped already, so that a line is made by one join of columns.
@@ -11,6 +11,8 @@ import pyarrow as pa
 
 from etl.simulate import world
 from etl.simulate.delivery import Delivery
+from etl.simulate.dialects import PAYLOAD, Voice
+from etl.simulate.people import SNOWPLOW
 from etl.simulate.text import (
     Flags,
     Ints,
@@ -36,62 +38,32 @@ class Messages:
         ids: the messages' UUIDs.
         schema: position in `world.SCHEMAS`.
         at: true time; `clock`: how far ahead the client's clock is.
-        stream: row of `streams` (app, platform, tracker and stream id, as JSON).
+        age: how much older than that a message is that was kept for weeks.
         index: the message counter's number.
-        who: row of `persons` (visitor, user, country and locale, as JSON).
-        page: row of `pages` (the page, as JSON, up to the opening of `data`).
-        data: row of `details` (the inside of `data`).
-        sender: row of `senders` (address and headers of the request, around the host).
+        stream, who, page, data: rows of the voices' pools.
+        dialect: which voice tells it.
+        voices: the pools, by dialect.
+        addresses, headers: what the request of a stream's message says about its sender.
     """
 
     ids: pa.StringArray
     schema: Ints
     at: Ints
     clock: Ints
-    stream: Ints
-    streams: pa.StringArray
+    age: Ints
     index: Ints
+    stream: Ints
     who: Ints
-    persons: pa.StringArray
     page: Ints
-    pages: pa.StringArray
     data: Ints
-    details: pa.StringArray
-    sender: Ints
+    dialect: Ints
+    voices: dict[int, Voice]
     addresses: pa.StringArray
     headers: pa.StringArray
 
 
-NO_PAGE = body(',"page":null,"data":{')
-_SCHEMA = texts(body(f'","schema":"{schema}",') for schema in world.SCHEMAS)
 _HOST = texts(f'","host":"{host}' for host in world.COLLECTORS)
-_ENDS = texts(("}},", '}}]}"}\n'))
-
-
-def stream_texts(
-    app: pa.StringArray, platform: pa.StringArray, tracker: pa.StringArray, stream: pa.StringArray
-) -> pa.StringArray:
-    """Write what is the same for all messages of a stream."""
-    return join(
-        body('"app_id":"'), app, body('","platform":"'), platform, body('","tracker":"'), tracker,
-        body('","stream_id":"'), stream, body('","index":'),
-    )  # fmt: skip
-
-
-def person_texts(
-    visitor: pa.StringArray, user: pa.StringArray | str, place: pa.StringArray
-) -> pa.StringArray:
-    """Write who acts; `user` is the user's id, or '' for nobody logged in."""
-    if isinstance(user, str):
-        account = texts([body('","user_id":null,"logged_in":false,')] * len(visitor))
-    else:
-        account = join(body('","user_id":"'), user, body('","logged_in":true,'))
-    return join(body('","visitor_id":"'), visitor, account, place)
-
-
-PLACES = texts(
-    body(f'"country":"{country.code}","locale":"{country.locale}"') for country in world.COUNTRIES
-)
+_TRACK, _SNOWPLOW_TRACK = "/t", "/com.snowplowanalytics.snowplow/tp2"
 
 
 def collector_lines(
@@ -102,28 +74,90 @@ def collector_lines(
     if not len(rows):
         return texts(())
     first = rows[opens]
-    sender = messages.sender[first]
+    sender = messages.stream[first]
     sent = delivery.sent - delivery.set_back + messages.clock[first]
+    foreign = messages.dialect[first] == SNOWPLOW
+    start = join(body('"sent_at":"'), timestamps(sent), body('","messages":['))
+    path: pa.StringArray | str = _TRACK
+    if foreign.any():
+        start = pa.compute.if_else(pa.array(foreign), PAYLOAD, start)
+        path = pick(texts((_TRACK, _SNOWPLOW_TRACK)), foreign.astype(np.int64))
     heads = join(
         '{"request_id":"', column(hexadecimal(random_words(rng, len(first)))),
         '","received_at":', epoch_seconds(delivery.received),
         ',"remote_addr":"', pick(messages.addresses, sender), pick(_HOST, delivery.host),
-        '","method":"POST","path":"/t","query":"","user_agent":"', pick(messages.headers, sender),
-        '","content_type":"application/json","body":"{' + body('"sent_at":"'), timestamps(sent),
-        body('","messages":['),
+        '","method":"POST","path":"', path, '","query":"","user_agent":"',
+        pick(messages.headers, sender), '","content_type":"application/json","body":"{', start,
     )  # fmt: skip
     heads = pa.concat_arrays([texts(("",)), heads])
-    line = np.where(opens, np.cumsum(opens), 0)
-    written = join(
-        pick(heads, line),
-        body('{"version":3,"id":"'), pick(messages.ids, rows),
-        pick(_SCHEMA, messages.schema[rows]), pick(messages.streams, messages.stream[rows]),
-        integers(messages.index[rows]),
-        body(',"created_at":"'), timestamps((messages.at + messages.clock)[rows]),
-        pick(messages.persons, messages.who[rows]), pick(messages.pages, messages.page[rows]),
-        pick(messages.details, messages.data[rows]), pick(_ENDS, delivery.closes.astype(np.int64)),
+    letters = Letters(
+        rows=rows,
+        heads=pick(heads, np.where(opens, np.cumsum(opens), 0)),
+        closes=delivery.closes,
+        sent=sent[np.cumsum(opens) - 1],
+    )
+    return cut(_message_texts(messages, letters), opens)
+
+
+@dataclass
+class Letters:
+    """Copies of messages in lines.
+
+    Args:
+        rows: which message each copy is of.
+        heads: what stands before it: the line's beginning, or nothing.
+        closes: whether it ends its line.
+        sent: when its request was sent, by the client's clock.
+    """
+
+    rows: Ints
+    heads: pa.StringArray
+    closes: Flags
+    sent: Ints
+
+    def take(self, places: Ints) -> "Letters":
+        """Take some copies."""
+        return Letters(
+            self.rows[places], pick(self.heads, places), self.closes[places], self.sent[places]
+        )
+
+
+def _message_texts(messages: Messages, letters: Letters) -> pa.StringArray:
+    """Write every copy of a message, each in its dialect."""
+    dialects = messages.dialect[letters.rows]
+    spoken = np.unique(dialects)
+    if len(spoken) == 1:
+        return _tell(messages, letters, int(spoken[0]))
+    places = [np.flatnonzero(dialects == dialect) for dialect in spoken]
+    told = [
+        _tell(messages, letters.take(place), int(dialect))
+        for place, dialect in zip(places, spoken, strict=True)
+    ]
+    return pick(pa.concat_arrays(told), np.argsort(np.concatenate(places)))
+
+
+def _tell(messages: Messages, letters: Letters, dialect: int) -> pa.StringArray:
+    """Write copies of messages in one dialect."""
+    rows, voice = letters.rows, messages.voices[dialect]
+    created = (messages.at + messages.clock - messages.age)[rows]
+    time = integers(created) if voice.epoch else timestamps(created)
+    ends = texts((voice.closing + ",", voice.closing + ']}"}\n'))
+    end = pick(ends, letters.closes.astype(np.int64))
+    ids, schemas = pick(messages.ids, rows), pick(voice.schemas, messages.schema[rows])
+    streams = pick(voice.streams, messages.stream[rows])
+    persons, pages = pick(voice.persons, messages.who[rows]), pick(voice.pages, messages.page[rows])
+    details = pick(voice.details, messages.data[rows])
+    if voice.after_data is not None:
+        return join(
+            letters.heads, voice.opening, schemas, details,
+            pick(voice.after_data, messages.schema[rows]), body(',"eid":"'), ids, body('"'),
+            streams, voice.created, time, body('","stm":"'), integers(letters.sent), persons,
+            pages, end,
+        )  # fmt: skip
+    return join(
+        letters.heads, voice.opening, ids, schemas, streams, integers(messages.index[rows]),
+        voice.created, time, persons, pages, details, end,
     )  # fmt: skip
-    return cut(written, opens)
 
 
 def cut(pieces: pa.StringArray, opens: Flags) -> pa.StringArray:
