@@ -25,13 +25,14 @@ $(INSTALLED): requirements.txt
 	echo "Installing into $(VENV) with $$("$(PYTHON)" --version)"
 	test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep -o '^uv==[^ ]*' requirements.txt)"
-	pip_setting() { $(BIN)/python -m pip config get "$$1" 2>/dev/null || true; }
+	pip_setting() { $(BIN)/python -m pip config get "$$1" 2>/dev/null | tr '\n' ' ' || true; }
 	index=$$(pip_setting global.index-url); extra=$$(pip_setting global.extra-index-url)
 	links=$$(pip_setting global.find-links); cert=$$(pip_setting global.cert)
-	export UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$index}}"
+	export UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$${index%% }}}"
 	export UV_INDEX="$${UV_INDEX:-$${PIP_EXTRA_INDEX_URL:-$$extra}}"
-	export UV_FIND_LINKS="$${UV_FIND_LINKS:-$${PIP_FIND_LINKS:-$$links}}"
-	export SSL_CERT_FILE="$${SSL_CERT_FILE:-$${PIP_CERT:-$$cert}}"
+	links="$${PIP_FIND_LINKS:-$$links}"; links="$${links%% }"
+	export UV_FIND_LINKS="$${UV_FIND_LINKS:-$${links// /,}}"
+	export SSL_CERT_FILE="$${SSL_CERT_FILE:-$${PIP_CERT:-$${cert%% }}}"
 	for name in UV_DEFAULT_INDEX UV_INDEX UV_FIND_LINKS SSL_CERT_FILE; do test -n "$${!name}" || unset "$$name"; done
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip sync --quiet --compile-bytecode --system-certs --index-strategy unsafe-best-match requirements.txt
 	cp requirements.txt $@

@@ -125,14 +125,15 @@ def free_port(first: int = FIRST_PORT) -> int:
 
 
 class Embedded:
-    """One Airflow home, started and stopped."""
+    """One Airflow home, started and stopped: `.airflow/`, or where BLOODHOUND_AIRFLOW_HOME says."""
 
-    def __init__(self, airflow_home: Path = PROJECT / ".airflow") -> None:
-        self.home = airflow_home
-        self.state_file = airflow_home / "state.json"
-        self.password_file = airflow_home / "password.json"
-        self.postgres_data = airflow_home / "postgres"
-        self.logs = airflow_home / "logs"
+    def __init__(self, airflow_home: Path | None = None) -> None:
+        chosen = airflow_home or os.environ.get("BLOODHOUND_AIRFLOW_HOME") or PROJECT / ".airflow"
+        self.home = Path(chosen).absolute()
+        self.state_file = self.home / "state.json"
+        self.password_file = self.home / "password.json"
+        self.postgres_data = self.home / "postgres"
+        self.logs = self.home / "logs"
 
     # What is there
 

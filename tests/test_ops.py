@@ -241,3 +241,45 @@ def test_state_survives_a_reading_by_another_version(tmp_path: Path) -> None:
     embedded.state_file.write_text(json.dumps({"unknown": 1}))
 
     assert embedded.state() is None
+
+
+@pytest.mark.prove
+@pytest.mark.parametrize("moment", ["Running the DAGs", "collect.land", "warehouse.build"])
+def test_a_run_killed_with_its_scheduler_is_completed_by_the_next(
+    tmp_path: Path, moment: str
+) -> None:
+    environment = os.environ | {"BLOODHOUND_AIRFLOW_HOME": str(tmp_path / "airflow")}
+    inbox, home = tmp_path / "inbox", tmp_path / "home"
+    simulate = ["simulate", "--out", str(inbox), "--days", "1", "--messages", "500", "--seed", "7"]
+    subprocess.run([sys.executable, "-m", "etl", *simulate], check=True, cwd=PROJECT)
+    command = [sys.executable, "-m", "ops", "run", "--inbox", str(inbox), "--home", str(home)]
+    embedded = Embedded(tmp_path / "airflow")
+    sessions: list[int] = []
+
+    def run_to_the_end() -> str:
+        done = subprocess.run(
+            command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    with subprocess.Popen(
+        command, cwd=PROJECT, env=environment, stdout=subprocess.PIPE, text=True
+    ) as killed:
+        assert killed.stdout is not None
+        try:
+            assert any(moment in line for line in killed.stdout)
+            state = embedded.state()
+            assert state is not None
+            sessions = [pid for pid, _ in state.pids.values()]
+            os.kill(state.pids["scheduler"][0], 9)
+        finally:
+            killed.kill()
+
+    run_to_the_end()
+    after = run_to_the_end()
+
+    assert "Nothing new" in after
+    assert (home / "warehouse" / "bloodhound.duckdb").exists()
+    assert [members(session) for session in sessions] == [[], [], []]
+    assert embedded.state() is None
