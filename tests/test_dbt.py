@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
+from dbt.contracts.graph.manifest import Manifest
 
 from etl import schemas
 
@@ -173,7 +174,7 @@ class Warehouse:
                 self.write("ledger/event_counts/event_date=2026-03-01.parquet", name, rows)
             if name == "quarantine":
                 self.write("quarantine/b1.parquet", name, rows)
-            key = {"events": "event_date", "pixel_hits": "hit_date"}.get(name)
+            key = {"events": "event_date", "pixel_hits": "hit_date"}.get(name, "")
             for day in sorted({row[key] for row in rows}) if key else []:
                 part = [row for row in rows if row[key] == day]
                 self.write(f"{name}/{key}={day}/{name}.parquet", name, part, without=key)
@@ -232,6 +233,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
         for name, value in environment.items():
             patch.setenv(name, value)
         manifest = dbtRunner().invoke(["parse", *folders]).result
+        assert isinstance(manifest, Manifest)
 
         def dbt(*arguments: str) -> Any:
             return dbtRunner(manifest=manifest).invoke([*arguments, *folders])
