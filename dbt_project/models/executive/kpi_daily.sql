@@ -69,7 +69,8 @@ sessions_by_day as (
         count(*) as sessions,
         count(*) filter (where is_bounce) as bounces,
         count(*) filter (where order_count > 0) as sessions_with_order,
-        avg(duration_seconds) as average_session_seconds
+        -- Whole microseconds add up to the same in any order; fractions of seconds would not.
+        sum(epoch_us(ended_at) - epoch_us(started_at)) / 1e6 / count(*) as average_session_seconds
     from sessions
     group by session_date
 

@@ -19,6 +19,7 @@ flagged as (
         sessions.app_id,
         sessions.platform,
         sessions.started_at,
+        sessions.ended_at,
         sessions.session_date,
         sessions.duration_seconds,
         sessions.page_view_count,

@@ -47,7 +47,12 @@ credited as (
 
     select
         *,
-        weight / sum(weight) over (partition by order_id, model) as credit
+        -- Added up in the order of the touches: fractions add up to another last digit in another order.
+        weight / sum(weight) over (
+            partition by order_id, model
+            order by touch_number
+            rows between unbounded preceding and unbounded following
+        ) as credit
     from weighted
     where weight > 0
 
