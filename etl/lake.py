@@ -30,6 +30,7 @@ PARQUET = f"format parquet, compression zstd, compression_level 1, row_group_siz
 
 DATASETS = {
     "events": schemas.EVENTS,
+    "messages": schemas.MESSAGES,
     "pixel_hits": schemas.PIXEL_HITS,
     "quarantine": schemas.QUARANTINE,
     "quarantine_collisions": schemas.QUARANTINE,
@@ -167,14 +168,14 @@ def engine(settings: Settings, folder: Path) -> Iterator[duckdb.DuckDBPyConnecti
         yield connection
 
 
-def scan(paths: Iterable[Path | str], schema_name: str | None = None) -> str:
+def scan(paths: Iterable[Path], empty: Path | None = None) -> str:
     """Say `read_parquet([…])` of these files in SQL; the dataset's zero-row file when there are none.
 
     Args:
         paths: files, named by this project only (never by a client).
-        schema_name: full path of a zero-row file to read when `paths` is empty.
+        empty: a zero-row file to read when `paths` is empty.
     """
-    names = [str(path) for path in paths] or ([schema_name] if schema_name else [])
+    names = [str(path) for path in paths] or [str(empty)]
     listed = ", ".join("'" + name.replace("'", "''") + "'" for name in names)
     return f"read_parquet([{listed}], hive_partitioning = false, union_by_name = false)"
 

@@ -387,3 +387,15 @@ def log_day(stamp: str | None) -> str:
     except (ValueError, OverflowError):
         return lake.UNKNOWN_DAY
     return day.isoformat() if FIRST_DAY <= day < LAST_DAY else lake.UNKNOWN_DAY
+
+
+def read_text(settings: Settings, manifest: dict[str, Any]) -> str:
+    """Read a small landed file back as text; bytes that are not UTF-8 are replaced."""
+    paths = [
+        raw_path(settings, manifest["source"], day, manifest["file_id"]) for day in manifest["partitions"]
+    ]
+    lines: list[tuple[int, bytes]] = []
+    for path in paths:
+        table = pq.read_table(path, columns=["line_number", "line"], partitioning=None)
+        lines += zip(table["line_number"].to_pylist(), table["line"].to_pylist(), strict=True)
+    return "\n".join(line.decode(errors="replace") for _, line in sorted(lines))

@@ -88,6 +88,7 @@ def parse(
         days: received days whose files are parsed even when they are fresh.
         advance: told the bytes of each slice done.
     """
+    sweep_orphans(settings)
     files = unparsed_files(settings, days)
     redone = {file["file_id"] for file in files}
     fresh = fresh_batches(settings)
@@ -349,7 +350,9 @@ def select_messages() -> str:
 
 SELECT_KEYS = """
     select
-        md5_number_lower(event_id) as id_hash, received_us, file_id, (line_number << 24) | position as message_ref,
+        md5_number_lower(event_id) as id_hash,
+        case when schema = 'page_view' then md5_number_lower(visitor_id || chr(10) || page_id) end as page_hash,
+        received_us, file_id, (line_number << 24) | position as message_ref,
         cast(make_timestamp(event_us) as date) as event_date, cast(make_timestamp(received_us) as date) as received_date
     from decoded where reason is null
 """
@@ -405,3 +408,12 @@ def drop_stale(settings: Settings, made: set[str], redone: set[int]) -> None:
         lake.manifest_path(settings, "batches", name).unlink()
         for output in batch["outputs"]:
             lake.lake_path(settings, output).unlink(missing_ok=True)
+
+
+def sweep_orphans(settings: Settings) -> None:
+    """Remove files that a killed run placed without committing them."""
+    named = {output for batch in lake.manifests(settings, "batches").values() for output in batch["outputs"]}
+    for dataset in ("messages", "ids", "pixel_hits", "quarantine"):
+        for path in lake.lake_path(settings, dataset).rglob("*.parquet"):
+            if path.relative_to(settings.lake).as_posix() not in named and not path.name.startswith("collisions-"):
+                path.unlink()

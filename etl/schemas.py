@@ -75,6 +75,22 @@ EVENTS = pa.schema(
     ]
 )
 
+_DECIDED_LATER = {
+    "session_id", "session_date", "session_event_number", "is_session_event", "is_repeat",
+    "is_bot", "bot_reason", "is_excluded",
+}  # fmt: skip
+
+MESSAGES = pa.schema(
+    [
+        *(field for field in EVENTS if field.name not in {*_DECIDED_LATER, "event_date"}),
+        ("ua_bot_reason", TEXT),
+        ("message_ref", pa.int64()),
+        ("content_hash", pa.uint64()),
+        ("event_date", pa.date32()),
+    ]
+)
+"""Valid messages before duplicates are found. `message_ref` is line_number · 2²⁴ + position."""
+
 PIXEL_HITS = pa.schema(
     [
         ("hit_at", UTC),

@@ -30,7 +30,7 @@ class Settings(BaseSettings):
     inbox: Path = Path("data/inbox")
     home: Path = Path("data")
 
-    session_gap_minutes: int = Field(30, gt=0)
+    session_gap_minutes: int = Field(30, gt=0, lt=1440)
     max_lateness_days: int = Field(30, gt=0)
     stitch_days: int = Field(30, ge=0)
     attribution_window_days: int = Field(30, gt=0)
