@@ -29,7 +29,10 @@ def rate_path(settings: Settings, day: date) -> Path:
 
 
 def update(
-    settings: Settings, inputs: Mapping[str, str], messages: Mapping[str, Sequence[Path]], verdicts: Mapping[str, Path]
+    settings: Settings,
+    inputs: Mapping[str, str],
+    messages: Mapping[str, Sequence[Path]],
+    verdicts: Mapping[str, Path],
 ) -> dict[str, str]:
     """Judge the days whose messages changed, and their neighbours; return each day's content hash.
 
@@ -64,9 +67,7 @@ def neighbours(day: str) -> list[date]:
     return [middle + timedelta(days=offset) for offset in (-1, 0, 1)]
 
 
-def fast_page_views(
-    settings: Settings, day: date, messages: Sequence[Path], verdicts: Sequence[Path]
-) -> pa.Table:
+def fast_page_views(settings: Settings, day: date, messages: Sequence[Path], verdicts: Sequence[Path]) -> pa.Table:
     """Find the day's page views inside a window that holds too many (columns of `RATED`)."""
     fewest = min(count for _, count in WINDOWS)
     refused = (
@@ -82,8 +83,9 @@ def fast_page_views(
         for _, count in WINDOWS
     )
     with lake.staging(settings) as folder, lake.engine(settings, folder) as con:
-        return con.sql(
-            f"""
+        return (
+            con.sql(
+                f"""
             with views as (
                 select visitor_id, epoch_us(event_at) as event_us, file_id, message_ref
                 from {lake.scan(messages)} {refused}
@@ -104,5 +106,8 @@ def fast_page_views(
             where is_fast and cast(make_timestamp(event_us) as date) = $day
             order by file_id, message_ref
             """,
-            params={"day": day},
-        ).to_arrow_table().cast(RATED)
+                params={"day": day},
+            )
+            .to_arrow_table()
+            .cast(RATED)
+        )

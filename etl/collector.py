@@ -4,6 +4,7 @@ The common path never leaves DuckDB's vectors. A message that looks wrong in any
 suspect by cheap tests; only suspects are looked at key by key for the reason and its wording.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import duckdb
@@ -17,7 +18,8 @@ CORE_SCHEMAS = (
 )  # fmt: skip
 
 ENVELOPE = dict.fromkeys(
-    ("request_id", "received_at", "remote_addr", "method", "path", "query", "user_agent", "body"), "VARCHAR"
+    ("request_id", "received_at", "remote_addr", "method", "path", "query", "user_agent", "body"),
+    "VARCHAR",
 )
 BATCH = {"sent_at": "VARCHAR", "messages": ["JSON"]}
 MESSAGE = {
@@ -32,7 +34,16 @@ MESSAGE = {
 }  # fmt: skip
 
 TEXT_KEYS = ("id", "schema", "app_id", "platform", "stream_id", "visitor_id")
-REQUIRED_KEYS = ("id", "schema", "app_id", "platform", "stream_id", "index", "created_at", "visitor_id")
+REQUIRED_KEYS = (
+    "id",
+    "schema",
+    "app_id",
+    "platform",
+    "stream_id",
+    "index",
+    "created_at",
+    "visitor_id",
+)
 REQUIRED_PAGE_KEYS = ("page.id", "page.url")
 
 NOT_TEXT = r"-?[0-9][0-9.eE+\-]*|true|false|[\[{].*"
@@ -63,7 +74,7 @@ def sql_list(values: tuple[str, ...]) -> str:
     return ", ".join(f"'{value}'" for value in values)
 
 
-def shape(columns: dict[str, object]) -> str:
+def shape(columns: Mapping[str, object]) -> str:
     """Write a `from_json` structure."""
     return orjson.dumps(columns).decode()
 
@@ -145,7 +156,7 @@ def decode_requests(con: duckdb.DuckDBPyConnection) -> None:
 def decode_messages(con: duckdb.DuckDBPyConnection, limits: Limits) -> None:
     """Make `decoded` (one row a message, valid or not) of `requests`.
 
-    `reason` and `detail` are null for valid messages. Source of `event_us`: received − (sent −
+    `reason` and `detail` are null for valid messages. Source of `event_us`: received - (sent -
     created) where both client times are there and in order, else received.
     """
     lateness_us = limits.max_lateness_days * 86_400_000_000
@@ -254,12 +265,14 @@ def judge_suspects(con: duckdb.DuckDBPyConnection, limits: Limits) -> None:
     ]  # fmt: skip
     rules += [("missing_key", is_missing(key), f"'{key} is missing'") for key in REQUIRED_KEYS]
     rules += [
-        ("missing_key", f"{is_page_view} and {is_missing(key)} and {kind('page')} in ('NULL', 'OBJECT')", f"'{key} is missing'")
+        (
+            "missing_key",
+            f"{is_page_view} and {is_missing(key)} and {kind('page')} in ('NULL', 'OBJECT')",
+            f"'{key} is missing'",
+        )
         for key in REQUIRED_PAGE_KEYS
     ]
-    rules += [
-        ("malformed_key", f"{kind(key)} <> 'VARCHAR'", wrong_type(key, "a string")) for key in TEXT_KEYS
-    ]
+    rules += [("malformed_key", f"{kind(key)} <> 'VARCHAR'", wrong_type(key, "a string")) for key in TEXT_KEYS]
     rules += [
         ("malformed_key", f"platform not in ({sql_list(PLATFORMS)})", "'platform is unknown: ''' || left(platform, 100) || ''''"),
         ("malformed_key", f"{kind('index')} not in ('UBIGINT', 'BIGINT')", wrong_type("index", "a whole number")),

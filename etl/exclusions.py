@@ -81,7 +81,13 @@ def parse_row(source_file: str, line: int, row: dict[str, Any]) -> Exclusion | B
         if kind == "ip":
             value = str(ipaddress.ip_network(value, strict=False))
         return Exclusion(
-            kind, value, moment(row.get("from")), moment(row.get("to")), (row.get("reason") or "").strip(), source_file, line
+            kind,
+            value,
+            moment(row.get("from")),
+            moment(row.get("to")),
+            (row.get("reason") or "").strip(),
+            source_file,
+            line,
         )
     except ValueError as error:
         return BadRow(source_file, line, str(error), repr(row))

@@ -140,9 +140,7 @@ def manifests(settings: Settings, kind: str) -> dict[str, dict[str, Any]]:
     if not folder.is_dir():
         return {}
     names = sorted(path.name for path in folder.iterdir() if path.name.endswith(".json"))
-    return {
-        name.removesuffix(".json"): orjson.loads((folder / name).read_bytes()) for name in names
-    }
+    return {name.removesuffix(".json"): orjson.loads((folder / name).read_bytes()) for name in names}
 
 
 def manifest_path(settings: Settings, kind: str, name: str) -> Path:

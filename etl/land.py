@@ -25,7 +25,13 @@ from isal import igzip, isal_zlib
 from etl import lake
 from etl.settings import Settings
 
-SOURCES = {"events": ".jsonl", "pixel": ".log", "access": ".log", "spend": ".csv", "exclusions": ".csv"}
+SOURCES = {
+    "events": ".jsonl",
+    "pixel": ".log",
+    "access": ".log",
+    "spend": ".csv",
+    "exclusions": ".csv",
+}
 CHUNK_BYTES = 8 * 2**20
 OVERLONG_HEAD_BYTES = 64 * 2**10
 BOMB_FLOOR_BYTES = 2**30
@@ -116,20 +122,39 @@ def land_file(settings: Settings, file: InboxFile, known: dict[str, Any] | None)
             for chunk in read_chunks(settings, file, digest):
                 writer.write(chunk)
         except EOFError:
-            status, manifest["detail"] = "truncated", "the compressed stream ends before its end marker"
+            status, manifest["detail"] = (
+                "truncated",
+                "the compressed stream ends before its end marker",
+            )
         except Bomb as bomb:
-            return manifest | {"status": "bomb", "detail": str(bomb), "file_id": file_id(file.name, "")}
+            return manifest | {
+                "status": "bomb",
+                "detail": str(bomb),
+                "file_id": file_id(file.name, ""),
+            }
         except (zlib.error, isal_zlib.error, zstd.ZstdError) as error:
             if not writer.lines:
-                return manifest | {"status": "unreadable", "detail": str(error), "file_id": file_id(file.name, "")}
+                return manifest | {
+                    "status": "unreadable",
+                    "detail": str(error),
+                    "file_id": file_id(file.name, ""),
+                }
             status, manifest["detail"] = "truncated", f"damaged: {error}"
         except OSError as error:
             if error.errno is not None and not isinstance(error, (PermissionError, FileNotFoundError)):
                 raise
-            return manifest | {"status": "unreadable", "detail": error.strerror or str(error), "file_id": file_id(file.name, "")}
+            return manifest | {
+                "status": "unreadable",
+                "detail": error.strerror or str(error),
+                "file_id": file_id(file.name, ""),
+            }
         now = file.path.stat()
         if (now.st_size, now.st_mtime_ns) != (file.size, file.mtime_ns):
-            return manifest | {"status": "growing", "detail": "the file changed while it was read", "file_id": file_id(file.name, "")}
+            return manifest | {
+                "status": "growing",
+                "detail": "the file changed while it was read",
+                "file_id": file_id(file.name, ""),
+            }
         sha256 = digest.hexdigest()
         number = file_id(file.name, sha256)
         manifest |= {
@@ -147,9 +172,7 @@ def raw_path(settings: Settings, source: str, day: str, number: int) -> Path:
     return lake.lake_path(settings, "raw", source, f"received_date={day}", f"{number:016x}.parquet")
 
 
-def land(
-    settings: Settings, advance: Callable[[InboxFile], None] = lambda _: None
-) -> list[dict[str, Any]]:
+def land(settings: Settings, advance: Callable[[InboxFile], None] = lambda _: None) -> list[dict[str, Any]]:
     """Land all files that are new or changed; return the manifests of those and of the failed.
 
     Two files are read at a time: decompression and Parquet run outside Python's lock.
@@ -343,7 +366,9 @@ class DayWriter:
 
 
 RECEIVED_AT = rb'"received_at"\s*:\s*"?(?P<seconds>[0-9]{1,11})'
-LOGGED_AT = rb"^[^\[]{1,400}\[(?P<minute>[0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}:[0-9]{2}:[0-9]{2}):[0-9]{2} (?P<zone>[+-][0-9]{4})\]"
+LOGGED_AT = (
+    rb"^[^\[]{1,400}\[(?P<minute>[0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}:[0-9]{2}:[0-9]{2}):[0-9]{2} (?P<zone>[+-][0-9]{4})\]"
+)
 FIRST_DAY, LAST_DAY = date(1990, 1, 1), date(2100, 1, 1)
 
 
@@ -391,9 +416,7 @@ def log_day(stamp: str | None) -> str:
 
 def read_text(settings: Settings, manifest: dict[str, Any]) -> str:
     """Read a small landed file back as text; bytes that are not UTF-8 are replaced."""
-    paths = [
-        raw_path(settings, manifest["source"], day, manifest["file_id"]) for day in manifest["partitions"]
-    ]
+    paths = [raw_path(settings, manifest["source"], day, manifest["file_id"]) for day in manifest["partitions"]]
     lines: list[tuple[int, bytes]] = []
     for path in paths:
         table = pq.read_table(path, columns=["line_number", "line"], partitioning=None)

@@ -92,12 +92,7 @@ def parse(
     files = unparsed_files(settings, days)
     redone = {file["file_id"] for file in files}
     fresh = fresh_batches(settings)
-    shared = {
-        number
-        for batch in fresh.values()
-        if redone & set(batch["file_ids"])
-        for number in batch["file_ids"]
-    }
+    shared = {number for batch in fresh.values() if redone & set(batch["file_ids"]) for number in batch["file_ids"]}
     landed = landed_files(settings)
     files += [landed[number] for number in sorted(shared - redone)]
     batches = list(plan_batches(files))
@@ -158,9 +153,7 @@ def cut_file(path: Path, file: dict[str, Any]) -> Iterator[Part]:
             first, size = None, 0
 
 
-def parse_batch(
-    settings: Settings, files: Sequence[dict[str, Any]], advance: Callable[[int], None]
-) -> dict[str, Any]:
+def parse_batch(settings: Settings, files: Sequence[dict[str, Any]], advance: Callable[[int], None]) -> dict[str, Any]:
     """Parse a group of files of one source; commit; return the manifest."""
     numbers = sorted(file["file_id"] for file in files)
     source = files[0]["source"]
@@ -202,7 +195,11 @@ def register_raw(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> None:
     con.execute("create temp table raw_files as select distinct file_id, source_file, app_id from raw_parts")
     columns = "line_number, line, line_bytes, line_sha256, filename"
     whole = [part.path for part in parts if part.first is None]
-    scans = [f"select {columns} from read_parquet({sql_paths(whole)}, filename = true, hive_partitioning = false)"] if whole else []
+    scans = (
+        [f"select {columns} from read_parquet({sql_paths(whole)}, filename = true, hive_partitioning = false)"]
+        if whole
+        else []
+    )
     scans += [
         f"select {columns} from read_parquet({sql_paths([part.path])}, filename = true, hive_partitioning = false)"
         f" where line_number between {part.first} and {part.last}"
@@ -320,9 +317,7 @@ def write_slice(con: duckdb.DuckDBPyConnection, source: str, folder: Path) -> No
 
 def select_messages() -> str:
     """Say in SQL the wide rows of valid messages, with what their URLs and user agent tell."""
-    campaign = ", ".join(
-        f"case when schema = 'page_view' then pages.{key} end as {key}" for key in urls.QUERY_KEYS
-    )
+    campaign = ", ".join(f"case when schema = 'page_view' then pages.{key} end as {key}" for key in urls.QUERY_KEYS)
     return f"""
         select {MESSAGE_COLUMNS}, message_ref, content_hash, cast(make_timestamp(event_us) as date) as event_date
         from (

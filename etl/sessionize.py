@@ -71,9 +71,7 @@ def gather(settings: Settings) -> dict[str, DayInputs]:
     for path in verdicts.outputs(batches, settings, "messages"):
         messages.setdefault(str(lake.partition_day(path)), []).append(path)
     decided = {day: value for day, value in decided.items() if day in messages}
-    inputs = {
-        day: digest(sorted(path.name for path in paths), decided.get(day)) for day, paths in messages.items()
-    }
+    inputs = {day: digest(sorted(path.name for path in paths), decided.get(day)) for day, paths in messages.items()}
     verdict_files = {day: verdicts.verdict_path(settings, date.fromisoformat(day)) for day in decided}
     rates = bots.update(settings, inputs, messages, verdict_files)
     rules, _ = exclusions.read_exclusions(settings)
@@ -156,7 +154,9 @@ def write_day(settings: Settings, inputs: DayInputs) -> dict[str, Any]:
             assign_sessionless(con, settings.session_gap_minutes * 60_000_000)
             carry = select_carry(con, inputs.day, settings.session_gap_minutes * 60_000_000)
             flag_exclusions(con, inputs)
-            con.execute(f"copy ({select_events(con, inputs)}) to '{parse.sql_text(folder / 'events.parquet')}' ({lake.PARQUET})")
+            con.execute(
+                f"copy ({select_events(con, inputs)}) to '{parse.sql_text(folder / 'events.parquet')}' ({lake.PARQUET})"
+            )
             counts = count_messages(con, inputs)
             collisions = con.execute(
                 "select file_id, message_ref from verdicts where verdict = 'id_collision' order by 1, 2"
@@ -212,7 +212,11 @@ def load_narrow(con: duckdb.DuckDBPyConnection, inputs: DayInputs, carried: Sequ
     """
     con.execute(f"create temp view messages as select * from {lake.scan(inputs.messages)}")
     con.execute(f"create temp table verdicts as select * from {verdicts.scan_verdicts(inputs.verdicts)}")
-    rates = lake.scan(inputs.rates) if inputs.rates else "(select null::ubigint as file_id, null::bigint as message_ref where false)"
+    rates = (
+        lake.scan(inputs.rates)
+        if inputs.rates
+        else "(select null::ubigint as file_id, null::bigint as message_ref where false)"
+    )
     con.execute(f"create temp table rates as select * from {rates}")
     empty = ", ".join(f"null::{kind} as {name}" for name, kind in (
         ("visitor_id", "varchar"), ("session_start_us", "bigint"), ("last_us", "bigint"),
@@ -375,8 +379,9 @@ def assign_sessionless(con: duckdb.DuckDBPyConnection, gap_us: int) -> None:
 def select_carry(con: duckdb.DuckDBPyConnection, day: date, gap_us: int) -> pa.Table:
     """Select the sessions that an event of the next day could still extend (columns of `CARRY`)."""
     end_us = ((day - date(1970, 1, 1)).days + 1) * DAY_US
-    return con.sql(
-        f"""
+    return (
+        con.sql(
+            f"""
         select
             visitor_id, session_start_us, max(event_us) as last_us,
             arg_max(campaign, session_event_number) filter (campaign is not null) as campaign,
@@ -387,7 +392,10 @@ def select_carry(con: duckdb.DuckDBPyConnection, day: date, gap_us: int) -> pa.T
         qualify row_number() over (partition by visitor_id order by session_start_us desc) = 1
         order by visitor_id
         """
-    ).to_arrow_table().cast(CARRY)
+        )
+        .to_arrow_table()
+        .cast(CARRY)
+    )
 
 
 def flag_exclusions(con: duckdb.DuckDBPyConnection, inputs: DayInputs) -> None:
@@ -444,8 +452,9 @@ def select_events(con: duckdb.DuckDBPyConnection, inputs: DayInputs) -> str:
 
 def count_messages(con: duckdb.DuckDBPyConnection, inputs: DayInputs) -> pa.Table:
     """Count what became of each file's messages of the day (columns of `EVENT_COUNTS`)."""
-    return con.sql(
-        """
+    return (
+        con.sql(
+            """
         with accepted as (select file_id, count(*) as accepted from assigned group by file_id),
         refused as (
             select
@@ -461,8 +470,11 @@ def count_messages(con: duckdb.DuckDBPyConnection, inputs: DayInputs) -> pa.Tabl
         from files left join accepted using (file_id) left join refused using (file_id)
         order by source_file, file_id
         """,
-        params={"day": inputs.day},
-    ).to_arrow_table().cast(EVENT_COUNTS)
+            params={"day": inputs.day},
+        )
+        .to_arrow_table()
+        .cast(EVENT_COUNTS)
+    )
 
 
 def quarantine_collisions(settings: Settings, inputs: DayInputs, collisions: Sequence[tuple[int, int]]) -> pa.Table:

@@ -86,6 +86,4 @@ def load_settings(inbox: Path | None = None, home: Path | None = None) -> Settin
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
         raise BadUse(f"setting {name}: {first['msg']}", "See bloodhound.toml") from error
-    return settings.model_copy(
-        update={"inbox": settings.inbox.absolute(), "home": settings.home.absolute()}
-    )
+    return settings.model_copy(update={"inbox": settings.inbox.absolute(), "home": settings.home.absolute()})

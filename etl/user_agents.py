@@ -53,7 +53,7 @@ def describe(user_agents: Iterable[str | None]) -> pa.Table:
     """
     rows = []
     for text in user_agents:
-        parsed = ua_parser.parse((text or "")[:LONGEST * 4])
+        parsed = ua_parser.parse((text or "")[: LONGEST * 4])
         browser, system, device = parsed.user_agent, parsed.os, parsed.device
         rows.append(
             {

@@ -46,7 +46,10 @@ def verdict_path(settings: Settings, day: date) -> Path:
 
 
 def outputs(
-    batches: Iterable[dict[str, Any]], settings: Settings, dataset: str, days: Callable[[date], bool] = lambda _: True
+    batches: Iterable[dict[str, Any]],
+    settings: Settings,
+    dataset: str,
+    days: Callable[[date], bool] = lambda _: True,
 ) -> list[Path]:
     """List the batches' files of one dataset, of the days asked for."""
     paths = [
@@ -60,9 +63,7 @@ def outputs(
 
 def update(settings: Settings) -> dict[str, str]:
     """Bring the verdicts up to date with the parsed batches; return each day's content hash."""
-    batches = {
-        name: batch for name, batch in parse.fresh_batches(settings).items() if batch["source"] != "pixel"
-    }
+    batches = {name: batch for name, batch in parse.fresh_batches(settings).items() if batch["source"] != "pixel"}
     version = f"{VERDICTS_VERSION}:{settings.max_lateness_days}"
     state = lake.read_manifest(state_path(settings)) or {}
     known = set(state.get("batches", []))
@@ -90,7 +91,10 @@ def update(settings: Settings) -> dict[str, str]:
 
 
 def find_copies(
-    con: duckdb.DuckDBPyConnection, settings: Settings, old: Sequence[dict[str, Any]], new: Sequence[dict[str, Any]]
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    old: Sequence[dict[str, Any]],
+    new: Sequence[dict[str, Any]],
 ) -> None:
     """Make `arrived` (keys of new messages) and `copies` (keys of all messages whose id came again).
 
@@ -160,7 +164,11 @@ def scan_keys(settings: Settings, paths: Sequence[Path]) -> str:
 
 
 def read_details(
-    con: duckdb.DuckDBPyConnection, settings: Settings, batches: Sequence[dict[str, Any]], keys: str, target: str
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    batches: Sequence[dict[str, Any]],
+    keys: str,
+    target: str,
 ) -> None:
     """Make `target`: the rows of `keys` with what their messages say (columns `DETAILS`)."""
     days = {day for (day,) in con.execute(f"select distinct event_date from {keys}").fetchall()}
@@ -212,7 +220,10 @@ def judge_copies(con: duckdb.DuckDBPyConnection, settings: Settings, batches: Se
         kept.append((event_id, ordinal, kept_ordinal))
     if kept:
         names = ("event_id", "ordinal", "kept_ordinal")
-        con.register("wide_keepers", pa.table(dict(zip(names, map(list, zip(*kept, strict=True)), strict=True))))
+        con.register(
+            "wide_keepers",
+            pa.table(dict(zip(names, map(list, zip(*kept, strict=True)), strict=True))),
+        )
         con.execute("insert into keepers select event_id, ordinal, kept_ordinal from wide_keepers")
     con.execute(
         """
@@ -281,7 +292,9 @@ def message_texts(settings: Settings, wanted: set[tuple[int, int]]) -> dict[tupl
         for number, references in by_file.items():
             file = files[number]
             paths = [land.raw_path(settings, file["source"], day, number) for day in file["partitions"]]
-            lines = pa.table({"line_number": pa.array(sorted({reference >> 24 for reference in references}), pa.int64())})
+            lines = pa.table(
+                {"line_number": pa.array(sorted({reference >> 24 for reference in references}), pa.int64())}
+            )
             con.register("wanted_lines", lines)
             rows = con.execute(
                 f"select line_number, line from {lake.scan(paths)} inner join wanted_lines using (line_number)"
@@ -308,7 +321,10 @@ def message_in_line(source: str, line: bytes | None, position: int) -> str | Non
 
 
 def find_page_copies(
-    con: duckdb.DuckDBPyConnection, settings: Settings, batches: Sequence[dict[str, Any]], known_days: Sequence[date]
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    batches: Sequence[dict[str, Any]],
+    known_days: Sequence[date],
 ) -> None:
     """Make `page_keys` (pages in question) and `repeated` (columns of `VERDICTS`).
 

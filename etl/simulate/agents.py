@@ -40,10 +40,8 @@ _DECLARED = (
     "Mozilla/5.0 (compatible; AhrefsBot/7.0; +http://ahrefs.com/robot/)",
     "Mozilla/5.0 (compatible; SemrushBot/7~bl; +http://www.semrush.com/bot.html)",
     "Mozilla/5.0 (compatible; YandexBot/3.0; +http://yandex.com/bots)",
-    "Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko; compatible; GPTBot/1.2; "
-    "+https://openai.com/gptbot)",
-    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
-    "HeadlessChrome/125.0.0.0 Safari/537.36",
+    "Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko; compatible; GPTBot/1.2; +https://openai.com/gptbot)",
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/125.0.0.0 Safari/537.36",
     "facebookexternalhit/1.1 (+http://www.facebook.com/externalhit_uatext.php)",
     "Mozilla/5.0 (compatible; DuckDuckBot-Https/1.1; https://duckduckgo.com/duckduckbot)",
 )
@@ -85,10 +83,7 @@ def desktop() -> Agents:
         )
         opera += _family(
             0.03 * share,
-            [
-                f"{start} Chrome/{m}.0.0.0 Safari/537.36 OPR/{m - 14}.0.0.0"
-                for m in range(129, 110, -1)
-            ],
+            [f"{start} Chrome/{m}.0.0.0 Safari/537.36 OPR/{m - 14}.0.0.0" for m in range(129, 110, -1)],
         )
         firefox += _family(
             0.08 * share,
@@ -116,10 +111,7 @@ def mobile() -> Agents:
         for version in _IPHONES
     ]
     ipad = [agent.replace("iPhone; CPU iPhone OS", "iPad; CPU OS") for agent in iphone]
-    chrome_ios = [
-        agent.replace("Version/", "CriOS/12").replace("Safari/604.1", "Safari/604.1")
-        for agent in iphone
-    ]
+    chrome_ios = [agent.replace("Version/", "CriOS/12").replace("Safari/604.1", "Safari/604.1") for agent in iphone]
     facebook = [
         f"Mozilla/5.0 (iPhone; CPU iPhone OS {version} like Mac OS X) AppleWebKit/605.1.15 (KHTML, "
         f"like Gecko) Mobile/15E148 [FBAN/FBIOS;FBAV/{major}.0.0.36.106;FBBV/60{major}0;FBDV/"
@@ -127,8 +119,7 @@ def mobile() -> Agents:
         for version, major in product(_IPHONES, (468, 466, 462, 450))
     ]
     android = [
-        f"Mozilla/5.0 (Linux; Android {system}; {model}) {_WEBKIT} "
-        f"Chrome/{major}.0.0.0 Mobile Safari/537.36"
+        f"Mozilla/5.0 (Linux; Android {system}; {model}) {_WEBKIT} Chrome/{major}.0.0.0 Mobile Safari/537.36"
         for major, model, system in product(range(131, 118, -1), _PHONES, _ANDROIDS[:4])
     ]
     samsung = [
@@ -156,9 +147,7 @@ def ios_app() -> Agents:
             1.0,
             [
                 f"Shop/{app} (iPhone{model}; iOS {system.replace('_', '.')}; Scale/3.00)"
-                for app, system, model in product(
-                    _APP_VERSIONS, _IPHONES[:8], ("14,5", "15,2", "16,1")
-                )
+                for app, system, model in product(_APP_VERSIONS, _IPHONES[:8], ("14,5", "15,2", "16,1"))
             ],
         )
     )

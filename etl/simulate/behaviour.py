@@ -110,9 +110,7 @@ class Actions:
     detail: Ints
 
 
-def visit(
-    register: Register, plan: Plan, rng: np.random.Generator, starts: Ints, robots: int
-) -> Sessions:
+def visit(register: Register, plan: Plan, rng: np.random.Generator, starts: Ints, robots: int) -> Sessions:
     """Draw who visits at the given times, from where, and how far each gets.
 
     The last `robots` of the starts are robots'.
@@ -233,9 +231,7 @@ def browse(sessions: Sessions, rng: np.random.Generator, free_at: Ints) -> Pages
     _take_turns(sessions, duration, free_at)
 
     follows = np.zeros(count, dtype=bool)
-    follows[:-1] = (to_go[:-1] > 0) & np.isin(
-        navigation[1:], (world.NAVIGATE, world.AJAX, world.SCREEN)
-    )
+    follows[:-1] = (to_go[:-1] > 0) & np.isin(navigation[1:], (world.NAVIGATE, world.AJAX, world.SCREEN))
     return Pages(
         session=session, position=position, at=sessions.start[session] + offset, dwell=dwell,
         type=types[origin], path=path[origin], navigation=navigation, origin=origin,
@@ -244,9 +240,7 @@ def browse(sessions: Sessions, rng: np.random.Generator, free_at: Ints) -> Pages
     )  # fmt: skip
 
 
-def _navigations(
-    rng: np.random.Generator, position: Ints, ordering: Flags, web: Flags, kind: Ints
-) -> Ints:
+def _navigations(rng: np.random.Generator, position: Ints, ordering: Flags, web: Flags, kind: Ints) -> Ints:
     """Draw how each page is come by."""
     value = rng.random(len(position))
     navigation = np.where(web, world.NAVIGATE, world.SCREEN)
@@ -316,11 +310,7 @@ def act(sessions: Sessions, pages: Pages, rng: np.random.Generator) -> Actions:
     deals = row[(pages.type == world.DEAL) & human]
     _, first_deal = np.unique(pages.session[deals], return_index=True)
     exposed = deals[first_deal]
-    ordered = row[
-        (pages.type == world.CONFIRMATION)
-        & (pages.origin == row)
-        & sessions.converts[pages.session]
-    ]
+    ordered = row[(pages.type == world.CONFIRMATION) & (pages.origin == row) & sessions.converts[pages.session]]
     led_on = row[pages.led_on]
     parts = [
         (row, world.PAGE_VIEW, 0.0, 0.0),
@@ -351,28 +341,20 @@ def act(sessions: Sessions, pages: Pages, rng: np.random.Generator) -> Actions:
     )  # fmt: skip
 
 
-def opened_mails(
-    sessions: Sessions, rng: np.random.Generator, known: int
-) -> tuple[Ints, Ints, Ints]:
+def opened_mails(sessions: Sessions, rng: np.random.Generator, known: int) -> tuple[Ints, Ints, Ints]:
     """Draw who opens which mail when: before the sessions that mails bring, and by itself.
 
     Returns:
         devices (mailboxes), times, and positions in the ways to the site (the campaign).
     """
-    brought = np.flatnonzero(
-        np.isin(sessions.traffic, world.NEWSLETTER) & (rng.random(len(sessions)) < MAIL_OPENED)
-    )
+    brought = np.flatnonzero(np.isin(sessions.traffic, world.NEWSLETTER) & (rng.random(len(sessions)) < MAIL_OPENED))
     only = int(len(brought) * MAIL_ONLY) if known else 0
-    person = np.append(
-        sessions.device[brought] // DEVICES, (rng.random(only) * known).astype(np.int64)
-    )
+    person = np.append(sessions.device[brought] // DEVICES, (rng.random(only) * known).astype(np.int64))
     # The time of a mail only opened is that of some session's start.
     some = draw(rng, np.ones(max(len(sessions), 1)), only) if len(sessions) else np.zeros(0, int)
     ago = rng.integers(8 * SECOND, 4 * MINUTE, len(brought))
     when = np.append(sessions.start[brought] - ago, sessions.start[some])
-    campaign = np.append(
-        sessions.traffic[brought], np.array(world.NEWSLETTER)[rng.integers(0, 3, only)]
-    )
+    campaign = np.append(sessions.traffic[brought], np.array(world.NEWSLETTER)[rng.integers(0, 3, only)])
     order = np.lexsort((when, person))
     return person[order] * DEVICES + 2, when[order], campaign[order]
 

@@ -58,9 +58,7 @@ def write_spend(folder: Path, plan: Plan, visits: Ints) -> dict[str, str]:
                 )  # fmt: skip
                 totals[currency] = totals.get(currency, Decimal(0)) + cost
             # Bought, but nobody came.
-            writer.writerow(
-                (day, "yahoo_jp", "cpc", "テスト", int(rng.integers(50, 90)), 0, "3.10", first)
-            )
+            writer.writerow((day, "yahoo_jp", "cpc", "テスト", int(rng.integers(50, 90)), 0, "3.10", first))
             totals[first] = totals.get(first, Decimal(0)) + Decimal("3.10")
     return {currency: f"{total:.2f}" for currency, total in sorted(totals.items())}
 
@@ -76,6 +74,4 @@ def write_exclusions(folder: Path, plan: Plan, crowd: Crowd) -> None:
         writer.writerow(("kind", "value", "from", "to", "reason"))
         writer.writerow(("ip", "192.0.2.0/24", "", "", "our own office"))
         writer.writerow(("user", user, "", "", "test account"))
-        writer.writerow(
-            ("visitor", visitor, f"{plan.start}T00:00:00Z", f"{plan.start}T12:00:00Z", "load test")
-        )
+        writer.writerow(("visitor", visitor, f"{plan.start}T00:00:00Z", f"{plan.start}T12:00:00Z", "load test"))

@@ -144,10 +144,7 @@ def _v3_voice(cast: Cast, pages: pa.StringArray, details: pa.StringArray) -> Voi
 def _persons(start: str, cast: Cast) -> pa.StringArray:
     """Write everybody twice: first as nobody known, then logged in (if they have a user id)."""
     place = pick(
-        texts(
-            body(f',"country":"{country.code}","locale":"{country.locale}"')
-            for country in world.COUNTRIES
-        ),
+        texts(body(f',"country":"{country.code}","locale":"{country.locale}"') for country in world.COUNTRIES),
         cast.country,
     )
     visitor = join(start + body(',"visitor_id":"'), cast.visitor)
@@ -157,12 +154,8 @@ def _persons(start: str, cast: Cast) -> pa.StringArray:
 
 
 def _details(facts: Facts, *, revenue_quote: str = '"') -> pa.StringArray:
-    clicks = join(
-        body('"click_id":"'), facts.click_id, body('","target":"'), facts.target, body('"')
-    )
-    return pa.concat_arrays(
-        [texts(map(body, facts.static)), clicks, order_details(facts, revenue_quote)]
-    )
+    clicks = join(body('"click_id":"'), facts.click_id, body('","target":"'), facts.target, body('"'))
+    return pa.concat_arrays([texts(map(body, facts.static)), clicks, order_details(facts, revenue_quote)])
 
 
 def order_details(facts: Facts, revenue_quote: str = '"') -> pa.StringArray:
@@ -215,17 +208,13 @@ def _v1(cast: Cast, places: Places, facts: Facts) -> Voice:
         for number in range(len(world.NAVIGATIONS))
     )
     place = pick(
-        texts(
-            body(f',"cc":"{country.code}","lc":"{country.locale}"') for country in world.COUNTRIES
-        ),
+        texts(body(f',"cc":"{country.code}","lc":"{country.locale}"') for country in world.COUNTRIES),
         cast.country,
     )
     visitor = join(body(',"uid":"'), cast.visitor)
     nobody = join(visitor, body('","cid":null,"li":0'), place)
     known = join(visitor, body('","cid":"'), cast.user, body('","li":1'), place)
-    static = [
-        text.replace('"experiment":', '"e":').replace('"variant":', '"v":') for text in facts.static
-    ]
+    static = [text.replace('"experiment":', '"e":').replace('"variant":', '"v":') for text in facts.static]
     clicks = join(body('"cid":"'), facts.click_id, body('","target":"'), facts.target, body('"'))
     return Voice(
         opening=body('{"eid":"'),

@@ -95,9 +95,7 @@ class Simulation:
         self.end = self.begin + plan.days * DAY
         weights = np.array([self._weight(day) for day in range(plan.days)])
         self.day_messages = plan.messages * weights / weights.sum()
-        self.slots = next(
-            (n for n in SLOTS_A_DAY if self._busiest(n) <= SLOT_MESSAGES), SLOTS_A_DAY[-1]
-        )
+        self.slots = next((n for n in SLOTS_A_DAY if self._busiest(n) <= SLOT_MESSAGES), SLOTS_A_DAY[-1])
         known = int(self.day_messages[0] / MESSAGES_PER_SESSION * KNOWN_BEFORE)
         self.register = Register(self.crowd, known)
         self.truth = Truth(truth, plan)
@@ -173,9 +171,7 @@ class Simulation:
         hours = np.arange(begin // HOUR, (end - 1) // HOUR + 1)
         if len(hours) == 1:
             return rng.integers(begin, end, count)
-        return (hours[draw(rng, world.HOURS[hours % 24], count)]) * HOUR + rng.integers(
-            0, HOUR, count
-        )
+        return (hours[draw(rng, world.HOURS[hours % 24], count)]) * HOUR + rng.integers(0, HOUR, count)
 
     def _track(self, rng: np.random.Generator, scene: Scene) -> tuple[Orders, Post]:
         """Send what the clients track, and fire the pixels beside it."""
@@ -249,9 +245,7 @@ class Simulation:
                     survival[hit] *= 1 - incident.loss
         return {host: 1 - survival for host, survival in kept.items()}
 
-    def _fire_pixels(
-        self, rng: np.random.Generator, scene: Scene, delivery: Delivery, blocked: Flags
-    ) -> None:
+    def _fire_pixels(self, rng: np.random.Generator, scene: Scene, delivery: Delivery, blocked: Flags) -> None:
         """Write the pixel's log of the web pages, and add up what both witnesses saw."""
         pages, sessions = scene.pages, scene.sessions
         count, session = len(pages), pages.session
@@ -301,12 +295,7 @@ class Simulation:
         pages = scene.pages
         first = pages.same_as == np.arange(len(pages))
         web = scene.sessions.platform[pages.session] <= world.MOBILE
-        served = (
-            first
-            & web
-            & (scene.sessions.age[pages.session] == 0)
-            & (pages.navigation != world.AJAX)
-        )
+        served = first & web & (scene.sessions.age[pages.session] == 0) & (pages.navigation != world.AJAX)
         row = np.flatnonzero(served & (pages.at < self.end))
         mine = pages.session[row]
         own = pages.before[row] >= 0
@@ -325,9 +314,7 @@ class Simulation:
         )  # fmt: skip
         self.access.add(at[landing], wire.log_lines(style))
 
-    def _mail(
-        self, rng: np.random.Generator, begin: int, device: Ints, at: Ints, campaign: Ints
-    ) -> Post:
+    def _mail(self, rng: np.random.Generator, begin: int, device: Ints, at: Ints, campaign: Ints) -> Post:
         """Send the messages of opened mails."""
         at = np.maximum(at, begin)
         boxes, local = np.unique(device, return_inverse=True)

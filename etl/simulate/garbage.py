@@ -15,9 +15,7 @@ KINDS = (
 """Quarantine reasons to expect; `no_message` is a request that is no batch at all."""
 
 
-def lines(
-    rng: np.random.Generator, times: Ints, share: float
-) -> tuple[Ints, pa.StringArray, list[str]]:
+def lines(rng: np.random.Generator, times: Ints, share: float) -> tuple[Ints, pa.StringArray, list[str]]:
     """Make bad lines beside good ones.
 
     Returns:
@@ -29,8 +27,7 @@ def lines(
     tokens = column(hexadecimal(random_words(rng, count))).to_pylist()
     ids = column(uuids(random_words(rng, count))).to_pylist()
     written = [
-        _line(kind, int(at), token, message)
-        for kind, at, token, message in zip(kinds, when, tokens, ids, strict=True)
+        _line(kind, int(at), token, message) for kind, at, token, message in zip(kinds, when, tokens, ids, strict=True)
     ]
     return when, texts(written), kinds
 

@@ -73,9 +73,7 @@ def _agent_pools() -> tuple[list[str], dict[int, tuple[int, Floats]], int, int]:
         places[place] = (len(names), weights)
         names += pool
     mail = len(names)
-    names.append(
-        "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)"
-    )
+    names.append("Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)")
     server = len(names)
     names.append("python-requests/2.32.3")
     return names, places, mail, server
@@ -143,11 +141,7 @@ class Crowd:
         value = self._chance(device, _AGENT)
         agent = np.full(len(device), mail, dtype=np.int64)
         for place, (first, weights) in places.items():
-            mine = (
-                (kind == -place)
-                if place < 0
-                else (platform == place) & ((kind == HUMAN) | (kind == FAST))
-            )
+            mine = (kind == -place) if place < 0 else (platform == place) & ((kind == HUMAN) | (kind == FAST))
             agent[mine] = first + at(weights, value[mine])
         return agent
 
@@ -218,11 +212,7 @@ class Crowd:
         middle = integers(word // 254 % 256)
         robot, office = person >= FIRST_ROBOT, self.is_office(device)
         v4 = pa.array(np.where(robot | office, "", "198."), type=pa.string())
-        block = texts(
-            np.where(
-                robot, "203.0.113.", np.where(office, "192.0.2.", np.where(word & 1, "18.", "19."))
-            )
-        )
+        block = texts(np.where(robot, "203.0.113.", np.where(office, "192.0.2.", np.where(word & 1, "18.", "19."))))
         dotted = pa.array(np.where(robot | office, "", "."), type=pa.string())
         middle = pa.compute.if_else(pa.array(robot | office), "", middle)
         address = join(v4, block, middle, dotted, low)

@@ -112,11 +112,7 @@ class Plan:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be simulated."""
-        shares = {
-            name: value
-            for name, value in vars(self).items()
-            if isinstance(value, float) and name != "effect"
-        }
+        shares = {name: value for name, value in vars(self).items() if isinstance(value, float) and name != "effect"}
         for name, value in shares.items():
             if not 0 <= value <= 1:
                 raise BadUse(f"{name} is a share, not {value}", "Give a number from 0 to 1")

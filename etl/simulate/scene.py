@@ -64,9 +64,7 @@ class Orders:
         joined = {}
         for name, value in vars(self).items():
             pair = [value, getattr(more, name)]
-            joined[name] = (
-                pa.concat_arrays(pair) if isinstance(value, pa.Array) else np.concatenate(pair)
-            )
+            joined[name] = pa.concat_arrays(pair) if isinstance(value, pa.Array) else np.concatenate(pair)
         return Orders(**joined)
 
 
@@ -75,9 +73,7 @@ def _static_details() -> tuple[tuple[str, ...], Ints, Ints]:
     by_schema: dict[int, tuple[str, ...]] = {
         world.PAGE_VIEW: ("",),
         world.IMPRESSION: world.IMPRESSIONS,
-        world.EXPOSURE: tuple(
-            f'"experiment":"{world.EXPERIMENT}","variant":"{variant}"' for variant in world.VARIANTS
-        ),
+        world.EXPOSURE: tuple(f'"experiment":"{world.EXPERIMENT}","variant":"{variant}"' for variant in world.VARIANTS),
         world.FEATURE_USE: world.FEATURES,
         **world.CUSTOM,
     }
@@ -214,9 +210,7 @@ class Scene:
             url=self.urls,
             referrer=self._referrers(inside & web),
             from_page=pa.compute.if_else(pa.array(inside), pick(ids, back), "null"),
-            from_click=pick(
-                pa.concat_arrays([texts(("null",)), click_ids]), np.where(led, click[back], 0)
-            ),
+            from_click=pick(pa.concat_arrays([texts(("null",)), click_ids]), np.where(led, click[back], 0)),
             navigation=pages.navigation,
         )
 
@@ -249,8 +243,7 @@ class Scene:
         cents = cents * quantity
         accepted = self.crowd.plan.currencies
         currencies = texts(
-            country.currency if country.currency in accepted else accepted[0]
-            for country in world.COUNTRIES
+            country.currency if country.currency in accepted else accepted[0] for country in world.COUNTRIES
         )
         currency = pick(currencies, self.crowd.country(device))
         order_id = join("A", integers(FIRST_ORDER + ORDER_NUMBERS * (number + np.arange(count))))
@@ -331,9 +324,7 @@ _QUERIES = texts(
 )  # fmt: skip
 _OUTSIDE = [address for way in world.TRAFFIC for address in way.referrers]
 _FIRST_OUTSIDE = 1 + np.cumsum([0, *(len(way.referrers) for way in world.TRAFFIC[:-1])])
-_OUTSIDE_QUOTED = texts(
-    ["null", *(body(f'"{in_body(address)}"') if address else "null" for address in _OUTSIDE)]
-)
+_OUTSIDE_QUOTED = texts(["null", *(body(f'"{in_body(address)}"') if address else "null" for address in _OUTSIDE)])
 OUTSIDE = texts(["-", *(address or "-" for address in _OUTSIDE)])
 """Outside referrers as access logs write them, by `Scene.came_from`."""
 TRACKER_NAMES = (

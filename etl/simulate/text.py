@@ -33,9 +33,7 @@ def column(cells: Bytes) -> pa.StringArray:
     """Turn rows of equally long text (a matrix of bytes) into an Arrow column without a loop."""
     rows, width = cells.shape
     offsets = np.arange(rows + 1, dtype=np.int32) * width
-    return pa.StringArray.from_buffers(
-        rows, pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(cells))
-    )
+    return pa.StringArray.from_buffers(rows, pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(cells)))
 
 
 def scramble(numbers: Ints, salt: int) -> Words:
@@ -45,9 +43,7 @@ def scramble(numbers: Ints, salt: int) -> Words:
     that millions of visitors cost no memory.
     """
     with np.errstate(over="ignore"):
-        word = numbers.astype(np.uint64) + np.uint64(
-            (salt * 0x9E3779B97F4A7C15 + 0x9E3779B97F4A7C15) & (2**64 - 1)
-        )
+        word = numbers.astype(np.uint64) + np.uint64((salt * 0x9E3779B97F4A7C15 + 0x9E3779B97F4A7C15) & (2**64 - 1))
         word = (word ^ (word >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         word = (word ^ (word >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
         return word ^ (word >> np.uint64(31))
@@ -107,9 +103,7 @@ def log_times(milliseconds: Ints) -> pa.StringArray:
     """Write epoch milliseconds as access logs do: `01/Mar/2026:00:00:01 +0000`."""
     days, within = np.divmod(milliseconds, DAY)
     distinct, which = np.unique(days, return_inverse=True)
-    dates = np.array(
-        [day.item().strftime("%d/%b/%Y") for day in distinct.astype("datetime64[D]")], dtype="S11"
-    )
+    dates = np.array([day.item().strftime("%d/%b/%Y") for day in distinct.astype("datetime64[D]")], dtype="S11")
     cells = np.empty((len(milliseconds), 20), dtype=np.uint8)
     cells[:, 0:11] = dates[which].view(np.uint8).reshape(-1, 11)
     cells[:, 11:17] = _CLOCK[within // MINUTE].view(np.uint8).reshape(-1, 6)

@@ -129,8 +129,7 @@ class Truth:
             return
         sessions = scene.sessions
         ways = {
-            name: pa.array([getattr(way, name) for way in world.TRAFFIC])
-            for name in ("source", "medium", "campaign")
+            name: pa.array([getattr(way, name) for way in world.TRAFFIC]) for name in ("source", "medium", "campaign")
         }
         self.append(
             "sessions",
@@ -162,9 +161,7 @@ class Truth:
                     "order_id": orders.order_id,
                     "visitor_id": crowd.visitor_ids(orders.device),
                     "person": orders.device // DEVICES,
-                    "user_id": pa.compute.if_else(
-                        pa.compute.equal(orders.user, ""), None, orders.user
-                    ),
+                    "user_id": pa.compute.if_else(pa.compute.equal(orders.user, ""), None, orders.user),
                     "app_id": labels(orders.app, world.APPS),
                     "ordered_at": moments(orders.at),
                     "revenue_cents": orders.cents,
@@ -210,9 +207,7 @@ class Truth:
         humans = np.flatnonzero(register.seen)
         robots = (FIRST_ROBOT + np.arange(register.robots)) * DEVICES
         devices = np.concatenate([humans, robots])
-        restarts = np.concatenate(
-            [register.restarts[humans], np.zeros(len(robots), dtype=np.int32)]
-        )
+        restarts = np.concatenate([register.restarts[humans], np.zeros(len(robots), dtype=np.int32)])
         for begin in range(0, max(len(devices), 1), CHUNK):
             device = devices[begin : begin + CHUNK]
             person = device // DEVICES
@@ -231,9 +226,7 @@ class Truth:
                         "bot_kind": labels(kind, BOT_KINDS),
                         "app_id": labels(crowd.app(device), world.APPS),
                         "platform": labels(crowd.platform(device), world.PLATFORMS),
-                        "country": labels(
-                            crowd.country(device), tuple(item.code for item in world.COUNTRIES)
-                        ),
+                        "country": labels(crowd.country(device), tuple(item.code for item in world.COUNTRIES)),
                         "dialect": labels(crowd.dialect(device), DIALECTS),
                         "clock_offset_ms": crowd.clock_offset(device),
                         "is_blocked": crowd.is_blocked(device),
@@ -270,10 +263,7 @@ class Truth:
                     "app_id": [world.APPS[app] for _, app, _, _ in pages],
                     "platform": [world.PLATFORMS[where] for _, _, where, _ in pages],
                     "is_bot": [bot for *_, bot in pages],
-                    **{
-                        name: [int(self.loss[page][number]) for page in pages]
-                        for number, name in enumerate(LOSS_SUMS)
-                    },
+                    **{name: [int(self.loss[page][number]) for page in pages] for number, name in enumerate(LOSS_SUMS)},
                 }
             ),
         )

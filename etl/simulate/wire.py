@@ -66,9 +66,7 @@ _HOST = texts(f'","host":"{host}' for host in world.COLLECTORS)
 _TRACK, _SNOWPLOW_TRACK = "/t", "/com.snowplowanalytics.snowplow/tp2"
 
 
-def collector_lines(
-    messages: Messages, delivery: Delivery, rng: np.random.Generator
-) -> pa.StringArray:
+def collector_lines(messages: Messages, delivery: Delivery, rng: np.random.Generator) -> pa.StringArray:
     """Write the request lines that carry the messages, each with its newline."""
     rows, opens = delivery.rows, delivery.opens
     if not len(rows):
@@ -117,9 +115,7 @@ class Letters:
 
     def take(self, places: Ints) -> "Letters":
         """Take some copies."""
-        return Letters(
-            self.rows[places], pick(self.heads, places), self.closes[places], self.sent[places]
-        )
+        return Letters(self.rows[places], pick(self.heads, places), self.closes[places], self.sent[places])
 
 
 def _message_texts(messages: Messages, letters: Letters) -> pa.StringArray:
@@ -129,10 +125,7 @@ def _message_texts(messages: Messages, letters: Letters) -> pa.StringArray:
     if len(spoken) == 1:
         return _tell(messages, letters, int(spoken[0]))
     places = [np.flatnonzero(dialects == dialect) for dialect in spoken]
-    told = [
-        _tell(messages, letters.take(place), int(dialect))
-        for place, dialect in zip(places, spoken, strict=True)
-    ]
+    told = [_tell(messages, letters.take(place), int(dialect)) for place, dialect in zip(places, spoken, strict=True)]
     return pick(pa.concat_arrays(told), np.argsort(np.concatenate(places)))
 
 
@@ -164,9 +157,7 @@ def cut(pieces: pa.StringArray, opens: Flags) -> pa.StringArray:
     """Put neighbouring texts together without copying: a new text begins where `opens` says."""
     offsets = np.frombuffer(pieces.buffers()[1], dtype=np.int32)[: len(pieces) + 1]
     starts = np.append(offsets[:-1][opens], offsets[-1])
-    return pa.StringArray.from_buffers(
-        len(starts) - 1, pa.py_buffer(starts.astype(np.int32)), pieces.buffers()[2]
-    )
+    return pa.StringArray.from_buffers(len(starts) - 1, pa.py_buffer(starts.astype(np.int32)), pieces.buffers()[2])
 
 
 @dataclass

@@ -225,8 +225,7 @@ def site(platform: int, app: int) -> int:
 def paths() -> list[str]:
     """List the paths of every page: home, searches, deals, then cart to confirmation."""
     searches = [
-        f"/search?q={quote(_SEARCHES[n % len(_SEARCHES)])}&page={n // len(_SEARCHES) + 1}"
-        for n in range(SEARCHES)
+        f"/search?q={quote(_SEARCHES[n % len(_SEARCHES)])}&page={n // len(_SEARCHES) + 1}" for n in range(SEARCHES)
     ]
     deals = [f"/deals/{quote(_WARES[n % len(_WARES)])}-{10_000 + 7 * n}" for n in range(DEALS)]
     return ["/", *searches, *deals, "/cart", "/checkout", "/checkout/confirmation"]
@@ -270,8 +269,7 @@ FEATURES = tuple(
 CUSTOM: dict[int, tuple[str, ...]] = {
     SCROLL_DEPTH: tuple(f'"percent":{percent}' for percent in (25, 50, 75, 90, 100)),
     VIDEO_PLAY: tuple(
-        f'"video":"clip-{n}","seconds":{n * 7 % 90},"muted":{"true" if n % 3 else "false"}'
-        for n in range(1, 40)
+        f'"video":"clip-{n}","seconds":{n * 7 % 90},"muted":{"true" if n % 3 else "false"}' for n in range(1, 40)
     ),
     SEARCHED: tuple(
         f'"term":"{term}","results":{13 * n % 97},"filters":{{"sort":"price","open":true}}'

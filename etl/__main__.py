@@ -1,0 +1,160 @@
+"""`python -m etl`: every task of the DAGs as a command."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+from etl import land as landing
+from etl import summary as summarising
+from etl import tasks
+from etl.errors import BadUse, BloodhoundError
+from etl.settings import Settings, load_settings
+
+app = typer.Typer(
+    name="etl", help="Raw tracking logs to trusted marts, one stage at a time.", no_args_is_help=True,
+    pretty_exceptions_enable=False, add_completion=False,
+)  # fmt: skip
+screen = Console(stderr=True)
+
+Inbox = Annotated[Path | None, typer.Option(help="Folder of raw logs.")]
+Home = Annotated[Path | None, typer.Option(help="Folder of everything written.")]
+Day = Annotated[
+    list[datetime] | None,
+    typer.Option(formats=["%Y-%m-%d"], help="A day to do again; repeat for more."),
+]
+
+STAGES = {
+    "land": tasks.land, "parse": tasks.parse, "sessionize": tasks.sessionize,
+    "build": tasks.build, "reconcile": tasks.reconcile,
+}  # fmt: skip
+
+
+@contextmanager
+def showing(title: str) -> Iterator[tasks.Advance]:
+    """Show how a stage gets on, if a person is looking."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as progress:
+        task = progress.add_task(title, total=None)
+        yield lambda word, _amount: progress.update(task, advance=1, description=f"{title}: {word}")
+
+
+def run_stage(name: str, settings: Settings, days: list[datetime] | None) -> dict[str, Any]:
+    """Run one stage and print what it did in one line."""
+    wanted: list[date] = [day.date() for day in days or ()]
+    with showing(name) as advance:
+        result = STAGES[name](settings, days=wanted, advance=advance)
+    print(f"{name}: {describe(result)}")
+    for failure in result.get("failed", []):
+        screen.print(
+            f"{name}: {failure['file']} was not landed whole ({failure['reason']})",
+            markup=False,
+            style="yellow",
+        )
+    return result
+
+
+def describe(result: dict[str, Any]) -> str:
+    """Write a result's counts and days in one line."""
+    parts = [f"{value:,} {key.replace('_', ' ')}" for key, value in result.items() if isinstance(value, int)]
+    days = result.get("days")
+    if days:
+        parts.append(f"days {days[0]}" if len(days) == 1 else f"{len(days)} days, {days[0]} to {days[-1]}")
+    if not any(value for value in result.values() if isinstance(value, int)) and not days:
+        return "nothing new"
+    return ", ".join(parts)
+
+
+def stage_command(name: str) -> None:
+    """Register one stage as a command."""
+
+    def command(inbox: Inbox = None, home: Home = None, day: Day = None) -> None:
+        run_stage(name, load_settings(inbox, home), day)
+
+    command.__doc__ = (STAGES[name].__doc__ or "").partition("\n")[0]
+    app.command(name)(command)
+
+
+for stage in STAGES:
+    stage_command(stage)
+
+
+@app.command()
+def run(inbox: Inbox = None, home: Home = None, day: Day = None) -> None:
+    """Do all stages in this process: the same functions in the same order as the DAGs."""
+    settings = load_settings(inbox, home)
+    if not settings.inbox.is_dir():
+        raise BadUse(f"the inbox {settings.inbox} does not exist", "Make it, or name another by --inbox")
+    if not landing.find_files(settings.inbox) and not settings.lake.is_dir():
+        raise BadUse(f"the inbox {settings.inbox} holds no logs", "See README.md for what goes where")
+    for name in STAGES:
+        if name == "land" or day or name in tasks.pending(settings):
+            run_stage(name, settings, day)
+        elif name == "parse" and not tasks.pending(settings):
+            print("nothing new")
+            break
+
+
+@app.command()
+def summary(home: Home = None) -> None:
+    """Say what came in, what came out and how much was lost."""
+    for line in summarising.lines(load_settings(None, home)):
+        print(line)
+
+
+@app.command()
+def simulate(
+    out: Annotated[Path, typer.Option(help="The inbox to fill.")],
+    messages: Annotated[int, typer.Option(help="About how many messages.")] = 60_000,
+    days: Annotated[int, typer.Option(help="Over how many days.")] = 3,
+    seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 7,
+    start: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First day.")] = None,
+    compress: Annotated[str, typer.Option(help="zst, gz or none.")] = "zst",
+    loss: Annotated[float, typer.Option(help="Share of messages lost on the way.")] = 0.01,
+    pixel_loss: Annotated[float, typer.Option(help="Share of pixel hits lost.")] = 0.01,
+    truth: Annotated[Path | None, typer.Option(help="Where the truth goes; default: beside the inbox.")] = None,
+) -> None:
+    """Make believable logs with the truth beside them."""
+    from etl.simulate import FIRST_DAY  # noqa: PLC0415  (numpy is slow to import)
+    from etl.simulate import simulate as make  # noqa: PLC0415
+
+    if compress not in {"zst", "gz", "none"}:
+        raise BadUse(f"--compress is {compress!r}", "It is zst, gz or none")
+    with showing("simulate") as advance:
+        made = make(
+            out, truth=truth, messages=messages, days=days, seed=seed, compress=compress, loss=loss, pixel_loss=pixel_loss,
+            start=start.date() if start else FIRST_DAY, progress=lambda done, total: advance(f"{done} of {total}", 1),
+        )  # fmt: skip
+    print(f"simulate: {describe(made)}")
+
+
+def main() -> None:
+    """Run a command; one clear line and an exit code when it cannot be done."""
+    try:
+        app()
+    except BloodhoundError as error:
+        screen.print(f"bloodhound: {error}", markup=False, highlight=False, soft_wrap=True)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,196 @@
+"""Build: dbt turns the lake into marts in a file of its own; what passed its tests is published.
+
+Which sessions' days dbt rebuilds follows from the versions of the event days: those that changed
+since the last build, and no clock.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pyarrow as pa
+
+from etl import lake, parse
+from etl.errors import BuildFailed
+from etl.schemas import FILES
+from etl.settings import PROJECT, Settings
+
+DBT_PROJECT = PROJECT / "dbt_project"
+
+
+def build_path(settings: Settings) -> Path:
+    """Name the DuckDB file dbt writes; nobody else reads it."""
+    return settings.home / "warehouse" / "build" / "build.duckdb"
+
+
+def variables(settings: Settings) -> dict[str, Any]:
+    """The settings that dbt's models use."""
+    return {
+        name: getattr(settings, name)
+        for name in (
+            "attribution_window_days", "stitch_days", "count_access", "reporting_currency",
+            "own_hosts", "loss_warn", "loss_error",
+        )
+    }  # fmt: skip
+
+
+def project_hash() -> str:
+    """Name the state of the dbt project's own files."""
+    digest = hashlib.sha256()
+    for path in sorted(DBT_PROJECT.rglob("*")):
+        if path.suffix in {".sql", ".yml", ".csv"} and not {"target", "logs"} & set(path.parts):
+            digest.update(path.relative_to(DBT_PROJECT).as_posix().encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def inputs(settings: Settings) -> dict[str, Any]:
+    """All that a build depends on."""
+    days = lake.manifests(settings, "days")
+    return {
+        "project": project_hash(),
+        "variables": variables(settings),
+        "days": {
+            name: {"version": day["version"], "session_dates": day["session_dates"]} for name, day in days.items()
+        },
+        "batches": sorted(parse.fresh_batches(settings)),
+        "files": sorted(
+            (file["source_file"], file["status"], file["file_id"])
+            for file in lake.manifests(settings, "files").values()
+        ),
+    }
+
+
+def digest(content: Mapping[str, Any]) -> str:
+    """Name a build's inputs."""
+    return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
+
+
+def stale_session_days(settings: Settings, wanted: Mapping[str, Any]) -> list[str] | None:
+    """The session days to rebuild; None when all are."""
+    built = lake.read_manifest(lake.manifest_path(settings, "state", "built"))
+    if (
+        built is None
+        or not build_path(settings).exists()
+        or (built["project"], built["variables"]) != (wanted["project"], wanted["variables"])
+    ):
+        return None
+    before, after = built["days"], wanted["days"]
+    changed = [day for day in {*before, *after} if before.get(day) != after.get(day)]
+    return sorted(
+        {name for day in changed for days in (before, after) for name in days.get(day, {}).get("session_dates", [])}
+    )
+
+
+def write_ledger(settings: Settings) -> None:
+    """Write `ledger/files.parquet`: what became of each file's lines (columns of `FILES`)."""
+    counts: dict[str, dict[str, int]] = {}
+    for batch in parse.fresh_batches(settings).values():
+        counts |= batch["counts"]
+    rows = []
+    for file in sorted(lake.manifests(settings, "files").values(), key=lambda entry: entry["source_file"]):
+        count = counts.get(f"{file['file_id']:016x}", {})
+        valid, quarantined = count.get("valid", 0), count.get("quarantined", 0)
+        rows.append(
+            {
+                "source_file": file["source_file"], "source": file["source"], "file_id": file["file_id"],
+                "status": file["status"], "detail": file["detail"], "lines": file["lines"],
+                "bad_lines": count.get("bad_lines", 0), "messages": valid + quarantined,
+                "valid": valid, "quarantined": quarantined,
+            }
+        )  # fmt: skip
+    lake.write_table(
+        lake.lake_path(settings, "ledger", "files.parquet"),
+        pa.Table.from_pylist(rows, schema=FILES),
+    )
+
+
+def build(settings: Settings, redo: Sequence[date] = ()) -> dict[str, Any] | None:
+    """Run dbt for what changed; None when nothing did.
+
+    Args:
+        redo: session days rebuilt even when they are fresh.
+
+    Returns:
+        `days` (session days rebuilt; null for all), `models` and `tests` run, `digest` of the inputs.
+
+    Raises:
+        BuildFailed: models or tests failed, by name.
+    """
+    wanted = inputs(settings)
+    built = lake.read_manifest(lake.manifest_path(settings, "state", "built"))
+    days = stale_session_days(settings, wanted)
+    if built and built["digest"] == digest(wanted) and days is not None and not redo:
+        return None
+    write_ledger(settings)
+    path = build_path(settings)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if days is None:
+        lake.manifest_path(settings, "state", "built").unlink(missing_ok=True)
+        for leftover in path.parent.glob("build.duckdb*"):
+            if leftover.is_file():
+                leftover.unlink()
+    else:
+        days = sorted({*days, *(day.isoformat() for day in redo)})
+    models, tests = run_dbt(settings, days)
+    lake.write_manifest(lake.manifest_path(settings, "state", "built"), wanted | {"digest": digest(wanted)})
+    return {"days": days, "models": models, "tests": tests, "digest": digest(wanted)}
+
+
+@contextmanager
+def environment(values: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables for a while: the only way dbt's profile can be told paths."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def run_dbt(settings: Settings, days: Sequence[str] | None) -> tuple[int, int]:
+    """Run `dbt build` in this process; return how many models and tests ran.
+
+    Raises:
+        BuildFailed: something failed; the message names each node and why.
+    """
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager  # noqa: PLC0415  (slow to import)
+    from dbt.cli.main import dbtRunner  # noqa: PLC0415
+
+    work = settings.home / "warehouse" / "build"
+    arguments = [
+        "build", "--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT),
+        "--target-path", str(work / "target"), "--log-path", str(work / "logs"), "--quiet", "--no-use-colors",
+        "--vars", orjson.dumps({"days": days} | variables(settings)).decode(),
+    ]  # fmt: skip
+    with environment(
+        {
+            "BLOODHOUND_BUILD_DB": str(build_path(settings)),
+            "BLOODHOUND_LAKE": str(settings.lake),
+            "BLOODHOUND_MEMORY_LIMIT": settings.memory_limit,
+            "BLOODHOUND_THREADS": str(settings.threads),
+        }
+    ):
+        outcome = dbtRunner().invoke(arguments)
+        # dbt leaves the file open, and a second connection in this process would see its old state.
+        DuckDBConnectionManager.close_all_connections()
+    if outcome.exception is not None:
+        raise BuildFailed(f"dbt did not run: {outcome.exception}") from outcome.exception
+    results = list(outcome.result)
+    failed = [result for result in results if result.status in {"error", "fail", "runtime error"}]
+    if failed or not outcome.success:
+        reasons = "; ".join(f"{result.node.name}: {' '.join(str(result.message).split())[:300]}" for result in failed)
+        raise BuildFailed(
+            f"dbt failed at {reasons}",
+            f"The warehouse stays as it was; see {work / 'logs' / 'dbt.log'}",
+        )
+    kinds = [result.node.resource_type.value for result in results]
+    return kinds.count("model"), kinds.count("test") + kinds.count("unit_test")

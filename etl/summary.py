@@ -1,0 +1,77 @@
+"""The summary at the end of a run: what came in, what came out, what was lost, where to look."""
+
+from collections.abc import Iterator
+
+import duckdb
+
+from etl.errors import BadUse
+from etl.settings import Settings
+
+
+def lines(settings: Settings) -> Iterator[str]:
+    """Read the published warehouse and yield the summary's lines.
+
+    Raises:
+        BadUse: nothing has been published yet.
+    """
+    if not settings.warehouse.exists():
+        raise BadUse(f"there is no warehouse at {settings.warehouse}", "Run the pipeline first")
+    with duckdb.connect(str(settings.warehouse), read_only=True) as con:
+        con.execute("set timezone = 'UTC'")
+        yield from came_in(con)
+        yield from came_out(con)
+        yield from was_lost(con)
+        yield from top_channels(con)
+    yield f"Warehouse      {settings.warehouse}"
+    yield f"Parquet        {settings.lake}"
+
+
+def came_in(con: duckdb.DuckDBPyConnection) -> Iterator[str]:
+    (files, log_lines, messages, accepted, duplicates, quarantined, balance) = con.execute(
+        """
+        select count(*), sum(lines), sum(messages), sum(accepted), sum(duplicates), sum(quarantined), sum(abs(balance))
+        from quality.ledger
+        """
+    ).fetchall()[0]
+    yield f"Came in        {files:,} files, {log_lines or 0:,} lines, {messages or 0:,} messages"
+    books = "the books balance" if not balance else f"{balance:,} messages are UNACCOUNTED FOR"
+    yield f"Messages       {accepted or 0:,} accepted, {duplicates or 0:,} duplicates, {quarantined or 0:,} quarantined; {books}"
+
+
+def came_out(con: duckdb.DuckDBPyConnection) -> Iterator[str]:
+    first, last, sessions, bots, views = con.execute(
+        """
+        select
+            min(session_date), max(session_date), count(*), count(*) filter (is_bot),
+            (select count(*) from core.page_views where not is_repeat)
+        from core.sessions
+        """
+    ).fetchall()[0]
+    orders, revenue = con.execute(
+        "select coalesce(sum(orders), 0), coalesce(sum(revenue), 0) from executive.kpi_daily"
+    ).fetchall()[0]
+    yield f"Came out       {sessions:,} sessions ({bots:,} of bots), {views:,} page views, {first} to {last}"
+    yield f"Orders         {orders:,} without bots, revenue {revenue:,.2f}"
+
+
+def was_lost(con: duckdb.DuckDBPyConnection) -> Iterator[str]:
+    hits, matched, only_pixel, only_event = con.execute(
+        "select sum(pixel_hits), sum(matched), sum(only_pixel), sum(only_event) from quality.loss_hourly"
+    ).fetchall()[0]
+    if not hits:
+        yield "Loss           unknown: there is no pixel log"
+    else:
+        yield (
+            f"Loss           {only_pixel / hits:.2%} of pixel hits have no event; "
+            f"{only_event / max(matched + only_event, 1):.2%} of events have no pixel hit"
+        )
+    checks = dict(con.execute("select status, count(*) from quality.checks group by 1").fetchall())
+    shown = ", ".join(f"{checks[status]} {status}" for status in ("ok", "warn", "error", "unknown") if status in checks)
+    yield f"Checks         {shown}"
+
+
+def top_channels(con: duckdb.DuckDBPyConnection) -> Iterator[str]:
+    rows = con.execute(
+        "select channel, count(*) from core.sessions where not is_bot and not is_excluded group by 1 order by 2 desc, 1 limit 5"
+    ).fetchall()
+    yield "Top channels   " + (", ".join(f"{channel} {count:,}" for channel, count in rows) or "none")

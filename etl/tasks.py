@@ -1,0 +1,198 @@
+"""One function per task: what a DAG's task calls, and what a command of `python -m etl` calls.
+
+Each takes the settings and days to redo, holds the home's lock while it writes, and returns counts
+and day lists, never data.
+"""
+
+import errno
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+from typing import Any
+
+import duckdb
+
+from etl import build as dbt_build
+from etl import exclusions, lake, publish
+from etl import land as landing
+from etl import parse as parsing
+from etl import reconcile as reconciling
+from etl import sessionize as sessionizing
+from etl.errors import BadUse, CheckFailed, OutOfSpace
+from etl.settings import Settings
+
+Advance = Callable[[str, int], None]
+"""Told a word about what was done and how much of the total it was."""
+
+
+def silent(_word: str, _amount: int) -> None:
+    """Show no progress."""
+
+
+@contextmanager
+def writing(settings: Settings) -> Iterator[None]:
+    """Hold the lock on a lake that is ready; say plainly when the disk is full.
+
+    Raises:
+        Locked: another run holds it.
+        OutOfSpace: the disk is full.
+    """
+    try:
+        with lake.locked(settings):
+            lake.initialise(settings)
+            yield
+    except (OSError, duckdb.Error) as error:
+        full = getattr(error, "errno", None) in {
+            errno.ENOSPC,
+            errno.EDQUOT,
+        } or "No space left" in str(error)
+        if not full:
+            raise
+        raise OutOfSpace(
+            f"no space is left on the disk of {settings.home}",
+            "Free some and run again; nothing is lost",
+        ) from error
+
+
+def land(settings: Settings, *, days: Sequence[date] | None = None, advance: Advance = silent) -> dict[str, Any]:
+    """Land the inbox's new files.
+
+    Raises:
+        BadUse: the inbox is missing.
+    """
+    del days  # What has landed holds; days are redone from there.
+    if not settings.inbox.is_dir():
+        raise BadUse(f"the inbox {settings.inbox} does not exist", "Make it, or name another by --inbox")
+    with writing(settings):
+        made = landing.land(settings, lambda file: advance(file.name, file.size))
+    failed = [file for file in made if file["status"] != "landed"]
+    return {
+        "files": len(made) - len(failed),
+        "lines": sum(file["lines"] for file in made),
+        "bytes": sum(file["bytes"] for file in made),
+        "failed": [{"file": file["source_file"], "reason": f"{file['status']}: {file['detail']}"} for file in failed],
+        "days": sorted({day for file in made for day in file["partitions"] if day != lake.UNKNOWN_DAY}),
+    }
+
+
+def parse(settings: Settings, *, days: Sequence[date] | None = None, advance: Advance = silent) -> dict[str, Any]:
+    """Parse the landed files that need it, and those with lines received on `days`."""
+    with writing(settings):
+        made = parsing.parse(settings, days or (), lambda size: advance("lines", size))
+    counts = [count for batch in made for count in batch["counts"].values()]
+    touched = {
+        folder.partition("=")[2]
+        for batch in made
+        for dataset, folder, *_ in (output.split("/") for output in batch["outputs"] if output.count("/") > 1)
+        if dataset in {"messages", "pixel_hits"}
+    }
+    return {
+        "files": sum(len(batch["file_ids"]) for batch in made),
+        "messages": sum(count.get("valid", 0) for count in counts),
+        "pixel_hits": sum(count.get("hits", 0) for count in counts),
+        "quarantined": sum(count.get("quarantined", 0) for count in counts),
+        "days": sorted(touched),
+    }
+
+
+def sessionize(settings: Settings, *, days: Sequence[date] | None = None, advance: Advance = silent) -> dict[str, Any]:
+    """Rewrite the events of the days whose messages changed, and of `days`."""
+    with writing(settings):
+        made = sessionizing.sessionize(settings, days or (), lambda day: advance(day, 1))
+        lake.write_manifest(lake.manifest_path(settings, "state", "sessionized"), session_inputs(settings))
+    return {
+        "events": sum(day["events"] for day in made),
+        "duplicates": sum(day["duplicates"] for day in made),
+        "collisions": sum(day["collisions"] for day in made),
+        "days": [day["day"] for day in made],
+        "session_days": sorted({name for day in made for name in day.get("session_dates", [])}),
+    }
+
+
+def build(settings: Settings, *, days: Sequence[date] | None = None, advance: Advance = silent) -> dict[str, Any]:
+    """Build the marts with dbt and publish them.
+
+    Raises:
+        BuildFailed: a model or test failed; the published warehouse stays as it was.
+    """
+    with writing(settings):
+        done = dbt_build.build(settings, days or ())
+        advance("dbt", 1)
+        state = lake.manifest_path(settings, "state", "built")
+        current = (lake.read_manifest(state) or {})["digest"]
+        published = lake.manifest_path(settings, "state", "warehouse")
+        if (
+            done is None
+            and settings.warehouse.exists()
+            and (lake.read_manifest(published) or {}).get("digest") == current
+        ):
+            return {"models": 0, "tests": 0, "days": [], "published": None}
+        target = publish.publish(settings)
+        lake.write_manifest(published, {"digest": current})
+    done = done or {"models": 0, "tests": 0, "days": []}
+    all_days = sorted(lake.manifests(settings, "days"))
+    return {
+        "models": done["models"], "tests": done["tests"],
+        "days": all_days if done["days"] is None else done["days"], "published": str(target),
+    }  # fmt: skip
+
+
+def reconcile(settings: Settings, *, days: Sequence[date] | None = None, advance: Advance = silent) -> dict[str, Any]:
+    """Judge the published checks.
+
+    Raises:
+        CheckFailed: at least one is in error; the message says which and why.
+    """
+    del days
+    outcome = reconciling.read_checks(settings)
+    advance("checks", 1)
+    with writing(settings):
+        published = lake.read_manifest(lake.manifest_path(settings, "state", "warehouse")) or {}
+        lake.write_manifest(lake.manifest_path(settings, "state", "reconciled"), published)
+    if outcome["errors"]:
+        listed = outcome["errors"]
+        more = f" (and {len(listed) - 3} more)" if len(listed) > 3 else ""
+        raise CheckFailed(
+            f"{len(listed)} checks are in error: {' | '.join(listed[:3])}{more}",
+            "See quality.checks",
+        )
+    return outcome
+
+
+def session_inputs(settings: Settings) -> dict[str, Any]:
+    """All that a run of sessionize depends on, cheap to read."""
+    rules, _ = exclusions.read_exclusions(settings)
+    return {
+        "batches": sorted(parsing.fresh_batches(settings)),
+        "gap": settings.session_gap_minutes,
+        "lateness": settings.max_lateness_days,
+        "version": sessionizing.SESSIONIZER_VERSION,
+        "exclusions": [[rule.kind, rule.value, str(rule.since), str(rule.until)] for rule in rules],
+    }
+
+
+def pending(settings: Settings) -> dict[str, list[str]]:
+    """Say which stages have work, each with the days it is known to concern; read only, no lock."""
+    work: dict[str, list[str]] = {}
+    if parsing.unparsed_files(settings):
+        files = parsing.unparsed_files(settings)
+        work["parse"] = sorted({day for file in files for day in file["partitions"]})
+    before = lake.read_manifest(lake.manifest_path(settings, "state", "sessionized"))
+    now = session_inputs(settings)
+    if before != now:
+        known = set((before or {}).get("batches", []))
+        fresh = parsing.fresh_batches(settings)
+        outputs = [output for name in now["batches"] if name not in known for output in fresh[name]["outputs"]]
+        days = {output.split("/")[1].partition("=")[2] for output in outputs if output.startswith("messages/")}
+        work["sessionize"] = sorted(days)
+    wanted = dbt_build.inputs(settings)
+    built = lake.read_manifest(lake.manifest_path(settings, "state", "built"))
+    published = lake.read_manifest(lake.manifest_path(settings, "state", "warehouse")) or {}
+    current = dbt_build.digest(wanted)
+    if "sessionize" in work or not built or built["digest"] != current or published.get("digest") != current:
+        stale = dbt_build.stale_session_days(settings, wanted)
+        work["build"] = sorted(wanted["days"]) if stale is None else stale
+    reconciled = lake.read_manifest(lake.manifest_path(settings, "state", "reconciled")) or {}
+    if "build" in work or reconciled.get("digest") != published.get("digest"):
+        work["reconcile"] = []
+    return work
