@@ -80,15 +80,16 @@ def shape(columns: Mapping[str, object]) -> str:
 
 
 def decode_requests(con: duckdb.DuckDBPyConnection) -> None:
-    """Make `requests` (one row a collector line) of `raw`.
+    """Make the view `requests` (one row a collector line) of `raw`.
 
-    Columns: file_id, source_file, line_number, request_id, received_us, ip, user_agent, is_batch,
-    sent_us, messages (list of JSON text; null when the body is none), reason, detail, payload.
+    Columns: file_id, source_file, line_number, request_id, received_us, ip, user_agent, sent_us,
+    messages (list of JSON text; null when the request is no batch), line_reason, line_detail, payload.
+    A view, so that lines are decoded by all threads, row group by row group.
     """
     con.execute(MACROS)
     con.execute(
         f"""
-        create or replace temp table requests as
+        create or replace temp view requests as
         with texts as (
             select
                 * exclude (line),
@@ -118,8 +119,8 @@ def decode_requests(con: duckdb.DuckDBPyConnection) -> None:
                     when coalesce(envelope.received_at, '') = '' then 'received_at is missing'
                     when received_us is null then 'received_at is no time: ' || left(envelope.received_at, 100)
                     when coalesce(envelope.path, '') = '' then 'path is missing'
-                end as line_detail,
-                case when is_batch and line_detail is null
+                end as wrong_line,
+                case when is_batch and wrong_line is null
                     then try(from_json(envelope.body, '{shape(BATCH)}')) end as batch
             from routed
         )
@@ -129,23 +130,22 @@ def decode_requests(con: duckdb.DuckDBPyConnection) -> None:
             received_us,
             nullif(envelope.remote_addr, '') as ip,
             nullif(nullif(envelope.user_agent, ''), '-') as user_agent,
-            is_batch,
             iso_us(batch.sent_at) as sent_us,
             batch.messages as messages,
             case
                 when line_sha256 is not null then 'too_large'
-                when line_detail is not null then 'bad_line'
+                when wrong_line is not null then 'bad_line'
                 when is_batch and batch.messages is null then 'bad_body'
-            end as reason,
+            end as line_reason,
             case
-                when line_detail is not null then line_detail
+                when wrong_line is not null then wrong_line
                 when is_batch and envelope.body is null then 'the body is missing'
                 when is_batch and batch is null then 'the body is not JSON'
                 when is_batch and batch.messages is null then 'the body has no list of messages'
-            end as detail,
+            end as line_detail,
             case
                 when line_sha256 is not null then coalesce(try(decode(line)), cast(line as varchar))
-                when line_detail is not null then coalesce(text, cast(line as varchar))
+                when wrong_line is not null then coalesce(text, cast(line as varchar))
                 when is_batch and batch.messages is null then envelope.body
             end as payload
         from judged
@@ -154,9 +154,9 @@ def decode_requests(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def decode_messages(con: duckdb.DuckDBPyConnection, limits: Limits) -> None:
-    """Make `decoded` (one row a message, valid or not) of `requests`.
+    """Make `decoded` (one row a message, valid or not, and one a line or body that is none) of `requests`.
 
-    `reason` and `detail` are null for valid messages. Source of `event_us`: received - (sent -
+    `reason`, `detail` and `payload` are null for valid messages; a bad line has no position. Source of `event_us`: received - (sent -
     created) where both client times are there and in order, else received.
     """
     lateness_us = limits.max_lateness_days * 86_400_000_000
@@ -169,18 +169,18 @@ def decode_messages(con: duckdb.DuckDBPyConnection, limits: Limits) -> None:
         create or replace temp table decoded as
         with listed as (
             select
-                * exclude (messages, reason, detail, payload),
-                cast(unnest(messages) as varchar) as message,
-                generate_subscripts(messages, 1) - 1 as position
+                * exclude (messages),
+                unnest(case when line_reason is null then messages else [null] end) as item,
+                generate_subscripts(case when line_reason is null then messages else [null] end, 1) - 1 as ordinal
             from requests
-            where messages is not null
         ),
         read as (
-            select *, try(from_json(message, '{shape(MESSAGE)}')) as fields from listed
+            select *, cast(item as varchar) as message, try(from_json(item, '{shape(MESSAGE)}')) as fields from listed
         ),
         named as (
             select
-                file_id, source_file, line_number, cast(position as integer) as position, request_id,
+                file_id, source_file, line_number, request_id, line_reason, line_detail, payload,
+                case when line_reason is null then cast(ordinal as integer) end as position,
                 received_us, sent_us, ip, user_agent, message,
                 cast(fields.version as varchar) as version_text,
                 fields.id as event_id,
@@ -207,11 +207,11 @@ def decode_messages(con: duckdb.DuckDBPyConnection, limits: Limits) -> None:
             from read
         )
         select
-            * exclude (version_text, index_text),
+            * exclude (version_text, index_text, line_reason, line_detail),
             cast({NEWEST_VERSION} as integer) as version,
             try_cast(index_text as bigint) as message_index,
             case when created_us <= sent_us then received_us - (sent_us - created_us) else received_us end as event_us,
-            (
+            line_reason is null and (
                 version_text is distinct from '{NEWEST_VERSION}'
                 or strlen(message) > {limits.max_message_bytes}
                 or created_us is null
@@ -224,8 +224,8 @@ def decode_messages(con: duckdb.DuckDBPyConnection, limits: Limits) -> None:
                 or received_us - event_us > {lateness_us}
                 or coalesce({looks_wrong}, false)
             ) as is_suspect,
-            cast(null as varchar) as reason,
-            cast(null as varchar) as detail
+            line_reason as reason,
+            line_detail as detail
         from named
         """
     )
@@ -291,7 +291,8 @@ def judge_suspects(con: duckdb.DuckDBPyConnection, limits: Limits) -> None:
     details = " ".join(f"when {number} then {detail}" for number, (_, _, detail) in enumerate(rules))
     con.execute(
         f"""
-        update decoded set reason = verdicts.reason, detail = verdicts.detail
+        update decoded
+        set reason = verdicts.reason, detail = verdicts.detail, payload = coalesce(message, 'null')
         from (
             select
                 file_id, line_number, position, case rule {reasons} end as reason, case rule {details} end as detail
