@@ -32,7 +32,7 @@ SOURCES = {
     "spend": ".csv",
     "exclusions": ".csv",
 }
-CHUNK_BYTES = 8 * 2**20
+CHUNK_BYTES = 16 * 2**20
 OVERLONG_HEAD_BYTES = 64 * 2**10
 BOMB_FLOOR_BYTES = 2**30
 MOST_DAYS_A_FILE = 400
@@ -255,20 +255,35 @@ def read_chunks(settings: Settings, file: InboxFile, digest: Any) -> Iterator[Ch
 
 
 def read_bytes(settings: Settings, file: InboxFile) -> Iterator[bytes]:
-    """Read and decompress a file piece by piece, up to the limits."""
+    """Read and decompress a file in pieces of about `CHUNK_BYTES`, up to the limits.
+
+    Raises:
+        EOFError: the compressed stream is cut short; what could be read has been yielded.
+    """
     total = 0
+    pieces: list[bytes] = []
     with open_stream(file.path) as stream:
-        while piece := stream.read1(CHUNK_BYTES):  # type: ignore[attr-defined]
+        while True:
+            try:
+                piece = stream.read1(CHUNK_BYTES)
+            except EOFError:
+                if pieces:
+                    yield b"".join(pieces)
+                raise
             total += len(piece)
-            ratio = total / max(file.size, 1)
             if total > settings.max_decompressed_bytes or (
-                total > BOMB_FLOOR_BYTES and ratio > settings.max_compression_ratio
+                total > BOMB_FLOOR_BYTES and total / max(file.size, 1) > settings.max_compression_ratio
             ):
                 raise Bomb(f"unpacks to more than {total:,} bytes from {file.size:,}")
-            yield piece
+            pieces.append(piece)
+            if not piece or sum(map(len, pieces)) >= CHUNK_BYTES:
+                yield b"".join(pieces)
+                pieces = []
+            if not piece:
+                return
 
 
-def open_stream(path: Path) -> BinaryIO:
+def open_stream(path: Path) -> Any:
     """Open a log file, plain or compressed by its name."""
     if path.suffix == ".gz":
         return igzip.open(path, "rb")

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 import crawleruseragents
 import pyarrow as pa
@@ -51,20 +52,21 @@ def describe(user_agents: Iterable[str | None]) -> pa.Table:
 
     A user agent that the parser does not know has null browser, system and device.
     """
-    rows = []
-    for text in user_agents:
-        parsed = ua_parser.parse((text or "")[: LONGEST * 4])
-        browser, system, device = parsed.user_agent, parsed.os, parsed.device
-        rows.append(
-            {
-                "user_agent": text,
-                "browser": browser and browser.family,
-                "browser_version": browser and version(browser.major, browser.minor, browser.patch),
-                "os": system and system.family,
-                "os_version": system and version(system.major, system.minor, system.patch),
-                "device": device and device.family,
-                "is_touch": bool(text and TOUCH.search(text)),
-                "ua_bot_reason": bot_reason(text),
-            }
-        )
-    return pa.Table.from_pylist(rows, schema=SCHEMA)
+    return pa.Table.from_pylist([describe_one(text) for text in user_agents], schema=SCHEMA)
+
+
+@lru_cache(maxsize=100_000)
+def describe_one(text: str | None) -> dict[str, object]:
+    """Describe one user agent."""
+    parsed = ua_parser.parse((text or "")[: LONGEST * 4])
+    browser, system, device = parsed.user_agent, parsed.os, parsed.device
+    return {
+        "user_agent": text,
+        "browser": browser and browser.family,
+        "browser_version": browser and version(browser.major, browser.minor, browser.patch),
+        "os": system and system.family,
+        "os_version": system and version(system.major, system.minor, system.patch),
+        "device": device and device.family,
+        "is_touch": bool(text and TOUCH.search(text)),
+        "ua_bot_reason": bot_reason(text),
+    }
