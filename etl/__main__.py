@@ -141,8 +141,9 @@ def simulate(
         raise BadUse(f"--compress is {compress!r}", "It is zst, gz or none")
     with showing("simulate") as advance:
         made = make(
-            out, truth=truth, messages=messages, days=days, seed=seed, compress=compress, loss=loss, pixel_loss=pixel_loss,
-            start=start.date() if start else FIRST_DAY, progress=lambda done, total: advance(f"{done} of {total}", 1),
+            out, truth=truth, messages=messages, days=days, seed=seed, compress=compress, loss=loss,
+            pixel_loss=pixel_loss, start=start.date() if start else FIRST_DAY,
+            progress=lambda done, total: advance(f"{done} of {total}", 1),
         )  # fmt: skip
     print(f"simulate: {describe(made)}")
 

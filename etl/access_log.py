@@ -28,7 +28,11 @@ def decode_lines(con: duckdb.DuckDBPyConnection) -> None:
             from raw
         ),
         matched as (
-            select *, regexp_extract(text, '{COMBINED}', ['ip', 'time', 'request', 'status', 'referrer', 'agent']) as found
+            select
+                *,
+                regexp_extract(
+                    text, '{COMBINED}', ['ip', 'time', 'request', 'status', 'referrer', 'agent']
+                ) as found
             from texts
         ),
         timed as (
@@ -109,8 +113,8 @@ def select_page_views(con: duckdb.DuckDBPyConnection, asset_extensions: tuple[st
             reason is null
             and method in ('GET', 'HEAD') and status in (200, 304)
             and not coalesce(
-                lower(regexp_extract(target, '\\.([A-Za-z0-9]+)(?:[?#].*)?$', 1)) in ({sql_list(asset_extensions) or "''"})
-                and regexp_matches(target, '^[^?#]*\\.[A-Za-z0-9]+(?:[?#].*)?$'), false)
+                lower(regexp_extract(target, '^[^?#]*\\.([A-Za-z0-9]+)(?:[?#].*)?$', 1))
+                    in ({sql_list(asset_extensions) or "''"}), false)
         """
     )
 

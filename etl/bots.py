@@ -71,7 +71,8 @@ def fast_page_views(settings: Settings, day: date, messages: Sequence[Path], ver
     """Find the day's page views inside a window that holds too many (columns of `RATED`)."""
     fewest = min(count for _, count in WINDOWS)
     refused = (
-        f"anti join (select * from {lake.scan(verdicts)} where verdict <> 'repeat') as refused using (file_id, message_ref)"
+        f"anti join (select * from {lake.scan(verdicts)} where verdict <> 'repeat') as refused"
+        " using (file_id, message_ref)"
         if verdicts
         else ""
     )
@@ -96,7 +97,8 @@ def fast_page_views(settings: Settings, day: date, messages: Sequence[Path], ver
                 where visitor_id in (select visitor_id from views group by visitor_id having count(*) >= {fewest})
             ),
             windowed as (
-                select *, {starts} from busy window visits as (partition by visitor_id order by event_us, file_id, message_ref)
+                select *, {starts}
+                from busy window visits as (partition by visitor_id order by event_us, file_id, message_ref)
             ),
             flagged as (
                 select *, {flags} as is_fast

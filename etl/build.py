@@ -184,7 +184,7 @@ def run_dbt(settings: Settings, days: Sequence[str] | None) -> tuple[int, int]:
         DuckDBConnectionManager.close_all_connections()
     if outcome.exception is not None:
         raise BuildFailed(f"dbt did not run: {outcome.exception}") from outcome.exception
-    results = list(outcome.result)
+    results: list[Any] = list(outcome.result)  # type: ignore[arg-type]
     failed = [result for result in results if result.status in {"error", "fail", "runtime error"}]
     if failed or not outcome.success:
         reasons = "; ".join(f"{result.node.name}: {' '.join(str(result.message).split())[:300]}" for result in failed)

@@ -156,8 +156,9 @@ def decode_requests(con: duckdb.DuckDBPyConnection) -> None:
 def decode_messages(con: duckdb.DuckDBPyConnection, limits: Limits) -> None:
     """Make `decoded` (one row a message, valid or not, and one a line or body that is none) of `requests`.
 
-    `reason`, `detail` and `payload` are null for valid messages; a bad line has no position. Source of `event_us`: received - (sent -
-    created) where both client times are there and in order, else received.
+    `reason`, `detail` and `payload` are null for valid messages; a bad line has no position.
+    Source of `event_us`: received - (sent - created) where both client times are there and in order,
+    else received.
     """
     lateness_us = limits.max_lateness_days * 86_400_000_000
     looks_wrong = " or ".join(
@@ -255,8 +256,10 @@ def judge_suspects(con: duckdb.DuckDBPyConnection, limits: Limits) -> None:
     schema_name = "json_extract_string(message, '$.schema')"
     is_known = f"({schema_name} in ({sql_list(CORE_SCHEMAS)}) or regexp_full_match({schema_name}, 'custom\\..+'))"
     rules: list[tuple[str, str, str]] = [
-        ("too_large", f"strlen(message) > {limits.max_message_bytes}", "'the message has ' || strlen(message) || ' bytes'"),
-        ("bad_body", "json_type(message) is distinct from 'OBJECT'", "'the message is not an object: ' || left(coalesce(message, 'null'), 100)"),
+        ("too_large", f"strlen(message) > {limits.max_message_bytes}",
+         "'the message has ' || strlen(message) || ' bytes'"),
+        ("bad_body", "json_type(message) is distinct from 'OBJECT'",
+         "'the message is not an object: ' || left(coalesce(message, 'null'), 100)"),
         ("unknown_version", f"json_extract(message, '$.version')::varchar is distinct from '{NEWEST_VERSION}'",
          f"case when {kind('version')} = 'NULL' then 'version 1 (no version key) is not read yet'"
          f" else 'version ' || {value('version')} || ' is not read' end"),
@@ -274,9 +277,11 @@ def judge_suspects(con: duckdb.DuckDBPyConnection, limits: Limits) -> None:
     ]
     rules += [("malformed_key", f"{kind(key)} <> 'VARCHAR'", wrong_type(key, "a string")) for key in TEXT_KEYS]
     rules += [
-        ("malformed_key", f"platform not in ({sql_list(PLATFORMS)})", "'platform is unknown: ''' || left(platform, 100) || ''''"),
+        ("malformed_key", f"platform not in ({sql_list(PLATFORMS)})",
+         "'platform is unknown: ''' || left(platform, 100) || ''''"),
         ("malformed_key", f"{kind('index')} not in ('UBIGINT', 'BIGINT')", wrong_type("index", "a whole number")),
-        ("malformed_key", "message_index is null or message_index < 0", f"'index is out of range: ' || {value('index')}"),
+        ("malformed_key", "message_index is null or message_index < 0",
+         f"'index is out of range: ' || {value('index')}"),
         ("malformed_key", "created_us is null", f"'created_at is no time: ''' || {value('created_at')} || ''''"),
         ("malformed_key", f"{is_page_view} and {kind('page')} <> 'OBJECT'", wrong_type("page", "an object")),
         *(

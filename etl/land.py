@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -49,6 +49,9 @@ RAW = pa.schema(
 """`line` without its newline. Of a line longer than `max_line_bytes` it is the beginning, and
 `line_bytes` and `line_sha256` (else null) speak of the whole. `byte_offset` counts in the
 decompressed file."""
+
+
+ISAL_ERROR: type[Exception] = isal_zlib.error  # type: ignore[assignment]  # its stub says instance
 
 
 class Bomb(Exception):
@@ -132,7 +135,7 @@ def land_file(settings: Settings, file: InboxFile, known: dict[str, Any] | None)
                 "detail": str(bomb),
                 "file_id": file_id(file.name, ""),
             }
-        except (zlib.error, isal_zlib.error, zstd.ZstdError) as error:
+        except (zlib.error, ISAL_ERROR, zstd.ZstdError) as error:
             if not writer.lines:
                 return manifest | {
                     "status": "unreadable",
@@ -181,8 +184,9 @@ def land(settings: Settings, advance: Callable[[InboxFile], None] = lambda _: No
 
     def is_stale(file: InboxFile) -> bool:
         entry = known.get(file.name)
-        same = entry and (entry["size"], entry["mtime_ns"]) == (file.size, file.mtime_ns)
-        return not same or entry["status"] in {"unreadable", "growing"}
+        if entry is None or entry["status"] in {"unreadable", "growing"}:
+            return True
+        return (entry["size"], entry["mtime_ns"]) != (file.size, file.mtime_ns)
 
     def one(file: InboxFile) -> dict[str, Any]:
         manifest = land_file(settings, file, known.get(file.name))

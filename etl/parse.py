@@ -18,19 +18,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from etl import access_log, collector, lake, land, urls, user_agents
+from etl.schemas import MESSAGES
 from etl.settings import Settings
 
 PARSER_VERSION = 1
 SLICE_BYTES = 160 * 2**20
 PARSED_SOURCES = ("events", "pixel", "access")
 
-MESSAGE_COLUMNS = (
-    "event_id, request_id, schema, version, app_id, platform, tracker, stream_id, message_index, created_at, sent_at, "
-    "received_at, event_at, visitor_id, user_id, is_logged_in, page_id, page_type, url, url_host, url_path, url_domain, "
-    "referrer, referrer_host, referrer_domain, utm_source, utm_medium, utm_campaign, utm_term, utm_content, gclid, "
-    "msclkid, fbclid, referring_page_id, referring_click_id, navigation, user_agent, browser, browser_version, os, "
-    "os_version, device, country, locale, ip, ua_bot_reason, data, is_access, source_file, line_number, position, file_id"
-)
+MESSAGE_COLUMNS = ", ".join(field.name for field in MESSAGES if field.name != "event_date")
 
 
 @dataclass(frozen=True)
@@ -181,7 +176,7 @@ def parse_batch(settings: Settings, files: Sequence[dict[str, Any]], advance: Ca
 
 
 def register_raw(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> None:
-    """Make `raw_files` (filename, file_id, source_file, app_id) and the view `raw` (file_id, source_file, RAW columns)."""
+    """Make `raw_files` (file_id, source_file, app_id) and the view `raw` (file_id, source_file, columns of RAW)."""
     table = pa.table(
         {
             "filename": pa.array([str(part.path) for part in parts], pa.string()),
@@ -263,7 +258,8 @@ def refuse_logged(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(
         """
         create temp table refused as
-        select source_file, line_number, cast(null as integer) as position, reason, detail, payload, received_us, file_id
+        select
+            source_file, line_number, cast(null as integer) as position, reason, detail, payload, received_us, file_id
         from logged where reason is not null
         """
     )
@@ -314,7 +310,7 @@ def select_messages() -> str:
     """Say in SQL the wide rows of valid messages, with what their URLs and user agent tell."""
     campaign = ", ".join(f"case when schema = 'page_view' then pages.{key} end as {key}" for key in urls.QUERY_KEYS)
     return f"""
-        select {MESSAGE_COLUMNS}, message_ref, content_hash, cast(make_timestamp(event_us) as date) as event_date
+        select {MESSAGE_COLUMNS}, cast(make_timestamp(event_us) as date) as event_date
         from (
             select
                 decoded.* exclude (user_agent, url, referrer),
@@ -385,8 +381,11 @@ def place_slice(settings: Settings, folder: Path, name: str) -> list[str]:
 
 def add_counts(con: duckdb.DuckDBPyConnection, source: str, counts: dict[int, dict[str, int]]) -> None:
     """Add what became of each file's lines to its counts."""
-    queries = {"quarantined": "select file_id, count(*) from refused group by 1",
-               "bad_lines": "select file_id, count(*) from refused where reason in ('bad_line', 'too_large') and position is null group by 1"}  # fmt: skip
+    queries = {
+        "quarantined": "select file_id, count(*) from refused group by 1",
+        "bad_lines": "select file_id, count(*) from refused"
+        " where reason in ('bad_line', 'too_large') and position is null group by 1",
+    }
     if source == "pixel":
         queries["hits"] = "select file_id, count(*) from hits group by 1"
     else:

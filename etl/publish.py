@@ -76,10 +76,10 @@ def select_events(settings: Settings, versions: list[Path]) -> str:
     """Say `core.events` in SQL."""
     files = lake.scan(versions, lake.lake_path(settings, "schemas", "events.parquet"))
     order = (
-        "event_id, request_id, schema, version, app_id, platform, tracker, stream_id, message_index, created_at, sent_at,"
-        " received_at, event_at, visitor_id, user_id, is_logged_in, session_id, page_id, url, url_host, url_path, referrer,"
-        " user_agent, browser, browser_version, os, os_version, device, country, locale, ip, is_bot, bot_reason, is_excluded,"
-        " cast(data as json) as data, "
+        "event_id, request_id, schema, version, app_id, platform, tracker, stream_id, message_index, created_at,"
+        " sent_at, received_at, event_at, visitor_id, user_id, is_logged_in, session_id, page_id, url, url_host,"
+        " url_path, referrer, user_agent, browser, browser_version, os, os_version, device, country, locale, ip,"
+        " is_bot, bot_reason, is_excluded, cast(data as json) as data, "
     )
     rest = "columns(* exclude (" + order.replace(" cast(data as json) as data, ", " data") + "))"
     return f"select {order}{rest} from {files}"
@@ -93,7 +93,10 @@ def export_marts(settings: Settings) -> None:
     ):
         con.execute("set timezone = 'UTC'")
         tables = con.execute(
-            "select table_schema, table_name from information_schema.tables where table_type = 'BASE TABLE' order by 1, 2"
+            """
+            select table_schema, table_name from information_schema.tables
+            where table_type = 'BASE TABLE' order by 1, 2
+            """
         ).fetchall()
         for schema, name in tables:
             part = folder / f"{schema}.{name}.parquet"

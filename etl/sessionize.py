@@ -1,6 +1,6 @@
 """Sessionize: the accepted messages of a day, cut into sessions, flagged, written as canonical events.
 
-`events(d), carry(d) = f(messages(d), verdicts(d), rates(d), exclusions(d), carry(d − 1))`. The carry
+`events(d), carry(d) = f(messages(d), verdicts(d), rates(d), exclusions(d), carry(d - 1))`. The carry
 holds each visitor's session that was still open when the day ended. A day is rewritten when what
 it is made of has changed, and a change travels to the next day only if the carry changed.
 """
@@ -127,10 +127,7 @@ def sessionize(
     while waiting:
         name = min(waiting)
         waiting.remove(name)
-        if name not in gathered:
-            manifest = withdraw_day(settings, name)
-        else:
-            manifest = write_day(settings, gathered[name])
+        manifest = write_day(settings, gathered[name]) if name in gathered else withdraw_day(settings, name)
         done.append(manifest)
         advance(name)
         following = (date.fromisoformat(name) + timedelta(days=1)).isoformat()
@@ -222,9 +219,8 @@ def load_narrow(con: duckdb.DuckDBPyConnection, inputs: DayInputs, carried: Sequ
         ("visitor_id", "varchar"), ("session_start_us", "bigint"), ("last_us", "bigint"),
         ("campaign", "ubigint"), ("session_event_number", "bigint"),
     ))  # fmt: skip
-    con.execute(
-        f"create temp table carried as select * from {lake.scan(carried) if carried else f'(select {empty} where false)'}"
-    )
+    source = lake.scan(carried) if carried else f"(select {empty} where false)"
+    con.execute(f"create temp table carried as select * from {source}")
     keys = ", ".join(f"coalesce({key}, '')" for key in urls.CAMPAIGN_KEYS)
     tagged = " or ".join(f"{key} is not null" for key in urls.CAMPAIGN_KEYS)
     con.execute(
@@ -268,7 +264,8 @@ def load_narrow(con: duckdb.DuckDBPyConnection, inputs: DayInputs, carried: Sequ
             from numbered semi join simultaneous using (visitor, event_us)
         )
         select
-            visitor, event_us, cast(coalesce(tie, 0) as integer) as tie, is_session_event, campaign, file_id, message_ref
+            visitor, event_us, cast(coalesce(tie, 0) as integer) as tie, is_session_event, campaign,
+            file_id, message_ref
         from numbered left join ties using (file_id, message_ref)
         """
     )
@@ -286,7 +283,9 @@ def cut_sessions(con: duckdb.DuckDBPyConnection, gap_us: int) -> None:
         f"""
         create temp table gapped as
         with ordered as (
-            select visitor, event_us, tie, campaign, file_id, message_ref, null::bigint as carried_start_us, 1::bigint as weight
+            select
+                visitor, event_us, tie, campaign, file_id, message_ref,
+                null::bigint as carried_start_us, 1::bigint as weight
             from narrow where is_session_event
             union all
             select visitor, last_us, -1, campaign, null, null, session_start_us, session_event_number
@@ -295,7 +294,9 @@ def cut_sessions(con: duckdb.DuckDBPyConnection, gap_us: int) -> None:
         paused as (
             select
                 *,
-                coalesce(event_us - lag(event_us) over (partition by visitor order by event_us, tie) > {gap_us}, true) as is_gap
+                coalesce(
+                    event_us - lag(event_us) over (partition by visitor order by event_us, tie) > {gap_us}, true
+                ) as is_gap
             from ordered
         )
         select
@@ -317,7 +318,7 @@ def cut_sessions(con: duckdb.DuckDBPyConnection, gap_us: int) -> None:
         candidates as (
             select *, event_us // 1000 as event_ms
             from tagged
-            where campaign_before is not null and campaign <> campaign_before and event_us // 1000 <> run_start_us // 1000
+            where campaign <> campaign_before and event_us // 1000 <> run_start_us // 1000
         )
         select file_id, message_ref from candidates
         qualify row_number() over (partition by visitor, run_start_us, event_ms order by event_us, tie) = 1
@@ -342,7 +343,9 @@ def cut_sessions(con: duckdb.DuckDBPyConnection, gap_us: int) -> None:
         )
         select
             * exclude (start_us, weight),
-            cast(sum(weight) over (partition by visitor, session_start_us order by event_us, tie) as bigint) as session_event_number
+            cast(
+                sum(weight) over (partition by visitor, session_start_us order by event_us, tie) as bigint
+            ) as session_event_number
         from assigned
         """
     )
@@ -492,11 +495,13 @@ def quarantine_collisions(settings: Settings, inputs: DayInputs, collisions: Seq
         )
         con.register("wanted", wanted)
         received = con.execute(
-            f"select file_id, message_ref, event_id, received_at from {lake.scan(inputs.messages)} inner join wanted using (file_id, message_ref)"
+            f"select file_id, message_ref, event_id, received_at from {lake.scan(inputs.messages)}"
+            " inner join wanted using (file_id, message_ref)"
         ).fetchall()
     rows = [
         {
-            "source_file": files[number]["source_file"], "line_number": reference >> 24, "position": reference & 0xFFFFFF,
+            "source_file": files[number]["source_file"], "line_number": reference >> 24,
+            "position": reference & 0xFFFFFF,
             "reason": "id_collision", "detail": f"id {event_id} belongs to another message with other content",
             "payload": texts.get((number, reference)), "received_at": received_at, "file_id": number,
         }

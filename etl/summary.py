@@ -35,7 +35,10 @@ def came_in(con: duckdb.DuckDBPyConnection) -> Iterator[str]:
     ).fetchall()[0]
     yield f"Came in        {files:,} files, {log_lines or 0:,} lines, {messages or 0:,} messages"
     books = "the books balance" if not balance else f"{balance:,} messages are UNACCOUNTED FOR"
-    yield f"Messages       {accepted or 0:,} accepted, {duplicates or 0:,} duplicates, {quarantined or 0:,} quarantined; {books}"
+    yield (
+        f"Messages       {accepted or 0:,} accepted, {duplicates or 0:,} duplicates, "
+        f"{quarantined or 0:,} quarantined; {books}"
+    )
 
 
 def came_out(con: duckdb.DuckDBPyConnection) -> Iterator[str]:
@@ -72,6 +75,7 @@ def was_lost(con: duckdb.DuckDBPyConnection) -> Iterator[str]:
 
 def top_channels(con: duckdb.DuckDBPyConnection) -> Iterator[str]:
     rows = con.execute(
-        "select channel, count(*) from core.sessions where not is_bot and not is_excluded group by 1 order by 2 desc, 1 limit 5"
+        "select channel, count(*) from core.sessions where not is_bot and not is_excluded"
+        " group by 1 order by 2 desc, 1 limit 5"
     ).fetchall()
     yield "Top channels   " + (", ".join(f"{channel} {count:,}" for channel, count in rows) or "none")

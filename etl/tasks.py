@@ -21,6 +21,8 @@ from etl import sessionize as sessionizing
 from etl.errors import BadUse, CheckFailed, OutOfSpace
 from etl.settings import Settings
 
+SHOWN_ERRORS = 3
+
 Advance = Callable[[str, int], None]
 """Told a word about what was done and how much of the total it was."""
 
@@ -151,9 +153,9 @@ def reconcile(settings: Settings, *, days: Sequence[date] | None = None, advance
         lake.write_manifest(lake.manifest_path(settings, "state", "reconciled"), published)
     if outcome["errors"]:
         listed = outcome["errors"]
-        more = f" (and {len(listed) - 3} more)" if len(listed) > 3 else ""
+        more = f" (and {len(listed) - SHOWN_ERRORS} more)" if len(listed) > SHOWN_ERRORS else ""
         raise CheckFailed(
-            f"{len(listed)} checks are in error: {' | '.join(listed[:3])}{more}",
+            f"{len(listed)} checks are in error: {' | '.join(listed[:SHOWN_ERRORS])}{more}",
             "See quality.checks",
         )
     return outcome

@@ -33,7 +33,10 @@ VERDICTS = pa.schema(
 """`verdict`: duplicate, id_collision or repeat; `key`: the hash of the id or page in question."""
 
 VERDICTS_VERSION = 1
-DETAILS = "event_id, request_id, received_at, event_at, visitor_id, page_id, stream_id, message_index, source_file, position, line_number, content_hash"
+DETAILS = (
+    "event_id, request_id, received_at, event_at, visitor_id, page_id, stream_id, message_index, source_file, position,"
+    " line_number, content_hash"
+)
 
 
 def state_path(settings: Settings) -> Path:
@@ -130,7 +133,8 @@ def find_copies(
         edges = con.execute(
             """
             select min(received_us), max(received_us)
-            from (select * from matched union all select * from arrived) where id_hash in (select id_hash from contested)
+            from (select * from matched union all select * from arrived)
+            where id_hash in (select id_hash from contested)
             """
         ).fetchone()
         if edges is None or edges[0] is None:
@@ -143,7 +147,8 @@ def find_copies(
             break
         further = outputs(old, settings, "ids", beyond.__contains__)
         con.execute(
-            f"insert into matched select * from {scan_keys(settings, further)} where id_hash in (select id_hash from contested)"
+            f"insert into matched select * from {scan_keys(settings, further)}"
+            " where id_hash in (select id_hash from contested)"
         )
     con.execute(
         """
@@ -207,7 +212,8 @@ def judge_copies(con: duckdb.DuckDBPyConnection, settings: Settings, batches: Se
         """
     )
     con.execute(
-        f"create temp table keepers as select event_id, ordinal, 1::bigint as kept_ordinal from ordered where span_us <= {reach_us}"
+        "create temp table keepers as select event_id, ordinal, 1::bigint as kept_ordinal"
+        f" from ordered where span_us <= {reach_us}"
     )
     wide = con.execute(
         f"select event_id, ordinal, received_us from ordered where span_us > {reach_us} order by event_id, ordinal"
@@ -243,7 +249,8 @@ def judge_copies(con: duckdb.DuckDBPyConnection, settings: Settings, batches: Se
         """
         create temp table rejected as
         select
-            case when is_same_text or same_content.file_id is not null then 'duplicate' else 'id_collision' end as verdict,
+            case when is_same_text or same_content.file_id is not null then 'duplicate' else 'id_collision' end
+                as verdict,
             pairs.key, pairs.file_id, pairs.message_ref, kept_file_id, kept_message_ref, event_date
         from pairs
         left join same_content on pairs.file_id = same_content.file_id and pairs.message_ref = same_content.message_ref
