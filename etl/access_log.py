@@ -90,7 +90,7 @@ def select_page_views(con: duckdb.DuckDBPyConnection, asset_extensions: tuple[st
         select
             logged.file_id, logged.source_file, line_number, cast(0 as integer) as position,
             cast(null as varchar) as request_id, received_us, cast(null as bigint) as sent_us, ip,
-            logged.user_agent, cast(null as varchar) as message, cast(null as integer) as version,
+            logged.user_agent, cast(null as integer) as version,
             md5(raw_files.app_id || chr(10) || text) as event_id,
             'page_view' as schema,
             raw_files.app_id as app_id,
@@ -104,7 +104,7 @@ def select_page_views(con: duckdb.DuckDBPyConnection, asset_extensions: tuple[st
             cast(null as varchar) as referring_page_id, cast(null as varchar) as referring_click_id,
             cast(null as varchar) as navigation, cast(null as varchar) as country, cast(null as varchar) as locale,
             cast(null as varchar) as data,
-            received_us as event_us,
+            received_us as event_us, hash(event_id) as content_hash, true as is_access,
             cast(null as varchar) as reason, cast(null as varchar) as detail
         from logged
         inner join raw_files on logged.file_id = raw_files.file_id

@@ -157,6 +157,7 @@ def decode_messages(con: duckdb.DuckDBPyConnection, limits: Limits) -> None:
     """Make `decoded` (one row a message, valid or not, and one a line or body that is none) of `requests`.
 
     `reason`, `detail` and `payload` are null for valid messages; a bad line has no position.
+    `message` is the JSON of suspects only; `content_hash` is the hash of it for all.
     Source of `event_us`: received - (sent - created) where both client times are there and in order,
     else received.
     """
@@ -208,7 +209,7 @@ def decode_messages(con: duckdb.DuckDBPyConnection, limits: Limits) -> None:
             from read
         )
         select
-            * exclude (version_text, index_text, line_reason, line_detail),
+            * exclude (version_text, index_text, line_reason, line_detail, message),
             cast({NEWEST_VERSION} as integer) as version,
             try_cast(index_text as bigint) as message_index,
             case when created_us <= sent_us then received_us - (sent_us - created_us) else received_us end as event_us,
@@ -225,6 +226,9 @@ def decode_messages(con: duckdb.DuckDBPyConnection, limits: Limits) -> None:
                 or received_us - event_us > {lateness_us}
                 or coalesce({looks_wrong}, false)
             ) as is_suspect,
+            case when is_suspect then message end as message,
+            hash(message) as content_hash,
+            false as is_access,
             line_reason as reason,
             line_detail as detail
         from named

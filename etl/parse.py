@@ -320,11 +320,9 @@ def select_messages() -> str:
                 {campaign},
                 agents.* exclude (user_agent, ua_bot_reason),
                 case when platform in ('desktop_web', 'mobile_web') then agents.ua_bot_reason end as ua_bot_reason,
-                decoded.created_us is null and decoded.message is null as is_access,
                 make_timestamptz(created_us) as created_at, make_timestamptz(sent_us) as sent_at,
                 make_timestamptz(received_us) as received_at, make_timestamptz(event_us) as event_at,
-                (line_number << 24) | position as message_ref,
-                hash(coalesce(message, event_id)) as content_hash
+                (line_number << 24) | position as message_ref
             from decoded
             left join urls as pages on decoded.url = pages.url
             left join urls as referrers on decoded.referrer = referrers.url
