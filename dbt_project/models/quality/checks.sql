@@ -104,7 +104,7 @@ ledger_checks as (
         cast(0 as double) as threshold,
         case
             when file_count = 0 then 'unknown'
-            when refused_count > 0 then 'warn'
+            when refused_count > 0 then 'error'
             else 'ok'
         end as status,
         case
