@@ -11,6 +11,8 @@ import duckdb
 import orjson
 
 NEWEST_VERSION = 3
+SNOWPLOW_POST = "/com.snowplowanalytics.snowplow/tp2"
+SNOWPLOW_GET = "/i"
 PLATFORMS = ("desktop_web", "mobile_web", "ios", "android", "email", "api", "backend")
 SESSIONLESS_PLATFORMS = ("backend", "api", "email")
 CORE_SCHEMAS = (
@@ -104,7 +106,11 @@ def decode_requests(con: duckdb.DuckDBPyConnection) -> None:
             select
                 *,
                 epoch_text_us(envelope.received_at) as stated_us,
-                coalesce(envelope.method = 'POST' and envelope.path = '/t', false) as is_batch
+                coalesce(envelope.method = 'POST' and envelope.path = '/t', false) as is_batch,
+                coalesce(
+                    (envelope.method = 'POST' and envelope.path = '{SNOWPLOW_POST}')
+                    or (envelope.method = 'GET' and envelope.path = '{SNOWPLOW_GET}'), false
+                ) as is_snowplow
             from envelopes
         ),
         judged as (
@@ -136,17 +142,20 @@ def decode_requests(con: duckdb.DuckDBPyConnection) -> None:
                 when line_sha256 is not null then 'too_large'
                 when wrong_line is not null then 'bad_line'
                 when is_batch and batch.messages is null then 'bad_body'
+                when is_snowplow then 'unknown_version'
             end as line_reason,
             case
                 when wrong_line is not null then wrong_line
                 when is_batch and envelope.body is null then 'the body is missing'
                 when is_batch and batch is null then 'the body is not JSON'
                 when is_batch and batch.messages is null then 'the body has no list of messages'
+                when is_snowplow then 'the Snowplow tracker protocol is not read yet'
             end as line_detail,
             case
                 when line_sha256 is not null then coalesce(try(decode(line)), cast(line as varchar))
                 when wrong_line is not null then coalesce(text, cast(line as varchar))
                 when is_batch and batch.messages is null then envelope.body
+                when is_snowplow then coalesce(nullif(envelope.body, ''), envelope.query)
             end as payload
         from judged
         """
