@@ -299,32 +299,33 @@ def message_texts(settings: Settings, wanted: set[tuple[int, int]]) -> dict[tupl
         for number, references in by_file.items():
             file = files[number]
             paths = [land.raw_path(settings, file["source"], day, number) for day in file["partitions"]]
-            lines = pa.table(
-                {"line_number": pa.array(sorted({reference >> 24 for reference in references}), pa.int64())}
+            wanted_messages = pa.table(
+                {
+                    "line_number": pa.array([reference >> 24 for reference in references], pa.int64()),
+                    "position": pa.array([reference & 0xFFFFFF for reference in references], pa.int64()),
+                }
             )
-            con.register("wanted_lines", lines)
+            con.register("wanted_messages", wanted_messages)
             rows = con.execute(
-                f"select line_number, line from {lake.scan(paths)} inner join wanted_lines using (line_number)"
+                f"""
+                select line_number, position, {MESSAGE_IN_LINE[file["source"]]}
+                from {lake.scan(paths)} inner join wanted_messages using (line_number)
+                """
             ).fetchall()
-            bodies = {line_number: bytes(line) for line_number, line in rows}
-            for reference in references:
-                text = message_in_line(file["source"], bodies.get(reference >> 24), reference & 0xFFFFFF)
-                if text is not None:
-                    found[number, reference] = text
+            found |= {(number, line << 24 | position): text for line, position, text in rows if text is not None}
     return found
 
 
-def message_in_line(source: str, line: bytes | None, position: int) -> str | None:
-    """Cut one message out of a raw line; an access line is its own message."""
-    if line is None:
-        return None
-    if source != "events":
-        return orjson.dumps(line.decode(errors="replace")).decode()
-    try:
-        message = orjson.loads(orjson.loads(line)["body"])["messages"][position]
-    except (orjson.JSONDecodeError, KeyError, IndexError, TypeError):
-        return None
-    return orjson.dumps(message).decode()
+# By the parser that judged the line: others read less (NaN, deep nesting) or other duplicate keys.
+MESSAGE_IN_LINE = {
+    "events": """
+        cast(try(from_json(
+            try(from_json(try(decode(line)), '{"body": "VARCHAR"}')).body, '{"messages": ["JSON"]}'
+        )).messages[position + 1] as varchar)
+    """,
+    "access": "cast(to_json(try(decode(line))) as varchar)",
+}
+"""How one message is cut out of a raw line, in SQL; an access line is its own message."""
 
 
 def find_page_copies(
@@ -369,7 +370,7 @@ def find_page_copies(
             select file_id, message_ref from rejected
             union
             select file_id, message_ref from {scan_verdicts(earlier)}
-            where verdict <> 'repeat' and key not in (select id_hash from copies)
+            where verdict <> 'repeat' and (file_id, message_ref) not in (select (file_id, message_ref) from copies)
         ),
         ordered as (
             select
@@ -405,13 +406,14 @@ def store(con: duckdb.DuckDBPyConnection, settings: Settings, known_days: Sequen
     """Put the new verdicts in place of the old ones about the same ids and pages; return the days rewritten."""
     paths = [verdict_path(settings, day) for day in known_days]
     con.execute(f"create temp table before as select * from {scan_verdicts(paths)}")
+    # Of an id's copies months apart only those near the new ones were judged anew.
     con.execute(
         """
         create temp table outdated as
         select * from before
         where
             (verdict = 'repeat' and key in (select page_hash from page_keys))
-            or (verdict <> 'repeat' and key in (select id_hash from copies))
+            or (verdict <> 'repeat' and (file_id, message_ref) in (select (file_id, message_ref) from copies))
         """
     )
     con.execute("create temp table fresh as select * from rejected union all select * from repeated")
