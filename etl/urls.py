@@ -22,10 +22,14 @@ _public_suffixes = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)
 def registrable_domain(host: str) -> str:
     """Name the domain somebody registered: `shop.example.co.uk` → `example.co.uk`.
 
-    A host without a public suffix (an address, `localhost`) is its own. Source: the Public
-    Suffix List as tldextract ships it.
+    An address, `localhost` and a public suffix are their own. Source: the Public Suffix List as
+    tldextract ships it; a suffix that is not in it has one label, as the list's own rule says.
     """
-    return _public_suffixes(host).top_domain_under_public_suffix or host
+    found = _public_suffixes(host)
+    if found.top_domain_under_public_suffix or found.suffix or found.ipv4 or host.startswith("["):
+        return found.top_domain_under_public_suffix or host
+    labels = host.split(".")
+    return ".".join(labels[-2:]) if all(labels) else host
 
 
 def query_value(key: str) -> str:
