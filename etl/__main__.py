@@ -1,11 +1,11 @@
 """`python -m etl`: every task of the DAGs as a command."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -29,6 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False, add_completion=False,
 )  # fmt: skip
 screen = Console(stderr=True)
+INTERRUPTED = 130
 
 Inbox = Annotated[Path | None, typer.Option(help="Folder of raw logs.")]
 Home = Annotated[Path | None, typer.Option(help="Folder of everything written.")]
@@ -61,6 +62,8 @@ def showing(title: str) -> Iterator[tasks.Advance]:
 def run_stage(name: str, settings: Settings, days: list[datetime] | None) -> dict[str, Any]:
     """Run one stage and print what it did in one line."""
     wanted: list[date] = [day.date() for day in days or ()]
+    if name != "land":
+        refuse_unknown_days(settings, wanted)
     with showing(name) as advance:
         result = STAGES[name](settings, days=wanted, advance=advance)
     print(f"{name}: {describe(result)}")
@@ -71,6 +74,19 @@ def run_stage(name: str, settings: Settings, days: list[datetime] | None) -> dic
             style="yellow",
         )
     return result
+
+
+def refuse_unknown_days(settings: Settings, days: Sequence[date]) -> None:
+    """Refuse to redo a day of which nothing has landed.
+
+    Raises:
+        BadUse: the message names the day and the days there are.
+    """
+    known = tasks.known_days(settings)
+    for day in days:
+        if day.isoformat() not in known:
+            there = f"There is data of {known[0]} to {known[-1]}" if known else "Nothing has landed yet"
+            raise BadUse(f"nothing is known of {day}", there)
 
 
 def describe(result: dict[str, Any]) -> str:
@@ -151,10 +167,21 @@ def simulate(
 def main() -> None:
     """Run a command; one clear line and an exit code when it cannot be done."""
     try:
-        app()
+        sys.exit(app(standalone_mode=False) or 0)
     except BloodhoundError as error:
-        screen.print(f"bloodhound: {error}", markup=False, highlight=False, soft_wrap=True)
-        sys.exit(error.exit_code)
+        complain(str(error), error.exit_code)
+    except typer.TyperException as error:
+        complain(error.format_message(), BadUse.exit_code)
+    except typer.Abort:
+        complain("stopped; the next run goes on from here", INTERRUPTED)
+    except OSError as error:
+        complain(f"{error.strerror or error}: {error.filename or ''}", 1)
+
+
+def complain(message: str, code: int) -> NoReturn:
+    """Say in one line what is wrong, and leave."""
+    screen.print(f"bloodhound: {' '.join(message.split())}", markup=False, highlight=False, soft_wrap=True)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -161,6 +161,13 @@ def reconcile(settings: Settings, *, days: Sequence[date] | None = None, advance
     return outcome
 
 
+def known_days(settings: Settings) -> list[str]:
+    """The days of which there is anything: received days of lines, and days of events."""
+    files = lake.manifests(settings, "files").values()
+    received = {day for file in files for day in file["partitions"] if day != lake.UNKNOWN_DAY}
+    return sorted(received | set(lake.manifests(settings, "days")))
+
+
 def session_inputs(settings: Settings) -> dict[str, Any]:
     """All that a run of sessionize depends on, cheap to read."""
     rules, _ = exclusions.read_exclusions(settings)
