@@ -194,7 +194,7 @@ def describe_machine() -> dict[str, str]:
         cpu = names[0] if names else cpu
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=PROJECT, capture_output=True, text=True, check=False
+        ["git", "describe", "--always", "--dirty"], cwd=PROJECT, capture_output=True, text=True, check=False
     )
     versions = [f"Python {platform.python_version()}", *(f"{name} {version(name)}" for name in PACKAGES)]
     return {
@@ -259,12 +259,13 @@ def write_readme(results: Mapping[str, Any], path: Path = README) -> None:
 
 def show(size: Mapping[str, Any]) -> None:
     """Print one size's figures."""
-    table = Table(*HEAD, title=caption(size))
-    for column in table.columns[1:]:
-        column.justify = "right"
+    table = Table(title=caption(size))
+    for name in HEAD:
+        table.add_column(name, justify="right" if name else "left", no_wrap=not name)
     for row in table_rows(size["figures"]):
         table.add_row(*row)
-    Console().print(table)
+    console = Console()
+    console.print(table, width=None if console.is_terminal else 140, crop=console.is_terminal)
 
 
 @app.command()
