@@ -71,7 +71,10 @@ def digest(content: Mapping[str, Any]) -> str:
 
 
 def stale_session_days(settings: Settings, wanted: Mapping[str, Any]) -> list[str] | None:
-    """The session days to rebuild; None when all are."""
+    """The session days to rebuild; None when all are.
+
+    Days that a build began and did not finish are among them, whatever has become of their inputs.
+    """
     built = lake.read_manifest(lake.manifest_path(settings, "state", "built"))
     if (
         built is None
@@ -81,9 +84,9 @@ def stale_session_days(settings: Settings, wanted: Mapping[str, Any]) -> list[st
         return None
     before, after = built["days"], wanted["days"]
     changed = [day for day in {*before, *after} if before.get(day) != after.get(day)]
-    return sorted(
-        {name for day in changed for days in (before, after) for name in days.get(day, {}).get("session_dates", [])}
-    )
+    unfinished = (lake.read_manifest(lake.manifest_path(settings, "state", "building")) or {"days": []})["days"]
+    stale = {name for day in changed for days in (before, after) for name in days.get(day, {}).get("session_dates", [])}
+    return sorted({*stale, *unfinished})
 
 
 def write_ledger(settings: Settings) -> None:
@@ -124,7 +127,7 @@ def build(settings: Settings, redo: Sequence[date] = ()) -> dict[str, Any] | Non
     wanted = inputs(settings)
     built = lake.read_manifest(lake.manifest_path(settings, "state", "built"))
     days = stale_session_days(settings, wanted)
-    if built and built["digest"] == digest(wanted) and days is not None and not redo:
+    if built and built["digest"] == digest(wanted) and not days and days is not None and not redo:
         return None
     write_ledger(settings)
     path = build_path(settings)
@@ -136,8 +139,11 @@ def build(settings: Settings, redo: Sequence[date] = ()) -> dict[str, Any] | Non
                 leftover.unlink()
     else:
         days = sorted({*days, *(day.isoformat() for day in redo)})
+    building = lake.manifest_path(settings, "state", "building")
+    lake.write_manifest(building, {"days": days or []})
     models, tests = run_dbt(settings, days)
     lake.write_manifest(lake.manifest_path(settings, "state", "built"), wanted | {"digest": digest(wanted)})
+    building.unlink()
     return {"days": days, "models": models, "tests": tests, "digest": digest(wanted)}
 
 

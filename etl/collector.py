@@ -275,7 +275,7 @@ def judge_suspects(con: duckdb.DuckDBPyConnection, limits: Limits) -> None:
          "'the message is not an object: ' || left(coalesce(message, 'null'), 100)"),
         ("unknown_version", f"json_extract(message, '$.version')::varchar is distinct from '{NEWEST_VERSION}'",
          f"case when {kind('version')} = 'NULL' then 'version 1 (no version key) is not read yet'"
-         f" else 'version ' || {value('version')} || ' is not read' end"),
+         f" else 'version ' || left(json_extract(message, '$.version')::varchar, 100) || ' is not read' end"),
         ("unknown_schema", f"{kind('schema')} = 'VARCHAR' and {schema_name} <> '' and not {is_known}",
          f"'no schema is named ''' || {value('schema')} || ''''"),
     ]  # fmt: skip

@@ -33,7 +33,6 @@ DATASETS = {
     "messages": schemas.MESSAGES,
     "pixel_hits": schemas.PIXEL_HITS,
     "quarantine": schemas.QUARANTINE,
-    "quarantine_collisions": schemas.QUARANTINE,
     "files": schemas.FILES,
     "event_counts": schemas.EVENT_COUNTS,
     "spend": schemas.SPEND,

@@ -51,7 +51,7 @@ def publish(settings: Settings) -> Path:
 
 
 def copy_marts(con: duckdb.DuckDBPyConnection) -> None:
-    """Copy each mart, table or view, as a table with its descriptions."""
+    """Copy each mart, table or view, as a table."""
     rows = con.execute(
         """
         select table_schema, table_name from information_schema.tables
@@ -80,8 +80,13 @@ def select_events(settings: Settings, versions: list[Path]) -> str:
         " sent_at, received_at, event_at, visitor_id, user_id, is_logged_in, session_id, page_id, url, url_host,"
         " url_path, referrer, user_agent, browser, browser_version, os, os_version, device, country, locale, ip,"
         " is_bot, bot_reason, is_excluded, cast(data as json) as data, "
+        "cast(event_at as date) as event_date, "
     )
-    rest = "columns(* exclude (" + order.replace(" cast(data as json) as data, ", " data") + "))"
+    rest = (
+        "columns(* exclude ("
+        + order.replace(" cast(data as json) as data, cast(event_at as date) as event_date, ", " data")
+        + "))"
+    )
     return f"select {order}{rest} from {files}"
 
 
@@ -108,7 +113,8 @@ def remove_old_versions(settings: Settings, versions: list[Path]) -> None:
     """Remove event versions that only warehouses older than the previous one read."""
     state = lake.manifest_path(settings, "state", "published")
     now = sorted(path.name for path in versions)
-    before = (lake.read_manifest(state) or {}).get("now", now)
+    published = lake.read_manifest(state) or {"now": now, "before": now}
+    before = published["before"] if published["now"] == now else published["now"]
     for path in lake.lake_path(settings, "versions", "events").glob("*.parquet"):
         if path.name not in {*now, *before}:
             path.unlink()

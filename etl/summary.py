@@ -53,7 +53,8 @@ def came_out(con: duckdb.DuckDBPyConnection) -> Iterator[str]:
     orders, revenue = con.execute(
         "select coalesce(sum(orders), 0), coalesce(sum(revenue), 0) from executive.kpi_daily"
     ).fetchall()[0]
-    yield f"Came out       {sessions:,} sessions ({bots:,} of bots), {views:,} page views, {first} to {last}"
+    period = f", {first} to {last}" if sessions else ""
+    yield f"Came out       {sessions:,} sessions ({bots:,} of bots), {views:,} page views{period}"
     yield f"Orders         {orders:,} without bots, revenue {revenue:,.2f}"
 
 

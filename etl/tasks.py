@@ -148,16 +148,17 @@ def reconcile(settings: Settings, *, days: Sequence[date] | None = None, advance
     del days
     outcome = reconciling.read_checks(settings)
     advance("checks", 1)
-    with writing(settings):
-        published = lake.read_manifest(lake.manifest_path(settings, "state", "warehouse")) or {}
-        lake.write_manifest(lake.manifest_path(settings, "state", "reconciled"), published)
     if outcome["errors"]:
+        # Not noted as done: the next run says so again, until it is mended.
         listed = outcome["errors"]
         more = f" (and {len(listed) - SHOWN_ERRORS} more)" if len(listed) > SHOWN_ERRORS else ""
         raise CheckFailed(
             f"{len(listed)} checks are in error: {' | '.join(listed[:SHOWN_ERRORS])}{more}",
             "See quality.checks",
         )
+    with writing(settings):
+        published = lake.read_manifest(lake.manifest_path(settings, "state", "warehouse")) or {}
+        lake.write_manifest(lake.manifest_path(settings, "state", "reconciled"), published)
     return outcome
 
 

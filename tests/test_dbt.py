@@ -31,7 +31,6 @@ DATASETS = {
     "events": schemas.EVENTS,
     "pixel_hits": schemas.PIXEL_HITS,
     "quarantine": schemas.QUARANTINE,
-    "quarantine_collisions": schemas.QUARANTINE,
     "files": schemas.FILES,
     "event_counts": schemas.EVENT_COUNTS,
 }

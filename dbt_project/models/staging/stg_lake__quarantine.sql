@@ -1,42 +1,6 @@
-with parsed as (
+with source as (
 
     select * from {{ lake(source('lake', 'quarantine'), 'quarantine/*.parquet') }}
-
-),
-
-collided as (
-
-    select *
-    from
-        {{ lake(
-            source('lake', 'quarantine_collisions'),
-            'quarantine_collisions/event_date=*/*.parquet',
-            'event_date'
-        ) }}
-
-),
-
-unioned as (
-
-    select
-        source_file,
-        line_number,
-        position,
-        reason,
-        detail,
-        payload,
-        received_at
-    from parsed
-    union all
-    select
-        source_file,
-        line_number,
-        position,
-        reason,
-        detail,
-        payload,
-        received_at
-    from collided
 
 ),
 
@@ -50,7 +14,7 @@ renamed as (
         detail,
         payload,
         received_at
-    from unioned
+    from source
 
 )
 
