@@ -47,9 +47,7 @@ POLICY: dict[str, Any] = {
         "retry_delay": timedelta(seconds=15),
         "retry_exponential_backoff": True,
         "max_retry_delay": timedelta(minutes=10),
-        "retry_policy": ExceptionRetryPolicy(
-            rules=[RetryRule(exception=list(FINAL_ERRORS), action=RetryAction.FAIL)]
-        ),
+        "retry_policy": ExceptionRetryPolicy(rules=[RetryRule(exception=list(FINAL_ERRORS), action=RetryAction.FAIL)]),
         "execution_timeout": timedelta(hours=6),
         "on_failure_callback": report_failure,
     },

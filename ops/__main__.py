@@ -172,9 +172,7 @@ def report_failures(embedded: Embedded, chain: Chain) -> None:
     """End with an error that names the DAG, the task and the reason, if one failed."""
     if not chain.has_failed:
         return
-    failures = [
-        f"{task.run.dag}.{task.name} failed: {chain.api.reason(task)}" for task in chain.failed
-    ]
+    failures = [f"{task.run.dag}.{task.name} failed: {chain.api.reason(task)}" for task in chain.failed]
     reason = "; ".join(failures) or f"{chain.runs[-1].dag} failed without a failed task"
     raise OpsError(f"{reason}\nWhole logs: {embedded.logs}, or in the UI after `make up`")
 

@@ -85,10 +85,7 @@ class AirflowApi:
     def import_errors(self) -> list[str]:
         """Return the last line of what hinders each DAG file."""
         found = self._get("/importErrors")["import_errors"]
-        return [
-            f"{error['filename']}: {error['stack_trace'].strip().split(chr(10))[-1]}"
-            for error in found
-        ]
+        return [f"{error['filename']}: {error['stack_trace'].strip().split(chr(10))[-1]}" for error in found]
 
     def dags(self) -> dict[str, dict[str, Any]]:
         """Return the DAGs Airflow knows, by name."""
@@ -117,9 +114,9 @@ class AirflowApi:
         An empty list: it handed nothing on. None: it did, and no run has taken it up yet.
         """
         try:
-            events = self._get(
-                "/assets/events", source_dag_id=run.dag, source_run_id=run.run_id, limit=1
-            )["asset_events"]
+            events = self._get("/assets/events", source_dag_id=run.dag, source_run_id=run.run_id, limit=1)[
+                "asset_events"
+            ]
         except httpx.HTTPStatusError as error:
             # Airflow 3.3 answers 500 while a run that took an event up has not begun.
             if error.response.status_code != httpx.codes.INTERNAL_SERVER_ERROR:

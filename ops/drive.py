@@ -65,9 +65,7 @@ def wait_for_dags(embedded: Embedded, state: State, api: AirflowApi, since: str)
             raise OpsError(f"A DAG file does not import: {errors[0]}")
         known = api.dags()
         return all(
-            dag in known
-            and not known[dag]["is_stale"]
-            and (known[dag]["last_parsed_time"] or "") >= since
+            dag in known and not known[dag]["is_stale"] and (known[dag]["last_parsed_time"] or "") >= since
             for dag in CHAIN
         )
 
@@ -90,9 +88,7 @@ def check_alive(embedded: Embedded, state: State) -> None:
     """Raise OpsError when a component died."""
     for name in embedded.dead(state):
         words = embedded.last_words(name)
-        raise OpsError(
-            f"Airflow's {name} died: {words or 'it left no word'} (logs: {embedded.logs})"
-        )
+        raise OpsError(f"Airflow's {name} died: {words or 'it left no word'} (logs: {embedded.logs})")
 
 
 class Chain:
@@ -144,9 +140,7 @@ class Chain:
 
 def in_words(counts: dict[str, object]) -> str:
     """Put the counts of a task into a phrase, the lists by their length."""
-    sized = {
-        name: len(value) if isinstance(value, list) else value for name, value in counts.items()
-    }
+    sized = {name: len(value) if isinstance(value, list) else value for name, value in counts.items()}
     return ", ".join(
         f"{value:,} {name.replace('_', ' ')}"
         for name, value in sized.items()

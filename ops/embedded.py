@@ -148,9 +148,7 @@ class Embedded:
 
     def dead(self, state: State) -> list[str]:
         """Return the components that should run and do not."""
-        return [
-            name for name in COMPONENTS if name not in state.pids or not is_alive(*state.pids[name])
-        ]
+        return [name for name in COMPONENTS if name not in state.pids or not is_alive(*state.pids[name])]
 
     def last_words(self, component: str) -> str:
         """Return the last line in which a component logged an error, an empty text if none."""
@@ -235,9 +233,7 @@ class Embedded:
             "BLOODHOUND_INBOX": state.inbox,
             "BLOODHOUND_HOME": state.home,
             # dags/ imports etl/ and its own assets and policy.
-            "PYTHONPATH": os.pathsep.join(
-                filter(None, [str(PROJECT), os.environ.get("PYTHONPATH")])
-            ),
+            "PYTHONPATH": os.pathsep.join(filter(None, [str(PROJECT), os.environ.get("PYTHONPATH")])),
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
             "PYTHONUNBUFFERED": "1",
             "SCARF_ANALYTICS": "false",
@@ -276,8 +272,7 @@ class Embedded:
                 # Recovery after a crash can take longer than the ten seconds it waits.
                 if attempt == POSTGRES_TRIES:
                     raise OpsError(
-                        f"The embedded PostgreSQL does not start ({error}); "
-                        f"its log is {self.postgres_data / 'log'}."
+                        f"The embedded PostgreSQL does not start ({error}); its log is {self.postgres_data / 'log'}."
                     ) from error
                 time.sleep(2)
         raise AssertionError("unreachable")
@@ -319,9 +314,7 @@ class Embedded:
                 check=False,
             ).returncode
         if status:
-            raise OpsError(
-                f"Airflow's database cannot be set up: {self.last_words('migrate')} (log: {log})"
-            )
+            raise OpsError(f"Airflow's database cannot be set up: {self.last_words('migrate')} (log: {log})")
         stamp.write_text(done.format(table_revision(database)))
 
 

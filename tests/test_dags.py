@@ -13,9 +13,7 @@ from typing import Any
 import pytest
 
 PROJECT = Path(__file__).resolve().parent.parent
-DAG_FILES = [
-    PROJECT / "dags" / f"{name}.py" for name in ("collect", "sessionize", "warehouse", "reconcile")
-]
+DAG_FILES = [PROJECT / "dags" / f"{name}.py" for name in ("collect", "sessionize", "warehouse", "reconcile")]
 SCREEN_LINES = 60
 # Names that mean reading or asking something; at import a DAG file may do none of it.
 ASKING = {
@@ -47,9 +45,7 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environment.items():
             patch.setenv(name, value)
-        subprocess.run(
-            [sys.executable, "-m", "airflow", "db", "migrate"], check=True, capture_output=True
-        )
+        subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, capture_output=True)
         yield home
 
 
@@ -98,9 +94,7 @@ def asked_at_import(source: str) -> list[str]:
                 continue
             if isinstance(child, ast.Call):
                 called = child.func
-                name = (
-                    called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
-                )
+                name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
                 if name in ASKING:
                     found.append(name)
             walk(child)
@@ -180,9 +174,7 @@ def test_etl_and_ops_never_import_airflow() -> None:
     sources = [*(PROJECT / "etl").rglob("*.py"), *(PROJECT / "ops").rglob("*.py")]
 
     assert sources
-    assert {path.name: airflow_imports(path.read_text()) for path in sources} == {
-        path.name: [] for path in sources
-    }
+    assert {path.name: airflow_imports(path.read_text()) for path in sources} == {path.name: [] for path in sources}
     assert airflow_imports("from airflow.sdk import DAG") == ["airflow.sdk"]
 
 
@@ -269,9 +261,7 @@ def test_the_daily_run_redoes_no_day(assets: Any) -> None:
     assert assets.days_to_redo(context(assets.EVENTS, key="2026-03-01")) is None
 
 
-def test_a_failure_is_told_with_its_reason(
-    airflow: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failure_is_told_with_its_reason(airflow: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BLOODHOUND_HOME", str(tmp_path))
     policy = importlib.import_module("dags.policy")
     task = SimpleNamespace(dag_id="warehouse", task_id="build", run_id="run")
@@ -296,23 +286,16 @@ def test_what_only_a_person_can_mend_is_not_tried_again(airflow: Path) -> None:
     assert decision(OSError("no space")) == "default"
 
 
-def test_the_chain_runs_task_by_task(
-    dags: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_chain_runs_task_by_task(dags: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     inbox = tmp_path / "inbox"
     monkeypatch.setenv("BLOODHOUND_INBOX", str(inbox))
     monkeypatch.setenv("BLOODHOUND_HOME", str(tmp_path / "home"))
     simulate = ["simulate", "--out", str(inbox), "--days", "1", "--messages", "500", "--seed", "7"]
-    subprocess.run(
-        [sys.executable, "-m", "etl", *simulate], check=True, cwd=PROJECT, env=os.environ
-    )
+    subprocess.run([sys.executable, "-m", "etl", *simulate], check=True, cwd=PROJECT, env=os.environ)
     pools = importlib.import_module("airflow.models.pool")
     pools.Pool.create_or_update_pool("one_writer", slots=1, description="", include_deferred=False)
 
-    states = {
-        name: dags[name].test().state
-        for name in ("collect", "sessionize", "warehouse", "reconcile")
-    }
+    states = {name: dags[name].test().state for name in ("collect", "sessionize", "warehouse", "reconcile")}
     again = {task.task_id: task.state for task in dags["collect"].test().get_task_instances()}
 
     assert states == dict.fromkeys(states, "success")

@@ -447,9 +447,7 @@ def test_seconds_on_page_skip_repeats(in_shop: Query) -> None:
 
 def test_first_rule_in_order_names_the_bot(in_shop: Query) -> None:
     """GIVEN events flagged by two rules THEN the session carries the first of the order."""
-    assert in_shop("select is_bot, bot_reason from core.sessions where visitor_id = 'bot'") == [
-        (True, "declared")
-    ]
+    assert in_shop("select is_bot, bot_reason from core.sessions where visitor_id = 'bot'") == [(True, "declared")]
 
 
 def test_kpi_counts_people_on_the_day_their_sessions_start(in_shop: Query) -> None:
@@ -634,17 +632,13 @@ def test_day_of_bots_alone_has_no_rates(warehouse: Warehouse) -> None:
     ("count_access", "with_tracker", "expected"),
     [("auto", False, 1), ("auto", True, 1), ("always", True, 2), ("never", False, 0)],
 )
-def test_access_log_counts_as_set(
-    warehouse: Warehouse, count_access: str, with_tracker: bool, expected: int
-) -> None:
+def test_access_log_counts_as_set(warehouse: Warehouse, count_access: str, with_tracker: bool, expected: int) -> None:
     """GIVEN views from an access log THEN they count only while nothing better is there."""
     access = visit("log", "2026-03-01 10:00", app_id="access:site", is_access=True)
     tracker = visit("anna", "2026-03-01 11:00") if with_tracker else []
     warehouse.fill(events=[*access, *tracker])
     warehouse.run("--select", "+kpi_daily", count_access=count_access)
-    assert warehouse.query("select sessions, page_views from executive.kpi_daily") == [
-        (expected, expected)
-    ]
+    assert warehouse.query("select sessions, page_views from executive.kpi_daily") == [(expected, expected)]
     assert warehouse.query("select count(*) from quality.loss_hourly") == [(int(with_tracker),)]
 
 
@@ -678,10 +672,7 @@ TABLES = """
 
 def contents(warehouse: Warehouse) -> dict[str, list[str]]:
     """Read every published table, in an order of its own."""
-    return {
-        table: sorted(map(str, warehouse.query(f"select * from {table}")))
-        for (table,) in warehouse.query(TABLES)
-    }
+    return {table: sorted(map(str, warehouse.query(f"select * from {table}"))) for (table,) in warehouse.query(TABLES)}
 
 
 def test_rebuilding_the_changed_days_equals_rebuilding_everything(warehouse: Warehouse) -> None:
@@ -716,13 +707,9 @@ def test_published_channel_cases_all_agree(warehouse: Warehouse) -> None:
         ]
     )
     warehouse.run("--select", "+int_sessions_aggregated")
-    rows = warehouse.query(
-        "select channel from intermediate.int_sessions_aggregated order by visitor_id"
-    )
+    rows = warehouse.query("select channel from intermediate.int_sessions_aggregated order by visitor_id")
     wrong = [
-        (case, channel)
-        for case, (channel,) in zip(cases, rows, strict=True)
-        if case["expected_channel"] != channel
+        (case, channel) for case, (channel,) in zip(cases, rows, strict=True) if case["expected_channel"] != channel
     ]
     assert wrong == []
 
@@ -743,11 +730,7 @@ REFERRER_MEDIUM = {"external (search engine)": "organic", "external (media sites
 
 def test_published_referrer_cases_agree(warehouse: Warehouse) -> None:
     """GIVEN real referrers THEN engines are organic, networks social, others neither."""
-    cases = [
-        (case, host)
-        for case in reference_cases("referrer_cases.csv")
-        if (host := host_of(case["referer"]))
-    ]
+    cases = [(case, host) for case in reference_cases("referrer_cases.csv") if (host := host_of(case["referer"]))]
     warehouse.fill(
         events=[
             row
@@ -756,14 +739,11 @@ def test_published_referrer_cases_agree(warehouse: Warehouse) -> None:
         ]
     )
     warehouse.run("--select", "+int_sessions_aggregated")
-    rows = warehouse.query(
-        "select source, medium from intermediate.int_sessions_aggregated order by visitor_id"
-    )
+    rows = warehouse.query("select source, medium from intermediate.int_sessions_aggregated order by visitor_id")
     wrong = [
         (case["referer"], case["referer_class"], source, medium)
         for (case, _), (source, medium) in zip(cases, rows, strict=True)
-        if REFERRER_MEDIUM.get(case["referer_class"], "referral") != medium
-        and TOLD_BY_PATH not in case["referer"]
+        if REFERRER_MEDIUM.get(case["referer_class"], "referral") != medium and TOLD_BY_PATH not in case["referer"]
     ]
     assert wrong == []
 
@@ -791,13 +771,7 @@ LANDINGS: list[tuple[Row, tuple[Any, ...]]] = [
 
 def test_landing_gives_the_session_its_source(warehouse: Warehouse) -> None:
     """GIVEN campaigns, click ids and referrers THEN the first that speaks decides."""
-    warehouse.fill(
-        events=[
-            row
-            for number, (columns, _) in enumerate(LANDINGS)
-            for row in landing(number, **columns)
-        ]
-    )
+    warehouse.fill(events=[row for number, (columns, _) in enumerate(LANDINGS) for row in landing(number, **columns)])
     warehouse.run("--select", "+int_sessions_aggregated", own_hosts=["example.net"])
     rows = warehouse.query("""
         select source, medium, campaign, channel

@@ -110,9 +110,7 @@ def test_what_a_killed_run_left_is_removed(tmp_path: Path) -> None:
     leader = sleeper()
     finished = subprocess.Popen(["true"])
     finished.wait()
-    noted(
-        embedded, dict.fromkeys(("api-server", "scheduler", "dag-processor"), leader), finished.pid
-    )
+    noted(embedded, dict.fromkeys(("api-server", "scheduler", "dag-processor"), leader), finished.pid)
 
     remove_leftovers(embedded)
 
@@ -245,9 +243,7 @@ def test_state_survives_a_reading_by_another_version(tmp_path: Path) -> None:
 
 @pytest.mark.prove
 @pytest.mark.parametrize("moment", ["Running the DAGs", "collect.land", "warehouse.build"])
-def test_a_run_killed_with_its_scheduler_is_completed_by_the_next(
-    tmp_path: Path, moment: str
-) -> None:
+def test_a_run_killed_with_its_scheduler_is_completed_by_the_next(tmp_path: Path, moment: str) -> None:
     environment = os.environ | {"BLOODHOUND_AIRFLOW_HOME": str(tmp_path / "airflow")}
     inbox, home = tmp_path / "inbox", tmp_path / "home"
     simulate = ["simulate", "--out", str(inbox), "--days", "1", "--messages", "500", "--seed", "7"]
@@ -257,15 +253,11 @@ def test_a_run_killed_with_its_scheduler_is_completed_by_the_next(
     sessions: list[int] = []
 
     def run_to_the_end() -> str:
-        done = subprocess.run(
-            command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False
-        )
+        done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    with subprocess.Popen(
-        command, cwd=PROJECT, env=environment, stdout=subprocess.PIPE, text=True
-    ) as killed:
+    with subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=subprocess.PIPE, text=True) as killed:
         assert killed.stdout is not None
         try:
             assert any(moment in line for line in killed.stdout)

@@ -42,17 +42,12 @@ def requests(inbox: Path) -> list[dict[str, Any]]:
 
 def messages(inbox: Path) -> list[dict[str, Any]]:
     return [
-        message
-        for request in requests(inbox)
-        if request["body"]
-        for message in json.loads(request["body"])["messages"]
+        message for request in requests(inbox) if request["body"] for message in json.loads(request["body"])["messages"]
     ]
 
 
 def truth(inbox: Path, table: str) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = pq.read_table(
-        inbox.parent / "truth" / f"{table}.parquet"
-    ).to_pylist()
+    rows: list[dict[str, Any]] = pq.read_table(inbox.parent / "truth" / f"{table}.parquet").to_pylist()
     return rows
 
 
@@ -181,9 +176,7 @@ def test_pages_refer_to_pages_and_clicks_of_the_log(tmp_path: Path) -> None:
 
 def test_clock_rule_of_the_contract_gives_the_true_times_back(tmp_path: Path) -> None:
     simulate(tmp_path / "inbox", messages=3_000, days=1, wrong_clocks=0.3, retries=0.0, garbage=0.0)
-    happened = {
-        row["event_id"]: row["happened_at"] for row in truth(tmp_path / "inbox", "messages")
-    }
+    happened = {row["event_id"]: row["happened_at"] for row in truth(tmp_path / "inbox", "messages")}
     off = []
     for request in requests(tmp_path / "inbox"):
         batch = json.loads(request["body"])
@@ -200,15 +193,12 @@ def test_clock_rule_of_the_contract_gives_the_true_times_back(tmp_path: Path) ->
 
 
 def test_messages_kept_for_weeks_are_told(tmp_path: Path) -> None:
-    simulate(
-        tmp_path / "inbox", messages=3_000, days=1, too_late=0.1, wrong_clocks=0.0, garbage=0.0
-    )
+    simulate(tmp_path / "inbox", messages=3_000, days=1, too_late=0.1, wrong_clocks=0.0, garbage=0.0)
     old = {
         message["id"]
         for request in requests(tmp_path / "inbox")
         for message in json.loads(request["body"])["messages"]
-        if request["received_at"] - datetime.fromisoformat(message["created_at"]).timestamp()
-        > 30 * 86_400
+        if request["received_at"] - datetime.fromisoformat(message["created_at"]).timestamp() > 30 * 86_400
     }
     told = {row["event_id"] for row in truth(tmp_path / "inbox", "messages") if row["is_too_late"]}
     assert told == old != set()
@@ -219,12 +209,8 @@ def test_counters_that_restart_use_their_numbers_again(tmp_path: Path) -> None:
         tmp_path / "inbox", messages=5_000, days=2, restarts=0.5, loss=0.0, late=0.0, retries=0.0,
         garbage=0.0,
     )  # fmt: skip
-    told = {
-        row["stream_id"] for row in truth(tmp_path / "inbox", "visitors") if row["restarts"] > 0
-    }
-    used = Counter(
-        (message["stream_id"], message["index"]) for message in messages(tmp_path / "inbox")
-    )
+    told = {row["stream_id"] for row in truth(tmp_path / "inbox", "visitors") if row["restarts"] > 0}
+    used = Counter((message["stream_id"], message["index"]) for message in messages(tmp_path / "inbox"))
     again = {stream for (stream, _), times in used.items() if times > 1}
     assert again == told != set()
 
@@ -268,17 +254,13 @@ def plain_messages(request: dict[str, Any]) -> Iterator[tuple[Any, ...]]:
             yield (message["eid"], schema, message["uid"], message["pg"]["id"],
                    message["d"].get("oid"))  # fmt: skip
         else:
-            page = (
-                message["page_id"] if message["version"] == 2 else (message["page"] or {}).get("id")
-            )
+            page = message["page_id"] if message["version"] == 2 else (message["page"] or {}).get("id")
             yield (message["id"], message["schema"], message["visitor_id"], page,
                    message["data"].get("order_id"))  # fmt: skip
 
 
 def test_older_versions_and_snowplow_tell_the_same_story(tmp_path: Path) -> None:
-    simulate(
-        tmp_path / "inbox", messages=12_000, days=1, v2=0.25, v1=0.25, snowplow=0.25, garbage=0.0
-    )
+    simulate(tmp_path / "inbox", messages=12_000, days=1, v2=0.25, v1=0.25, snowplow=0.25, garbage=0.0)
     told = {row["event_id"]: row for row in truth(tmp_path / "inbox", "messages")}
     orders = {row["order_id"] for row in truth(tmp_path / "inbox", "orders")}
     found: Counter[str] = Counter()
