@@ -4,6 +4,7 @@ A file lands whole or not at all, and once: what it holds is known by name and S
 that grew since it landed is landed anew in place of its beginning.
 """
 
+import gzip
 import hashlib
 import os
 import stat
@@ -52,6 +53,8 @@ decompressed file."""
 
 
 ISAL_ERROR: type[Exception] = isal_zlib.error  # type: ignore[assignment]  # its stub says instance
+DAMAGE = (EOFError, gzip.BadGzipFile, zlib.error, ISAL_ERROR, zstd.ZstdError)
+SALVAGE_BYTES = 4 * 2**10
 
 
 class Bomb(Exception):
@@ -71,13 +74,14 @@ class InboxFile:
 
 @dataclass
 class Chunk:
-    """Whole lines of a file, as read: newlines in `buffer` at `ends`, the last maybe missing."""
+    """Whole lines of a file; `is_open`: the file ended before the last one's newline."""
 
     first_line: int
     first_byte: int
     lines: pa.LargeBinaryArray
     line_bytes: np.ndarray
     sha256: list[str | None] | None = None
+    is_open: bool = False
 
 
 def find_files(inbox: Path) -> list[InboxFile]:
@@ -124,35 +128,30 @@ def land_file(settings: Settings, file: InboxFile, known: dict[str, Any] | None)
         try:
             for chunk in read_chunks(settings, file, digest):
                 writer.write(chunk)
-        except EOFError:
-            status, manifest["detail"] = (
-                "truncated",
-                "the compressed stream ends before its end marker",
-            )
         except Bomb as bomb:
             return manifest | {
                 "status": "bomb",
                 "detail": str(bomb),
                 "file_id": file_id(file.name, ""),
+                "limits": limits(settings),
             }
-        except (zlib.error, ISAL_ERROR, zstd.ZstdError) as error:
+        except DAMAGE as error:
+            cut = isinstance(error, EOFError)
+            detail = "the compressed stream ends before its end marker" if cut else f"damaged: {error}"
             if not writer.lines:
                 return manifest | {
                     "status": "unreadable",
-                    "detail": str(error),
+                    "detail": detail,
                     "file_id": file_id(file.name, ""),
                 }
-            status, manifest["detail"] = "truncated", f"damaged: {error}"
-        except OSError as error:
-            if error.errno is not None and not isinstance(error, (PermissionError, FileNotFoundError)):
-                raise
+            status, manifest["detail"] = "truncated", detail
+        except (PermissionError, FileNotFoundError) as error:
             return manifest | {
                 "status": "unreadable",
-                "detail": error.strerror or str(error),
+                "detail": error.strerror,
                 "file_id": file_id(file.name, ""),
             }
-        now = file.path.stat()
-        if (now.st_size, now.st_mtime_ns) != (file.size, file.mtime_ns):
+        if has_changed(file):
             return manifest | {
                 "status": "growing",
                 "detail": "the file changed while it was read",
@@ -170,6 +169,20 @@ def land_file(settings: Settings, file: InboxFile, known: dict[str, Any] | None)
     return manifest
 
 
+def has_changed(file: InboxFile) -> bool:
+    """Say whether a file is not what it was when it was found."""
+    try:
+        now = file.path.stat()
+    except FileNotFoundError:
+        return True
+    return (now.st_size, now.st_mtime_ns) != (file.size, file.mtime_ns)
+
+
+def limits(settings: Settings) -> list[int]:
+    """The settings that make a bomb of a file."""
+    return [settings.max_decompressed_bytes, settings.max_compression_ratio]
+
+
 def raw_path(settings: Settings, source: str, day: str, number: int) -> Path:
     """Name the Parquet file that holds one landed file's lines of one day."""
     return lake.lake_path(settings, "raw", source, f"received_date={day}", f"{number:016x}.parquet")
@@ -185,6 +198,8 @@ def land(settings: Settings, advance: Callable[[InboxFile], None] = lambda _: No
     def is_stale(file: InboxFile) -> bool:
         entry = known.get(file.name)
         if entry is None or entry["status"] in {"unreadable", "growing"}:
+            return True
+        if entry["status"] == "bomb" and entry.get("limits") != limits(settings):
             return True
         return (entry["size"], entry["mtime_ns"]) != (file.size, file.mtime_ns)
 
@@ -208,6 +223,9 @@ def commit(settings: Settings, manifest: dict[str, Any], known: dict[str, Any] |
         return
     name = hashlib.sha256(manifest["source_file"].encode()).hexdigest()[:16]
     lake.write_manifest(lake.manifest_path(settings, "files", name), manifest)
+    if known and "sha256" in known and known["sha256"] != manifest["sha256"]:
+        for day in known["partitions"]:
+            raw_path(settings, known["source"], day, known["file_id"]).unlink(missing_ok=True)
 
 
 def read_chunks(settings: Settings, file: InboxFile, digest: Any) -> Iterator[Chunk]:
@@ -218,35 +236,37 @@ def read_chunks(settings: Settings, file: InboxFile, digest: Any) -> Iterator[Ch
 
     Raises:
         Bomb: it unpacks to more than the limits allow.
-        EOFError: the compressed stream is cut short; all that could be read has been yielded.
+        one of `DAMAGE`: the compressed stream is; all that could be read has been yielded.
     """
     rest = b""
     overlong: Overlong | None = None
     line, offset = 1, 0
-    cut: EOFError | None = None
+    damage: Exception | None = None
     stream = read_bytes(settings, file)
     while True:
         try:
             read = next(stream, b"")
-        except EOFError as error:
-            read, cut = b"", error
+        except DAMAGE as error:
+            read, damage = b"", error
         digest.update(read)
         if overlong:
             ended = read.find(b"\n")
             overlong.add(read if ended < 0 else read[:ended])
             if ended < 0 and read:
                 continue
-            yield overlong.chunk(line, offset)
+            yield overlong.chunk(line, offset, is_open=ended < 0)
             line, offset = line + 1, offset + overlong.size + 1
             rest, overlong = read[ended + 1 :] if ended >= 0 else b"", None
             read_on = ended >= 0
         else:
             rest, read_on = rest + read, bool(read)
         end = rest.rfind(b"\n") + 1
-        if not read_on and len(rest) > end:
+        is_open = not read_on and len(rest) > end
+        if is_open:
             rest, end = rest + b"\n", len(rest) + 1
         if end:
             chunk = split_lines(rest[:end], line, offset, settings.max_line_bytes)
+            chunk.is_open = is_open
             yield chunk
             line, offset = line + len(chunk.lines), offset + end
             rest = rest[end:]
@@ -254,37 +274,93 @@ def read_chunks(settings: Settings, file: InboxFile, digest: Any) -> Iterator[Ch
             overlong, rest = Overlong(rest), b""
         if not read_on:
             break
-    if cut:
-        raise cut
+    if damage:
+        raise damage
 
 
 def read_bytes(settings: Settings, file: InboxFile) -> Iterator[bytes]:
     """Read and decompress a file in pieces of about `CHUNK_BYTES`, up to the limits.
 
     Raises:
-        EOFError: the compressed stream is cut short; what could be read has been yielded.
+        Bomb: it unpacks to more than the limits allow.
+        one of `DAMAGE`: the compressed stream is; what could be read has been yielded.
     """
     total = 0
     pieces: list[bytes] = []
-    with open_stream(file.path) as stream:
-        while True:
-            try:
-                piece = stream.read1(CHUNK_BYTES)
-            except EOFError:
-                if pieces:
-                    yield b"".join(pieces)
+    damage: Exception | None = None
+    stream = decompress(file.path)
+    while True:
+        try:
+            piece = next(stream, b"")
+        except DAMAGE as error:
+            piece, damage = b"", error
+        total += len(piece)
+        if total > settings.max_decompressed_bytes or (
+            total > BOMB_FLOOR_BYTES and total / max(file.size, 1) > settings.max_compression_ratio
+        ):
+            raise Bomb(f"unpacks to more than {total:,} bytes from {file.size:,}")
+        pieces.append(piece)
+        if any(pieces) and (not piece or sum(map(len, pieces)) >= CHUNK_BYTES):
+            yield b"".join(pieces)
+            pieces = []
+        if damage:
+            raise damage
+        if not piece:
+            return
+
+
+def decompress(path: Path) -> Iterator[bytes]:
+    """Read a file as fast as it goes; what a fast reader keeps back at a damage is salvaged."""
+    total = 0
+    try:
+        with open_stream(path) as stream:
+            while piece := stream.read1(CHUNK_BYTES):
+                total += len(piece)
+                yield piece
+    except DAMAGE:
+        yield from salvage(path, total)
+
+
+def salvage(path: Path, known: int) -> Iterator[bytes]:
+    """Decompress what follows the first `known` bytes up to the damage, then raise it.
+
+    A decompressor gives nothing of the piece that it fails on, so that piece is read again byte by byte.
+    """
+    careful_from: int | None = None
+    while True:
+        total, offset = 0, 0
+        try:
+            for reached, piece in unpack(path, careful_from):
+                offset = reached
+                fresh = piece[max(known - total, 0) :]
+                total += len(piece)
+                if fresh:
+                    known = total
+                    yield fresh
+            return
+        except DAMAGE:
+            if careful_from is not None:
                 raise
-            total += len(piece)
-            if total > settings.max_decompressed_bytes or (
-                total > BOMB_FLOOR_BYTES and total / max(file.size, 1) > settings.max_compression_ratio
-            ):
-                raise Bomb(f"unpacks to more than {total:,} bytes from {file.size:,}")
-            pieces.append(piece)
-            if not piece or sum(map(len, pieces)) >= CHUNK_BYTES:
-                yield b"".join(pieces)
-                pieces = []
-            if not piece:
-                return
+            careful_from = offset
+
+
+def unpack(path: Path, careful_from: int | None) -> Iterator[tuple[int, bytes]]:
+    """Decompress a file in small pieces, byte by byte from `careful_from`; yield how far, and what came out."""
+    stream: Any = None
+    offset = 0
+    with path.open("rb") as file:
+        while data := file.read(SALVAGE_BYTES if careful_from is None or offset < careful_from else 1):
+            offset += len(data)
+            pieces = []
+            while data:
+                if stream is None:
+                    stream = zstd.ZstdDecompressor() if path.suffix == ".zst" else zlib.decompressobj(wbits=31)
+                pieces.append(stream.decompress(data))
+                data = stream.unused_data if stream.eof else b""
+                stream = None if stream.eof else stream
+            yield offset, b"".join(pieces)
+    if stream is not None:
+        raise EOFError
 
 
 def open_stream(path: Path) -> Any:
@@ -305,16 +381,17 @@ class Overlong:
     digest: Any = field(default_factory=hashlib.sha256)
 
     def __post_init__(self) -> None:
-        start, self.head = self.head, self.head[:OVERLONG_HEAD_BYTES]
+        start, self.head = self.head, b""
         self.add(start)
 
     def add(self, piece: bytes) -> None:
+        self.head += piece[: OVERLONG_HEAD_BYTES - len(self.head)]
         self.size += len(piece)
         self.digest.update(piece)
 
-    def chunk(self, line: int, offset: int) -> Chunk:
+    def chunk(self, line: int, offset: int, *, is_open: bool) -> Chunk:
         lines = pa.array([self.head], pa.large_binary())
-        return Chunk(line, offset, lines, np.array([self.size]), [self.digest.hexdigest()])
+        return Chunk(line, offset, lines, np.array([self.size]), [self.digest.hexdigest()], is_open)
 
 
 def split_lines(buffer: bytes, line: int, offset: int, limit: int) -> Chunk:
@@ -361,7 +438,7 @@ class DayWriter:
             schema=RAW,
         )
         self.lines += count
-        self.bytes += int(chunk.line_bytes.sum()) + count
+        self.bytes += int(chunk.line_bytes.sum()) + count - chunk.is_open
         days = received_days(self.source, chunk.lines)
         distinct = pc.unique(days).to_pylist()
         for day in distinct:
@@ -419,7 +496,7 @@ def relabel(values: pa.Array, names: dict[Any, str]) -> pa.StringArray:
 
 def epoch_day(day: int | None) -> str:
     """Name the day that lies this many days after 1970-01-01."""
-    if day is None or not 0 <= day < (LAST_DAY - date(1970, 1, 1)).days:
+    if day is None or not (FIRST_DAY - date(1970, 1, 1)).days <= day < (LAST_DAY - date(1970, 1, 1)).days:
         return lake.UNKNOWN_DAY
     return (date(1970, 1, 1) + timedelta(days=day)).isoformat()
 
