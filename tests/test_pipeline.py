@@ -1,0 +1,353 @@
+"""Only the set of inputs counts: order, grouping, repetition and interruption change no number."""
+
+import csv
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from backports import zstd
+from builders import House
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from etl import tasks
+from etl.settings import PROJECT
+
+DATA = Path(__file__).resolve().parent / "data"
+SHARED = PROJECT.parent / "shared" / "data"
+SOURCE_COLUMNS = {"source_file", "line_number", "position", "file_id"}
+HISTORY = {"quality.restatements"}
+"""What was published when is outside the promise."""
+BY_FILE = {
+    "quality.ledger": "select sum(accepted), sum(abs(balance)) from quality.ledger",
+    "quality.quarantine": "select count(distinct (reason, detail, payload, received_at)) from quality.quarantine",
+}
+"""Count a file delivered again as often as it comes; of these what does not depend on that is compared."""
+
+
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[bytes]]:
+    """A small simulated inbox: the lines of each source."""
+    inbox = tmp_path_factory.mktemp("simulated")
+    command = [
+        "simulate",
+        "--out",
+        str(inbox),
+        "--messages",
+        "2500",
+        "--days",
+        "3",
+        "--seed",
+        "11",
+        "--compress",
+        "none",
+    ]
+    subprocess.run([sys.executable, "-m", "etl", *command], cwd=PROJECT, check=True, capture_output=True)
+    found: dict[str, list[bytes]] = {}
+    for path in sorted(inbox.rglob("*")):
+        if path.is_file():
+            source = path.relative_to(inbox).parts[0]
+            found.setdefault(source, []).extend(path.read_bytes().splitlines(keepends=True))
+    return {source: found[source] for source in ("events", "pixel")}
+
+
+SUFFIX = {"events": "jsonl", "pixel": "log"}
+
+
+def fingerprint(con: duckdb.DuckDBPyConnection, table: str, without: set[str]) -> tuple[int, Any]:
+    """Count a table's rows and add up their hashes, some columns apart."""
+    columns = [row[0] for row in con.execute(f"describe select * from {table}").fetchall()]
+    kept = sorted(column for column in columns if column not in without)
+    rows = ", ".join(f'"{column}"' for column in kept)
+    return con.execute(f"select count(*), sum(hash(row({rows})::varchar)::hugeint) from {table}").fetchall()[0]
+
+
+def lake_outcome(house: House) -> tuple[int, Any]:
+    with duckdb.connect() as con:
+        con.execute("set timezone = 'UTC'")
+        events = f"read_parquet('{house.settings.lake}/events/*/*.parquet', hive_partitioning = true)"
+        return fingerprint(con, events, SOURCE_COLUMNS)
+
+
+def outcome(house: House) -> dict[str, Any]:
+    """Fingerprint the canonical events and every mart."""
+    found: dict[str, Any] = {"lake events": lake_outcome(house)}
+    with duckdb.connect(str(house.settings.warehouse), read_only=True) as con:
+        con.execute("set timezone = 'UTC'")
+        tables = con.execute(
+            "select table_schema || '.' || table_name from information_schema.tables order by 1"
+        ).fetchall()
+        for (table,) in tables:
+            if table in BY_FILE:
+                found[table] = con.execute(BY_FILE[table]).fetchall()
+            elif table not in HISTORY:
+                found[table] = fingerprint(con, table, SOURCE_COLUMNS)
+    return found
+
+
+def run(house: House) -> None:
+    """Do all stages; sample logs lose more than the checks allow, which is no matter here."""
+    house.digest()
+    tasks.build(house.settings)
+
+
+def whole(root: Path, logs: dict[str, list[bytes]]) -> House:
+    """Put all lines into one file a source."""
+    house = House(root)
+    for source, lines in logs.items():
+        house.put(f"{source}/all.{SUFFIX[source]}", b"".join(lines))
+    return house
+
+
+def scatter(house: House, logs: dict[str, list[bytes]], chance: random.Random, runs: int) -> Any:
+    """Bring the lines in as many runs: shuffled, cut into files anyhow, some files twice."""
+    files: list[tuple[str, bytes]] = []
+    for source, lines in logs.items():
+        shuffled = chance.sample(lines, len(lines)) if chance.random() < 0.7 else lines
+        cuts = sorted(chance.randrange(len(lines)) for _ in range(chance.randrange(1, 6)))
+        for number, (first, last) in enumerate(zip([0, *cuts], [*cuts, len(lines)], strict=True)):
+            content = b"".join(shuffled[first:last])
+            packed = chance.random() < 0.3
+            ending = SUFFIX[source] + (".zst" if packed else "")
+            name = f"{source}/{chance.choice('abc')}/{chance.randrange(10**6)}-{number}.{ending}"
+            files.append((name, zstd.compress(content) if packed else content))
+            if source == "events" and chance.random() < 0.3:
+                files.append((name.replace("-", "-again-"), files[-1][1]))
+    chance.shuffle(files)
+    for number in range(runs):
+        for name, content in files[number::runs]:
+            house.put(name, content)
+        yield number
+
+
+@pytest.fixture(scope="module")
+def at_once(simulated: dict[str, list[bytes]], tmp_path_factory: pytest.TempPathFactory) -> House:
+    """One run over everything, marts included."""
+    house = whole(tmp_path_factory.mktemp("at_once"), simulated)
+    run(house)
+    return house
+
+
+unhurried: Any = {
+    "deadline": None, "phases": [Phase.explicit, Phase.generate], "print_blob": True,
+    "suppress_health_check": [HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+}  # fmt: skip
+
+
+@settings(max_examples=3, **unhurried)
+@given(seed=st.integers(0, 2**32), runs=st.integers(2, 4))
+def test_events_are_the_same_however_the_lines_come(
+    at_once: House, simulated: dict[str, list[bytes]], tmp_path_factory: pytest.TempPathFactory, seed: int, runs: int
+) -> None:
+    house = House(tmp_path_factory.mktemp("scattered"))
+    for _ in scatter(house, simulated, random.Random(seed), runs):
+        house.digest()
+    assert lake_outcome(house) == lake_outcome(at_once)
+
+
+def test_marts_are_the_same_however_the_lines_come(
+    at_once: House, simulated: dict[str, list[bytes]], tmp_path: Path
+) -> None:
+    house = House(tmp_path)
+    for _ in scatter(house, simulated, random.Random(5), 2):
+        run(house)
+    assert outcome(house) == outcome(at_once)
+
+
+@pytest.mark.prove
+@settings(max_examples=12, **unhurried)
+@given(seed=st.integers(0, 2**32), runs=st.integers(2, 5))
+def test_marts_are_the_same_however_the_lines_come_many_times(
+    at_once: House, simulated: dict[str, list[bytes]], tmp_path_factory: pytest.TempPathFactory, seed: int, runs: int
+) -> None:
+    house = House(tmp_path_factory.mktemp("scattered"))
+    for _ in scatter(house, simulated, random.Random(seed), runs):
+        run(house)
+    assert outcome(house) == outcome(at_once)
+
+
+def test_fingerprint_sees_a_changed_value() -> None:
+    with duckdb.connect() as con:
+        con.execute("create table a as select * from (values (1, 'x'), (2, null)) as t(n, s)")
+        con.execute("create table b as select * from (values (2, null), (1, 'x')) as t(n, s)")
+        con.execute("create table c as select * from (values (2, ''), (1, 'x')) as t(n, s)")
+        assert fingerprint(con, "a", set()) == fingerprint(con, "b", set())
+        assert fingerprint(con, "a", set()) != fingerprint(con, "c", set())
+        assert fingerprint(con, "b", {"s"}) == fingerprint(con, "c", {"s"})
+
+
+def written(house: House) -> dict[str, tuple[int, int]]:
+    """Say when every file of the home was written."""
+    return {
+        str(path): (path.stat().st_mtime_ns, path.stat().st_ino)
+        for path in house.settings.home.rglob("*")
+        if path.is_file() and path.name != ".lock"
+    }
+
+
+def test_run_again_writes_nothing(at_once: House) -> None:
+    before = written(at_once)
+    settings_now = at_once.settings
+    assert tasks.land(settings_now)["files"] == 0
+    assert tasks.parse(settings_now)["files"] == 0
+    assert tasks.sessionize(settings_now)["days"] == []
+    assert tasks.build(settings_now)["published"] is None
+    changed = {path for path, when in written(at_once).items() if before.get(path) != when}
+    assert {Path(path).name for path in changed} <= {"sessionized.json"}
+    assert before.keys() == written(at_once).keys()
+
+
+def test_backfill_of_a_day_changes_no_number(at_once: House, tmp_path: Path) -> None:
+    before = lake_outcome(at_once)
+    day = min(at_once.events("event_date"), key=lambda row: row["event_date"])["event_date"]
+    assert tasks.parse(at_once.settings, days=[day])["files"] > 0
+    assert tasks.sessionize(at_once.settings, days=[day])["days"][0] == day.isoformat()
+    assert lake_outcome(at_once) == before
+
+
+# A day that can be checked by hand: what came in, and what must come out, in tests/data/day.
+
+
+@pytest.fixture(scope="module")
+def day(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Run everything, as a user does, over the hand-checked day; return the home."""
+    home = tmp_path_factory.mktemp("day")
+    done = etl("run", "--inbox", str(DATA / "day" / "inbox"), "--home", str(home))
+    assert (done.returncode, done.stderr) == (0, "")
+    return home
+
+
+def etl(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of `python -m etl`."""
+    command = [sys.executable, "-m", "etl", *arguments]
+    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("table", sorted(path.stem for path in (DATA / "day" / "expected").glob("*.csv")))
+def test_day_checked_by_hand(table: str, day: Path) -> None:
+    with (DATA / "day" / "expected" / f"{table}.csv").open(newline="") as file:
+        expected = list(csv.DictReader(file))
+    columns = ", ".join(f'"{column}"::varchar as "{column}"' for column in expected[0])
+    with duckdb.connect(str(day / "warehouse" / "bloodhound.duckdb"), read_only=True) as con:
+        con.execute("set timezone = 'UTC'")
+        rows = con.execute(f"select {columns} from {table} order by all").fetchall()
+    found = [dict(zip(expected[0], row, strict=True)) for row in rows]
+    assert [readable(row) for row in found] == [readable(row) for row in expected]
+
+
+def readable(row: dict[str, str | None]) -> dict[str, Any]:
+    """Read numbers, so that 20.5 is 20.5000, and nothing as null."""
+    return {
+        column: pytest.approx(float(text), rel=1e-9) if is_number(text) else text or None
+        for column, text in row.items()
+    }
+
+
+def is_number(text: str | None) -> bool:
+    return bool(re.fullmatch(r"-?[0-9.]+(e-?[0-9]+)?", text or ""))
+
+
+def test_second_run_says_that_nothing_is_new(day: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in day.rglob("*") if path.is_file() and path.name != ".lock"}
+    done = etl("run", "--inbox", str(DATA / "day" / "inbox"), "--home", str(day))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert set(done.stdout.splitlines()) == {"land: nothing new", "nothing new"}
+    after = {path: path.stat().st_mtime_ns for path in day.rglob("*") if path.is_file() and path.name != ".lock"}
+    assert after == before
+
+
+# Real input, where it lies beside the project.
+
+
+def shared(name: str) -> Path:
+    """Name a file of real input; without it a test is skipped, but never by CI."""
+    path = SHARED / name
+    if not path.exists():
+        assert not os.environ.get("CI"), f"{path} is missing"
+        pytest.skip(f"{path} is not there")
+    return path
+
+
+def test_real_access_log_gives_the_page_views_a_plain_count_gives(house: House) -> None:
+    path = shared("access/apache_2015.log")
+    house.put("access/apache_2015.log", path.read_bytes())
+    house.digest()
+    shape = re.compile(
+        r"^\S+ \S+ .*?\[[^\]]+\] "
+        r'"(?P<method>[A-Z]+) (?P<target>\S+) HTTP/[\d.]+" (?P<status>\d{3}) (?:\d+|-) "[^"]*" "(?:[^"\\]|\\.)*"$'
+    )
+    assets = set(house.settings.asset_extensions)
+    read = [(line, shape.match(line)) for line in path.read_text(errors="surrogateescape").splitlines()]
+    bad = sum(found is None for _, found in read)
+    views = set()
+    for line, found in read:
+        if found and found["method"] in {"GET", "HEAD"} and found["status"] in {"200", "304"}:
+            ending = re.search(r"\.([A-Za-z0-9]+)$", re.split(r"[?#]", found["target"])[0])
+            if not ending or ending[1].lower() not in assets:
+                views.add(line)
+    (file,) = house.scan("ledger/event_counts", columns="sum(accepted) as accepted, sum(duplicates) as duplicates")
+    assert sum(1 for _ in path.open("rb")) == 10_000
+    assert [reason for reason, _ in house.reasons()] == ["bad_line"] * bad == ["bad_line"]
+    assert len(house.events()) == file["accepted"] == len(views) > 3_000
+
+
+def test_real_collector_log_goes_through_and_balances(house: House) -> None:
+    path = shared("events/snowplow_shop.jsonl")
+    house.put("events/snowplow_shop.jsonl", path.read_bytes())
+    run(house)
+    with duckdb.connect(str(house.settings.warehouse), read_only=True) as con:
+        ((lines, messages, balance),) = con.execute("select lines, messages, balance from quality.ledger").fetchall()
+        ((quarantined,),) = con.execute("select count(*) from quality.quarantine").fetchall()
+    assert lines == sum(1 for _ in path.open("rb"))
+    assert balance == 0
+    assert messages >= quarantined
+
+
+# Interruption: a run killed anywhere is completed by the next.
+
+
+@pytest.mark.prove
+def test_run_killed_fifty_times_comes_out_as_one_left_alone(tmp_path: Path) -> None:
+    inbox = tmp_path / "inbox"
+    etl("simulate", "--out", str(inbox), "--messages", "6000", "--days", "3", "--seed", "3")
+    quiet = House(tmp_path / "quiet")
+    quiet.root.mkdir()
+    (quiet.root / "inbox").symlink_to(inbox)
+    started = time.monotonic()
+    etl("run", "--inbox", str(inbox), "--home", str(quiet.settings.home))
+    usual = time.monotonic() - started
+    expected = outcome(quiet)
+    chance, kills, homes = random.Random(8), 0, 0
+    while kills < 50:
+        homes += 1
+        home = House(tmp_path / f"killed{homes}")
+        home.root.mkdir()
+        (home.root / "inbox").symlink_to(inbox)
+        for _ in range(chance.randrange(5, 9)):
+            kills += kill_run(inbox, home.settings.home, chance.uniform(0.8, usual))
+        done = etl("run", "--inbox", str(inbox), "--home", str(home.settings.home))
+        assert "Traceback" not in done.stderr
+        assert outcome(home) == expected, f"home {homes} after {kills} kills"
+
+
+def kill_run(inbox: Path, home: Path, after: float) -> bool:
+    """Start a run and kill it -9 after so many seconds, with all it started; say whether it was still running."""
+    command = [sys.executable, "-m", "etl", "run", "--inbox", str(inbox), "--home", str(home)]
+    process = subprocess.Popen(
+        command, cwd=PROJECT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    try:
+        process.wait(after)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        return True
+    return False
