@@ -69,7 +69,7 @@ BAD_ROWS: dict[str, tuple[Any, str, str]] = {
     "a message that is a list": (raw("[]"), "bad_body", "the message is not an object: []"),
     "a newer version": (request([GOOD | {"version": 4}]), "unknown_version", "version 4 is not read"),
     "version zero": (request([GOOD | {"version": 0}]), "unknown_version", "version 0 is not read"),
-    "a version in words": (request([GOOD | {"version": "three"}]), "unknown_version", "version three is not read"),
+    "a version in words": (request([GOOD | {"version": "three"}]), "unknown_version", 'version "three" is not read'),
     "an unknown schema": (request([GOOD | {"schema": "pageview"}]), "unknown_schema", "no schema is named 'pageview'"),
     "custom without a name": (
         request([GOOD | {"schema": "custom."}]),
