@@ -89,7 +89,7 @@ def parse_row(source_file: str, line: int, row: dict[str, Any]) -> Exclusion | B
             source_file,
             line,
         )
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         return BadRow(source_file, line, str(error), repr(row))
 
 

@@ -5,6 +5,7 @@ and day lists, never data.
 """
 
 import errno
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
@@ -27,6 +28,9 @@ Advance = Callable[[str, int], None]
 """Told a word about what was done and how much of the total it was."""
 
 
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
 def silent(_word: str, _amount: int) -> None:
     """Show no progress."""
 
@@ -44,10 +48,8 @@ def writing(settings: Settings) -> Iterator[None]:
             lake.initialise(settings)
             yield
     except (OSError, duckdb.Error) as error:
-        full = getattr(error, "errno", None) in {
-            errno.ENOSPC,
-            errno.EDQUOT,
-        } or "No space left" in str(error)
+        # Parquet's and DuckDB's writers say it in words only.
+        full = getattr(error, "errno", None) in FULL or any(os.strerror(code) in str(error) for code in FULL)
         if not full:
             raise
         raise OutOfSpace(
