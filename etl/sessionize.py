@@ -449,7 +449,6 @@ def select_events(con: duckdb.DuckDBPyConnection, inputs: DayInputs) -> str:
                 on messages.file_id = repeats.file_id and messages.message_ref = repeats.message_ref
             left join rates on messages.file_id = rates.file_id and messages.message_ref = rates.message_ref
         ) as flagged
-        order by visitor_id, event_at, file_id, message_ref
     """
 
 
