@@ -5,6 +5,7 @@ since the last build, and no clock.
 """
 
 import hashlib
+import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -185,9 +186,14 @@ def run_dbt(settings: Settings, days: Sequence[str] | None) -> tuple[int, int]:
             "BLOODHOUND_THREADS": str(settings.threads),
         }
     ):
+        # On a full disk dbt's log would print a traceback for each line it cannot write.
+        logging.raiseExceptions = False
         outcome = dbtRunner().invoke(arguments)
+        logging.raiseExceptions = True
         # dbt leaves the file open, and a second connection in this process would see its old state.
         DuckDBConnectionManager.close_all_connections()
+    if isinstance(outcome.exception, OSError):
+        raise outcome.exception
     if outcome.exception is not None:
         raise BuildFailed(f"dbt did not run: {outcome.exception}") from outcome.exception
     results: list[Any] = list(outcome.result)  # type: ignore[arg-type]

@@ -129,6 +129,29 @@ def test_no_room_for_what_is_written(house: House) -> None:
     assert len(house.events()) == 20_000
 
 
+@pytest.mark.prove
+def test_full_disk_at_any_stage(tmp_path: Path) -> None:
+    """A disk that is too small for each stage in turn; with room at last, the run completes."""
+    inbox, disk = tmp_path / "inbox", tmp_path / "disk"
+    etl("simulate", "--out", inbox, "--messages", "20000", "--days", "2")
+    disk.mkdir()
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], check=False, capture_output=True
+    ).returncode:
+        pytest.skip("a small disk cannot be mounted here")
+    try:
+        for size in ("1m", "4m", "8m", "12m", "16m", "500m"):
+            subprocess.run(["mount", "-o", f"remount,size={size}", disk], check=True)
+            done = etl("run", "--inbox", inbox, "--home", disk / "home")
+            if size == "500m":
+                assert done.returncode == 0, done.stderr
+            else:
+                assert done.returncode == 1
+                assert "no space is left" in said(done)
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
 def test_file_that_cannot_be_read_fails_the_run_and_the_rest_is_done(house: House) -> None:
     house.put("events/a.jsonl", each(events("10:00 /a")))
     house.put("events/b.jsonl.gz", b"junk")
