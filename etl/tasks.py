@@ -102,6 +102,8 @@ def parse(settings: Settings, *, days: Sequence[date] | None = None, advance: Ad
 def sessionize(settings: Settings, *, days: Sequence[date] | None = None, advance: Advance = silent) -> dict[str, Any]:
     """Rewrite the events of the days whose messages changed, and of `days`."""
     with writing(settings):
+        # A parse killed after its last batch has no work left, but files that dbt would read.
+        parsing.sweep_orphans(settings)
         made = sessionizing.sessionize(settings, days or (), lambda day: advance(day, 1))
         lake.write_manifest(lake.manifest_path(settings, "state", "sessionized"), session_inputs(settings))
     return {

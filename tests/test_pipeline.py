@@ -4,6 +4,7 @@ import csv
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from typing import Any
 import duckdb
 import pytest
 from backports import zstd
-from builders import House
+from builders import House, combined, event, events, lines, request
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -100,20 +101,20 @@ def run(house: House) -> None:
 
 
 def whole(root: Path, logs: dict[str, list[bytes]]) -> House:
-    """Put all lines into one file a source."""
+    """Put all rows into one file a source."""
     house = House(root)
-    for source, lines in logs.items():
-        house.put(f"{source}/all.{SUFFIX[source]}", b"".join(lines))
+    for source, rows in logs.items():
+        house.put(f"{source}/all.{SUFFIX[source]}", b"".join(rows))
     return house
 
 
 def scatter(house: House, logs: dict[str, list[bytes]], chance: random.Random, runs: int) -> Any:
-    """Bring the lines in as many runs: shuffled, cut into files anyhow, some files twice."""
+    """Bring the rows in as many runs: shuffled, cut into files anyhow, some files twice."""
     files: list[tuple[str, bytes]] = []
-    for source, lines in logs.items():
-        shuffled = chance.sample(lines, len(lines)) if chance.random() < 0.7 else lines
-        cuts = sorted(chance.randrange(len(lines)) for _ in range(chance.randrange(1, 6)))
-        for number, (first, last) in enumerate(zip([0, *cuts], [*cuts, len(lines)], strict=True)):
+    for source, rows in logs.items():
+        shuffled = chance.sample(rows, len(rows)) if chance.random() < 0.7 else rows
+        cuts = sorted(chance.randrange(len(rows)) for _ in range(chance.randrange(1, 6)))
+        for number, (first, last) in enumerate(zip([0, *cuts], [*cuts, len(rows)], strict=True)):
             content = b"".join(shuffled[first:last])
             packed = chance.random() < 0.3
             ending = SUFFIX[source] + (".zst" if packed else "")
@@ -211,6 +212,31 @@ def test_backfill_of_a_day_changes_no_number(at_once: House, tmp_path: Path) -> 
     assert tasks.parse(at_once.settings, days=[day])["files"] > 0
     assert tasks.sessionize(at_once.settings, days=[day])["days"][0] == day.isoformat()
     assert lake_outcome(at_once) == before
+
+
+def test_files_a_killed_parse_left_are_not_read(house: House) -> None:
+    """Killed between a batch's manifest and its files, parse has no work left, but dbt would read the files."""
+    house.put("events/a.jsonl", lines(["cut", request(events("10:00 /a"))]))
+    house.put("pixel/a.log", lines([combined("10:00:00 /px.gif?e=p")]))
+    house.digest()
+    for path in [*house.settings.lake.glob("quarantine/*"), *house.settings.lake.glob("pixel_hits/*/*")]:
+        shutil.copy(path, path.with_name("left.parquet"))
+    tasks.sessionize(house.settings)
+    assert len(house.quarantine()) == 1
+    assert len(house.scan("pixel_hits")) == 1
+
+
+def test_copies_of_a_message_months_apart_do_not_fail_the_build(house: House) -> None:
+    """Both are kept (duplicates are exact within the lateness allowed): no client may stop the marts so."""
+    message = event("10:00 order", data={"order_id": "o1", "revenue": "5.00", "currency": "USD", "quantity": 1})
+    view = event("10:00 /a", 1)
+    received = ("2026-03-01 10:00", "2026-05-01 10:00")
+    house.put("events/a.jsonl", lines(request([message, view], when, sent_at=...) for when in received))
+    run(house)
+    with duckdb.connect(str(house.settings.warehouse), read_only=True) as con:
+        assert con.execute("select count(*) from core.events").fetchall() == [(4,)]
+        assert con.execute("select count(*) from core.orders").fetchall() == [(1,)]
+        assert con.execute("select count(*) filter (not is_repeat) from core.page_views").fetchall() == [(1,)]
 
 
 # A day that can be checked by hand: what came in, and what must come out, in tests/data/day.
