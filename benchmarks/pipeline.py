@@ -264,8 +264,7 @@ def show(size: Mapping[str, Any]) -> None:
         table.add_column(name, justify="right" if name else "left", no_wrap=not name)
     for row in table_rows(size["figures"]):
         table.add_row(*row)
-    console = Console()
-    console.print(table, width=None if console.is_terminal else 140, crop=console.is_terminal)
+    Console(width=None if sys.stdout.isatty() else 150).print(table)
 
 
 @app.command()
