@@ -230,7 +230,7 @@ def decode_messages(con: duckdb.DuckDBPyConnection, limits: Limits) -> None:
                 or coalesce(event_id, '') = '' or coalesce(app_id, '') = ''
                 or coalesce(stream_id, '') = '' or coalesce(visitor_id, '') = ''
                 or not coalesce(platform in ({sql_list(PLATFORMS)}), false)
-                or not coalesce(schema in ({sql_list(CORE_SCHEMAS)}) or regexp_full_match(schema, 'custom\\..+'), false)
+                or not coalesce(schema in ({sql_list(CORE_SCHEMAS)}) or schema like 'custom._%', false)
                 or (schema = 'page_view' and (page_id is null or url is null))
                 or received_us - event_us > {lateness_us}
                 or coalesce({looks_wrong}, false)
@@ -267,7 +267,7 @@ def judge_suspects(con: duckdb.DuckDBPyConnection, limits: Limits) -> None:
 
     is_page_view = "json_extract_string(message, '$.schema') = 'page_view'"
     schema_name = "json_extract_string(message, '$.schema')"
-    is_known = f"({schema_name} in ({sql_list(CORE_SCHEMAS)}) or regexp_full_match({schema_name}, 'custom\\..+'))"
+    is_known = f"({schema_name} in ({sql_list(CORE_SCHEMAS)}) or {schema_name} like 'custom._%')"
     rules: list[tuple[str, str, str]] = [
         ("too_large", f"strlen(message) > {limits.max_message_bytes}",
          "'the message has ' || strlen(message) || ' bytes'"),

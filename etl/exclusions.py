@@ -114,6 +114,8 @@ def as_table(exclusions: Sequence[Exclusion], addresses: Iterable[str | None]) -
             parsed = ipaddress.ip_address(address or "")
         except ValueError:
             continue
+        # A dual-stack server logs IPv4 clients as ::ffff:198.51.100.9.
+        parsed = getattr(parsed, "ipv4_mapped", None) or parsed
         rows += [("ip", str(address), row.since, row.until) for network, row in networks if parsed in network]
     stamp = pa.timestamp("us", tz="UTC")
     columns = list(zip(*rows, strict=True)) or [(), (), (), ()]

@@ -162,6 +162,9 @@ def engine(settings: Settings, folder: Path) -> Iterator[duckdb.DuckDBPyConnecti
         }
     ) as connection:
         connection.execute("set timezone = 'UTC'")
+        # Joins run as written, the small side on the right: with two sides of nearly equal size the
+        # optimiser now and then built its hash table of the wide one, and ran out of memory.
+        connection.execute("set disabled_optimizers = 'join_order,build_side_probe_side'")
         yield connection
 
 

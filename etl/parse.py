@@ -21,8 +21,8 @@ from etl import access_log, collector, lake, land, urls, user_agents
 from etl.schemas import MESSAGES
 from etl.settings import Settings
 
-PARSER_VERSION = 2
-SLICE_BYTES = 160 * 2**20
+PARSER_VERSION = 3
+SLICE_BYTES = 384 * 2**20
 PARSED_SOURCES = ("events", "pixel", "access")
 
 MESSAGE_COLUMNS = ", ".join(field.name for field in MESSAGES if field.name != "event_date")

@@ -21,7 +21,7 @@ from etl.collector import SESSIONLESS_PLATFORMS, sql_list
 from etl.schemas import EVENT_COUNTS, EVENTS, QUARANTINE
 from etl.settings import Settings
 
-SESSIONIZER_VERSION = 1
+SESSIONIZER_VERSION = 2
 DAY_US = 86_400_000_000
 
 CARRY = pa.schema(
@@ -221,7 +221,8 @@ def load_narrow(con: duckdb.DuckDBPyConnection, inputs: DayInputs, carried: Sequ
     ))  # fmt: skip
     source = lake.scan(carried) if carried else f"(select {empty} where false)"
     con.execute(f"create temp table carried as select * from {source}")
-    keys = ", ".join(f"coalesce({key}, '')" for key in urls.CAMPAIGN_KEYS)
+    # Lengths keep a value that holds the separator from looking like two.
+    keys = ", ".join(f"coalesce(length({key}) || ':' || {key}, '')" for key in urls.CAMPAIGN_KEYS)
     tagged = " or ".join(f"{key} is not null" for key in urls.CAMPAIGN_KEYS)
     con.execute(
         f"""

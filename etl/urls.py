@@ -46,7 +46,7 @@ def split(con: duckdb.DuckDBPyConnection, distinct: str, target: str) -> None:
         create or replace temp table url_parts as
         select
             url,
-            nullif(lower(regexp_extract(url, '{HOST}', 1)), '') as url_host,
+            nullif(rtrim(lower(regexp_extract(url, '{HOST}', 1)), '.'), '') as url_host,
             regexp_extract(url, '{PATH}', 1) as url_path,
             case when url like '%?%' then regexp_extract(url, '{QUERY}', 1) end as query
         from {distinct}

@@ -42,7 +42,7 @@ numbered as (
     window
         session_order as (
             partition by session_id
-            order by event_at, session_event_number, hash(event_id)
+            order by event_at, stream_id nulls last, message_index nulls last, event_id
         )
 
 ),
