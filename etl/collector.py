@@ -52,6 +52,10 @@ NOT_TEXT = r"-?[0-9][0-9.eE+\-]*|true|false|[\[{].*"
 """What a JSON value that is not a string looks like once DuckDB has cast it to text. Some strings
 look like it too; they are only looked at more closely."""
 
+LONE_SURROGATE = r"(\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
+"""Half of a character, as browsers send when they cut a text inside an emoji: it is left out, so that
+the batch can be read. The first group is what only looks like one, and stays."""
+
 MACROS = """
 create or replace macro in_range(us) as
     case when us between -62135596800000000 and 253402300799999999 then us end;
@@ -127,7 +131,12 @@ def decode_requests(con: duckdb.DuckDBPyConnection) -> None:
                     when coalesce(envelope.path, '') = '' then 'path is missing'
                 end as wrong_line,
                 case when is_batch and wrong_line is null
-                    then try(from_json(envelope.body, '{shape(BATCH)}')) end as batch
+                    then coalesce(
+                        try(from_json(envelope.body, '{shape(BATCH)}')),
+                        try(from_json(
+                            regexp_replace(envelope.body, '{LONE_SURROGATE}', '\\1', 'g'), '{shape(BATCH)}'
+                        ))
+                    ) end as batch
             from routed
         )
         select

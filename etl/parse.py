@@ -21,7 +21,7 @@ from etl import access_log, collector, lake, land, urls, user_agents
 from etl.schemas import MESSAGES
 from etl.settings import Settings
 
-PARSER_VERSION = 3
+PARSER_VERSION = 4
 SLICE_BYTES = 384 * 2**20
 PARSED_SOURCES = ("events", "pixel", "access")
 

@@ -200,6 +200,9 @@ GOOD_ROWS: dict[str, Any] = {
     "a sent_at that is no time": request([GOOD], "10:05", sent_at="now"),
     "pretty JSON": request([], "10:05", body=json.dumps({"sent_at": None, "messages": [GOOD]}, indent=1)),
     "a carriage return": json.dumps(request([GOOD])) + "\r",
+    "a character cut in half": request(
+        [], "10:05", body=json.dumps({"sent_at": None, "messages": [GOOD | {"data": {"q": "caf\ud83d"}}]})
+    ),
     "data of any type": request([GOOD | {"data": [1, "a"]}]),
 }
 
@@ -227,6 +230,10 @@ def test_quarantined(name: str, judged: dict[str, Any]) -> None:
 @pytest.mark.parametrize("name", GOOD_ROWS)
 def test_valid(name: str, judged: dict[str, Any]) -> None:
     assert [row.get("detail") for row in judged[name]] == [None]
+
+
+def test_only_the_half_of_a_character_is_left_out(judged: dict[str, Any]) -> None:
+    assert json.loads(judged["a character cut in half"][0]["data"]) == {"q": "caf"}
 
 
 def test_quarantine_keeps_the_payload(judged: dict[str, Any]) -> None:
