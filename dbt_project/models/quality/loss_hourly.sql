@@ -31,8 +31,10 @@ final as (
         pixel_hits - matched as only_pixel,
         event_page_views - matched as only_event,
         {{ rate('(pixel_hits - matched)', 'pixel_hits') }} as event_loss_rate,
+        -- An hour without a hit in a day with a pixel log is a loss of the pixel's.
         case
-            when pixel_hits > 0 then {{ rate('(event_page_views - matched)', 'event_page_views') }}
+            when sum(pixel_hits) over (partition by {{ utc_date('hour') }}) > 0
+                then {{ rate('(event_page_views - matched)', 'event_page_views') }}
         end as pixel_loss_rate,
         {{ chapman_estimate('pixel_hits', 'event_page_views', 'matched') }} as estimated_page_views,
         {{ chapman_estimate('pixel_hits', 'event_page_views', 'matched') }}
