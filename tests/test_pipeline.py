@@ -357,7 +357,7 @@ def test_run_killed_fifty_times_comes_out_as_one_left_alone(tmp_path: Path) -> N
             # What is done stays done, so most kills come early; some reach the publishing.
             late = number % 3 == 2
             if not kill_run(
-                inbox, house.settings.home, usual * chance.uniform(0.5 if late else 0.08, 0.9 if late else 0.6)
+                inbox, house.settings.home, usual * chance.uniform(0.5 if late else 0.06, 0.85 if late else 0.45)
             ):
                 break
             kills += 1
