@@ -164,7 +164,7 @@ def test_marts_are_the_same_however_the_lines_come(
 
 
 @pytest.mark.prove
-@settings(max_examples=12, **unhurried)
+@settings(max_examples=6, **unhurried)
 @given(seed=st.integers(0, 2**32), runs=st.integers(2, 5))
 def test_marts_are_the_same_however_the_lines_come_many_times(
     at_once: House, simulated: dict[str, list[bytes]], tmp_path_factory: pytest.TempPathFactory, seed: int, runs: int
