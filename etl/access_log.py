@@ -3,6 +3,7 @@
 import duckdb
 
 from etl.collector import sql_list
+from etl.urls import query_value
 
 COMBINED = (
     r'^(\S+) \S+ .*? \[([^\]]*)\] "((?:[^"\\]|\\.)*)" ([0-9]{3}) (?:[0-9]+|-)'
@@ -125,11 +126,6 @@ def select_pixel_hits(con: duckdb.DuckDBPyConnection) -> None:
     Needs `agents` (user_agent, browser, ua_bot_reason).
     """
 
-    def parameter(key: str) -> str:
-        found = f"regexp_extract(query, '(?:^|&){key}=([^&]+)', 1)"
-        spaced = f"replace({found}, '+', ' ')"
-        return f"nullif(coalesce(try(url_decode({spaced})), {spaced}), '')"
-
     con.execute(
         f"""
         create or replace temp table hits as
@@ -140,13 +136,13 @@ def select_pixel_hits(con: duckdb.DuckDBPyConnection) -> None:
         )
         select
             make_timestamptz(received_us) as hit_at,
-            {parameter("e")} as page_id, {parameter("a")} as app_id,
-            {parameter("p")} as platform, {parameter("v")} as visitor_id,
+            {query_value("e")} as page_id, {query_value("a")} as app_id,
+            {query_value("p")} as platform, {query_value("v")} as visitor_id,
             ip, requested.user_agent, agents.browser, agents.ua_bot_reason,
             source_file, line_number, file_id,
             cast(make_timestamp(received_us) as date) as hit_date
         from requested
         left join agents on requested.user_agent is not distinct from agents.user_agent
-        where {parameter("e")} is not null
+        where {query_value("e")} is not null
         """
     )

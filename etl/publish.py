@@ -4,7 +4,6 @@ Small marts are tables inside it. `core.events` is a view over immutable, versio
 file stays small and a reader of the old warehouse goes on reading the old versions.
 """
 
-import shutil
 import uuid
 from datetime import date
 from pathlib import Path
@@ -119,4 +118,3 @@ def remove_old_versions(settings: Settings, versions: list[Path]) -> None:
         if path.name not in {*now, *before}:
             path.unlink()
     lake.write_manifest(state, {"now": now, "before": before})
-    shutil.rmtree(lake.lake_path(settings, "staging"), ignore_errors=True)

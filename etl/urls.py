@@ -33,10 +33,10 @@ def registrable_domain(host: str) -> str:
 
 
 def query_value(key: str) -> str:
-    """Read one query parameter in SQL: the first that is not empty, decoded; else null."""
+    """Read one parameter of the column `query` in SQL: the first that is not empty, decoded; else null."""
     found = f"regexp_extract(query, '(?:^|&){key}=([^&]+)', 1)"
     spaced = f"replace({found}, '+', ' ')"
-    return f"nullif(coalesce(try(url_decode({spaced})), {spaced}), '') as {key}"
+    return f"nullif(coalesce(try(url_decode({spaced})), {spaced}), '')"
 
 
 def split(con: duckdb.DuckDBPyConnection, distinct: str, target: str) -> None:
@@ -64,7 +64,7 @@ def split(con: duckdb.DuckDBPyConnection, distinct: str, target: str) -> None:
         from url_parts left join host_domains using (url_host)
         where not coalesce({tagged}, false)
         union all
-        select url, url_host, url_path, url_domain, {", ".join(map(query_value, QUERY_KEYS))}
+        select url, url_host, url_path, url_domain, {", ".join(f"{query_value(key)} as {key}" for key in QUERY_KEYS)}
         from url_parts left join host_domains using (url_host)
         where coalesce({tagged}, false)
         """
