@@ -21,7 +21,7 @@ from etl import access_log, collector, lake, land, urls, user_agents
 from etl.schemas import MESSAGES
 from etl.settings import Settings
 
-PARSER_VERSION = 4
+PARSER_VERSION = 5
 SLICE_BYTES = 384 * 2**20
 PARSED_SOURCES = ("events", "pixel", "access")
 
@@ -230,7 +230,9 @@ def decode_events(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     con.execute(
         """
         create temp table refused as
-        select source_file, line_number, position, reason, detail, payload, received_us, file_id
+        select
+            source_file, line_number, position, reason, detail, payload, received_us, file_id,
+            event_id, schema, app_id, platform, tracker, stream_id, message_index
         from decoded where reason is not null
         """
     )
@@ -259,7 +261,10 @@ def refuse_logged(con: duckdb.DuckDBPyConnection) -> None:
         """
         create temp table refused as
         select
-            source_file, line_number, cast(null as integer) as position, reason, detail, payload, received_us, file_id
+            source_file, line_number, cast(null as integer) as position, reason, detail, payload, received_us, file_id,
+            cast(null as varchar) as event_id, cast(null as varchar) as schema, cast(null as varchar) as app_id,
+            cast(null as varchar) as platform, cast(null as varchar) as tracker, cast(null as varchar) as stream_id,
+            cast(null as bigint) as message_index
         from logged where reason is not null
         """
     )
@@ -299,7 +304,8 @@ def write_slice(con: duckdb.DuckDBPyConnection, source: str, folder: Path) -> No
         con,
         """
         select source_file, line_number, position, reason, detail, payload,
-            case when received_us is not null then make_timestamptz(received_us) end as received_at, file_id
+            case when received_us is not null then make_timestamptz(received_us) end as received_at, file_id,
+            event_id, schema, app_id, platform, tracker, stream_id, message_index
         from refused order by file_id, line_number, position
         """,
         folder / "quarantine",

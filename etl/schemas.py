@@ -119,8 +119,17 @@ QUARANTINE = pa.schema(
         ("payload", TEXT),
         ("received_at", UTC),
         ("file_id", pa.uint64()),
+        ("event_id", TEXT),
+        ("schema", TEXT),
+        ("app_id", TEXT),
+        ("platform", TEXT),
+        ("tracker", TEXT),
+        ("stream_id", TEXT),
+        ("message_index", pa.int64()),
     ]
 )
+"""Refused lines and messages. What a message says of itself (from `event_id` on) is null where it
+could not be read, and is taken as it was sent: nothing there has been judged valid."""
 
 FILES = pa.schema(
     [

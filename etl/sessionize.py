@@ -495,16 +495,17 @@ def quarantine_collisions(settings: Settings, inputs: DayInputs, collisions: Seq
         )
         con.register("wanted", wanted)
         received = con.execute(
-            f"select file_id, message_ref, event_id, received_at from {lake.scan(inputs.messages)}"
-            " inner join wanted using (file_id, message_ref)"
+            "select file_id, message_ref, received_at, event_id, schema, app_id, platform, tracker, stream_id,"
+            f" message_index from {lake.scan(inputs.messages)} inner join wanted using (file_id, message_ref)"
         ).fetchall()
     rows = [
         {
             "source_file": files[number]["source_file"], "line_number": reference >> 24,
             "position": reference & 0xFFFFFF,
-            "reason": "id_collision", "detail": f"id {event_id} belongs to another message with other content",
+            "reason": "id_collision", "detail": f"id {said[0]} belongs to another message with other content",
             "payload": texts.get((number, reference)), "received_at": received_at, "file_id": number,
+            **dict(zip(QUARANTINE.names[-len(said):], said, strict=True)),
         }
-        for number, reference, event_id, received_at in sorted(received, key=lambda row: row[:2])
+        for number, reference, received_at, *said in sorted(received, key=lambda row: row[:2])
     ]  # fmt: skip
     return pa.Table.from_pylist(rows, schema=QUARANTINE)
