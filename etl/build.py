@@ -163,6 +163,11 @@ def environment(values: Mapping[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
+def dbt_variables(settings: Settings, days: Sequence[str] | None) -> str:
+    """Write the variables of dbt's models as JSON."""
+    return orjson.dumps({"days": days} | variables(settings)).decode()
+
+
 def run_dbt(settings: Settings, days: Sequence[str] | None) -> tuple[int, int]:
     """Run `dbt build` in this process; return how many models and tests ran.
 
@@ -173,13 +178,16 @@ def run_dbt(settings: Settings, days: Sequence[str] | None) -> tuple[int, int]:
     from dbt.cli.main import dbtRunner  # noqa: PLC0415
 
     work = settings.home / "warehouse" / "build"
-    arguments = [
-        # Unit tests judge the code, not the data: the project's own tests run them.
-        "build", "--exclude-resource-type", "unit_test",
+    common = [
         "--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT),
-        "--target-path", str(work / "target"), "--log-path", str(work / "logs"), "--quiet", "--no-use-colors",
-        "--vars", orjson.dumps({"days": days} | variables(settings)).decode(),
+        "--target-path", str(work / "target"), "--log-path", str(work / "logs"), "--log-level-file", "info",
+        "--no-write-json", "--quiet", "--no-use-colors",
     ]  # fmt: skip
+    # Unit tests judge the code, not the data: the project's own tests run them. Seeds are files of the
+    # project, so a build of some days finds them as the first build left them.
+    everything = ["build", "--exclude-resource-type", "unit_test"]
+    if days is not None:
+        everything += ["--exclude-resource-type", "seed"]
     with environment(
         {
             "BLOODHOUND_BUILD_DB": str(build_path(settings)),
@@ -190,7 +198,13 @@ def run_dbt(settings: Settings, days: Sequence[str] | None) -> tuple[int, int]:
     ):
         # On a full disk dbt's log would print a traceback for each line it cannot write.
         logging.raiseExceptions = False
-        outcome = dbtRunner().invoke(arguments)
+        # Parsed without the days, so that dbt's own memory of the parsed project holds from run to run:
+        # a variable that differs makes it parse everything anew, which takes longer than a day's models.
+        outcome = dbtRunner().invoke(["parse", *common, "--vars", dbt_variables(settings, None)])
+        if outcome.success:
+            outcome = dbtRunner(manifest=outcome.result).invoke(  # type: ignore[arg-type]
+                [*everything, *common, "--vars", dbt_variables(settings, days)]
+            )
         logging.raiseExceptions = True
         # dbt leaves the file open, and a second connection in this process would see its old state.
         DuckDBConnectionManager.close_all_connections()
