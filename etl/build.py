@@ -7,18 +7,20 @@ since the last build, and no clock.
 import hashlib
 import logging
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pyarrow as pa
 
-from etl import lake, parse
+from etl import lake, parse, spend
 from etl.errors import BuildFailed
-from etl.schemas import FILES
+from etl.schemas import CONVERSIONS, FILES
 from etl.settings import PROJECT, Settings
 
 DBT_PROJECT = PROJECT / "dbt_project"
@@ -34,7 +36,9 @@ def variables(settings: Settings) -> dict[str, Any]:
     return {
         name: getattr(settings, name)
         for name in (
-            "attribution_window_days", "stitch_days", "count_access", "reporting_currency",
+            "attribution_window_days", "time_decay_half_life_days", "position_first_share", "position_last_share",
+            "stitch_days", "count_access", "reporting_currency",
+            "reporting_timezone", "session_gap_minutes",
             "own_hosts", "loss_warn", "loss_error",
         )
     }  # fmt: skip
@@ -44,7 +48,7 @@ def project_hash() -> str:
     """Name the state of the dbt project's own files."""
     digest = hashlib.sha256()
     for path in sorted(DBT_PROJECT.rglob("*")):
-        if path.suffix in {".sql", ".yml", ".csv"} and not {"target", "logs"} & set(path.parts):
+        if path.suffix in {".sql", ".yml", ".csv", ".py"} and not {"target", "logs"} & set(path.parts):
             digest.update(path.relative_to(DBT_PROJECT).as_posix().encode() + path.read_bytes())
     return digest.hexdigest()[:16]
 
@@ -59,6 +63,8 @@ def inputs(settings: Settings) -> dict[str, Any]:
             name: {"version": day["version"], "session_dates": day["session_dates"]} for name, day in days.items()
         },
         "batches": sorted(parse.fresh_batches(settings)),
+        "spend": sorted(lake.manifests(settings, "spend")),
+        "conversions": [conversion.model_dump(mode="json") for conversion in settings.conversions],
         "files": sorted(
             (file["source_file"], file["status"], file["file_id"])
             for file in lake.manifests(settings, "files").values()
@@ -80,7 +86,7 @@ def stale_session_days(settings: Settings, wanted: Mapping[str, Any]) -> list[st
     if (
         built is None
         or not build_path(settings).exists()
-        or (built["project"], built["variables"]) != (wanted["project"], wanted["variables"])
+        or any(built.get(name) != wanted.get(name) for name in ("project", "variables", "conversions"))
     ):
         return None
     before, after = built["days"], wanted["days"]
@@ -95,6 +101,7 @@ def write_ledger(settings: Settings) -> None:
     counts: dict[str, dict[str, int]] = {}
     for batch in parse.fresh_batches(settings).values():
         counts |= batch["counts"]
+    counts |= spend.counts(settings)
     rows = []
     for file in sorted(lake.manifests(settings, "files").values(), key=lambda entry: entry["source_file"]):
         count = counts.get(f"{file['file_id']:016x}", {})
@@ -111,6 +118,33 @@ def write_ledger(settings: Settings) -> None:
         lake.lake_path(settings, "ledger", "files.parquet"),
         pa.Table.from_pylist(rows, schema=FILES),
     )
+
+
+def declared_conversions(settings: Settings) -> pa.Table:
+    """Write the setting `conversions` as rows, so that its text reaches dbt as data and never as SQL."""
+    rows = []
+    for conversion in settings.conversions:
+        currency, value = conversion.currency, conversion.value
+        is_code = currency is not None and re.fullmatch("[A-Z]{3}", currency) is not None
+        rows.append(
+            {
+                "conversion": conversion.name, "schema_name": conversion.schema_name, "once_per": conversion.once_per,
+                "conditions": [
+                    {"field": field, "operator": operator, "operand": as_json(operand)}
+                    for field, operator, operand in conversion.where
+                ],
+                "value": None if isinstance(value, str) else Decimal(str(value)).quantize(Decimal("0.0001")),
+                "value_field": value if isinstance(value, str) else None,
+                "currency": currency if is_code else None,
+                "currency_field": None if is_code else currency,
+            }
+        )  # fmt: skip
+    return pa.Table.from_pylist(rows, schema=CONVERSIONS)
+
+
+def as_json(operand: str | float | bool) -> str:
+    """Write a condition's operand as an event's data would hold it, without quotes."""
+    return operand if isinstance(operand, str) else orjson.dumps(operand).decode()
 
 
 def build(settings: Settings, redo: Sequence[date] = ()) -> dict[str, Any] | None:
@@ -131,6 +165,7 @@ def build(settings: Settings, redo: Sequence[date] = ()) -> dict[str, Any] | Non
     if built and built["digest"] == digest(wanted) and not days and days is not None and not redo:
         return None
     write_ledger(settings)
+    lake.write_table(lake.lake_path(settings, "declared", "conversions.parquet"), declared_conversions(settings))
     path = build_path(settings)
     path.parent.mkdir(parents=True, exist_ok=True)
     if days is None:

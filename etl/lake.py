@@ -36,6 +36,7 @@ DATASETS = {
     "files": schemas.FILES,
     "event_counts": schemas.EVENT_COUNTS,
     "spend": schemas.SPEND,
+    "conversions": schemas.CONVERSIONS,
     "exclusions": schemas.EXCLUSIONS,
 }
 

@@ -172,6 +172,20 @@ SPEND = pa.schema(
     ]
 )
 
+CONVERSIONS = pa.schema(
+    [
+        ("conversion", TEXT),
+        ("schema_name", TEXT),
+        ("once_per", TEXT),
+        ("conditions", pa.list_(pa.struct([("field", TEXT), ("operator", TEXT), ("operand", TEXT)]))),
+        ("value", pa.decimal128(18, 4)),
+        ("value_field", TEXT),
+        ("currency", TEXT),
+        ("currency_field", TEXT),
+    ]
+)
+"""What the setting `conversions` declares: a row each."""
+
 EXCLUSIONS = pa.schema(
     [
         ("kind", TEXT),

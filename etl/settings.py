@@ -2,9 +2,10 @@
 
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+from zoneinfo import available_timezones
 
-from pydantic import Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -15,6 +16,45 @@ from pydantic_settings import (
 from etl.errors import BadUse
 
 PROJECT = Path(__file__).resolve().parent.parent
+
+SpendColumn = Literal[
+    "date", "source", "medium", "campaign", "impressions", "clicks", "cost", "cost_micros", "currency"
+]
+Operator = Literal["=", "!=", "<", "<=", ">", ">=", "starts_with", "contains", "exists"]
+
+
+class SpendExport(BaseModel):
+    """An ad platform's own export: how its columns are ours."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    files: str = "*"
+    header: list[str] = []
+    columns: dict[SpendColumn, str] = {}
+    values: dict[SpendColumn, str] = {}
+    campaigns: dict[str, str] = {}
+    decimal: Literal[".", ","] | None = None
+    date_format: str | None = None
+
+
+class DeclaredConversion(BaseModel):
+    """Something people do, beside ordering, whose touches share its credit."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    schema_name: str = Field(alias="schema", min_length=1)
+    where: list[tuple[str, Operator, str | int | float | bool]] = []
+    value: str | Annotated[float, Field(ge=-1e12, le=1e12)] = 0
+    currency: str | None = None
+    once_per: Literal["event", "session", "person"] = "event"
+
+    @model_validator(mode="after")
+    def orders_are_orders(self) -> "DeclaredConversion":
+        """Orders are conversions already; two of one name could not be told apart."""
+        if self.name == "order":
+            raise ValueError("a declared conversion cannot be called order")
+        return self
 
 
 class Settings(BaseSettings):
@@ -34,8 +74,14 @@ class Settings(BaseSettings):
     max_lateness_days: int = Field(30, gt=0)
     stitch_days: int = Field(30, ge=0)
     attribution_window_days: int = Field(30, gt=0)
+    time_decay_half_life_days: float = Field(7, gt=0)
+    position_first_share: float = Field(0.4, ge=0, le=1)
+    position_last_share: float = Field(0.4, ge=0, le=1)
+    conversions: list[DeclaredConversion] = []
+    spend_exports: list[SpendExport] = []
     count_access: Literal["auto", "always", "never"] = "auto"
     reporting_currency: str = Field("USD", pattern=r"^[A-Z]{3}$")
+    reporting_timezone: str = "UTC"
     own_hosts: list[str] = []
     asset_extensions: list[str] = []
 
@@ -61,6 +107,24 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments win over the environment, which wins over the file."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @model_validator(mode="after")
+    def shares_and_names_make_sense(self) -> "Settings":
+        """Check what no setting can say of itself alone."""
+        if not 0 < self.position_first_share + self.position_last_share <= 1:
+            raise ValueError("position_first_share + position_last_share must lie above 0 and at most at 1")
+        names = [conversion.name for conversion in self.conversions]
+        if len(set(names)) < len(names):
+            raise ValueError("conversions: a name is there twice")
+        return self
+
+    @field_validator("reporting_timezone")
+    @classmethod
+    def is_a_time_zone(cls, name: str) -> str:
+        """A name that means nothing would fail deep inside a build."""
+        if name not in available_timezones():
+            raise ValueError(f"{name!r} is no time zone, as America/New_York is one")
+        return name
 
     @property
     def lake(self) -> Path:

@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 
 from etl import build as dbt_build
-from etl import exclusions, lake, publish
+from etl import exclusions, lake, publish, spend
 from etl import land as landing
 from etl import parse as parsing
 from etl import reconcile as reconciling
@@ -83,6 +83,7 @@ def parse(settings: Settings, *, days: Sequence[date] | None = None, advance: Ad
     """Parse the landed files that need it, and those with lines received on `days`."""
     with writing(settings):
         made = parsing.parse(settings, days or (), lambda size: advance("lines", size))
+        spent = [file["counts"] for file in spend.read_spend(settings)]
     counts = [count for batch in made for count in batch["counts"].values()]
     touched = {
         folder.partition("=")[2]
@@ -94,7 +95,8 @@ def parse(settings: Settings, *, days: Sequence[date] | None = None, advance: Ad
         "files": sum(len(batch["file_ids"]) for batch in made),
         "messages": sum(count.get("valid", 0) for count in counts),
         "pixel_hits": sum(count.get("hits", 0) for count in counts),
-        "quarantined": sum(count.get("quarantined", 0) for count in counts),
+        "spend_rows": sum(count["valid"] for count in spent),
+        "quarantined": sum(count.get("quarantined", 0) for count in (*counts, *spent)),
         "days": sorted(touched),
     }
 
@@ -188,7 +190,7 @@ def session_inputs(settings: Settings) -> dict[str, Any]:
 def pending(settings: Settings) -> dict[str, list[str]]:
     """Say which stages have work, each with the days it is known to concern; read only, no lock."""
     work: dict[str, list[str]] = {}
-    if parsing.unparsed_files(settings):
+    if parsing.unparsed_files(settings) or spend.unread(settings):
         files = parsing.unparsed_files(settings)
         work["parse"] = sorted({day for file in files for day in file["partitions"]})
     before = lake.read_manifest(lake.manifest_path(settings, "state", "sessionized"))
