@@ -9,6 +9,9 @@ COMBINED = (
     r'^(\S+) \S+ .*? \[([^\]]*)\] "((?:[^"\\]|\\.)*)" ([0-9]{3}) (?:[0-9]+|-)'
     r' "((?:[^"\\]|\\.)*)" "((?:[^"\\]|\\.)*)"(?: .*)?\r?$'
 )
+HEAD = r"^(\S+) \S+ .*? \[([^\]]*)\] $"
+STATUS = r"^ ([0-9]{3}) (?:[0-9]+|-) $"
+"""What precedes and follows the request in a line that is cut at its quotes."""
 REQUEST = r"^([A-Z]+) (\S+)(?: HTTP/[0-9.]+)?$"
 
 
@@ -28,13 +31,33 @@ def decode_lines(con: duckdb.DuckDBPyConnection) -> None:
                 line
             from raw
         ),
-        matched as (
+        -- Nearly every line has its six quotes and no escape: cut at them it reads four times as fast
+        -- as by the whole expression, and gives the same.
+        cut as (
+            select *, case when not contains(text, '\\') then string_split(text, '"') end as pieces from texts
+        ),
+        headed as (
             select
                 *,
-                regexp_extract(
-                    text, '{COMBINED}', ['ip', 'time', 'request', 'status', 'referrer', 'agent']
-                ) as found
-            from texts
+                coalesce(len(pieces) = 7, false) as is_plain,
+                case when is_plain then regexp_extract(pieces[1], '{HEAD}', ['ip', 'time']) end as head,
+                case when is_plain and pieces[5] = ' ' and (pieces[7] in ('', chr(13)) or starts_with(pieces[7], ' '))
+                    then regexp_extract(pieces[3], '{STATUS}', 1) end as status
+            from cut
+        ),
+        matched as (
+            select
+                * exclude (pieces, head, status),
+                case
+                    when not is_plain then regexp_extract(
+                        text, '{COMBINED}', ['ip', 'time', 'request', 'status', 'referrer', 'agent']
+                    )
+                    when head.ip <> '' and status <> '' then struct_pack(
+                        ip := head.ip, time := head.time, request := pieces[2], status := status,
+                        referrer := pieces[4], agent := pieces[6]
+                    )
+                end as found
+            from headed
         ),
         timed as (
             select

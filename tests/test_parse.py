@@ -2,14 +2,18 @@
 
 import hashlib
 import json
+import random
+import re
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
+import duckdb
+import pyarrow as pa
 import pytest
 from builders import BROWSER, PHONE, House, Row, combined, event, events, lines, moment, request
 
-from etl import tasks
+from etl import access_log, tasks
 
 
 def raw(message: str, received: str = "10:05", **keys: Any) -> Row:
@@ -570,3 +574,37 @@ def test_counts_of_a_file_add_up(house: House) -> None:
     counts = tasks.parse(house.settings)
     assert (counts["files"], counts["messages"], counts["quarantined"]) == (1, 2, 3)
     assert tasks.parse(house.settings)["files"] == 0
+
+
+def test_a_line_cut_at_its_quotes_reads_as_the_whole_expression_says() -> None:
+    chance = random.Random(5)
+    pieces = ['"', "\\", " ", "[", "]", "\t", "\r", "-", '"-"', '\\"', '" "', "é", "[x] ", "200", ""]
+    written = []
+    for _ in range(2000):
+        line = combined("10:00:00 /a")
+        for _ in range(chance.randrange(4)):
+            at = chance.choice([chance.randrange(len(line) + 1), line.find('"'), len(line)])
+            line = line[:at] + chance.choice(pieces) + line[at + chance.randrange(3) :]
+        written.append(line)
+    expected = [
+        found.groups() if (found := re.fullmatch(access_log.COMBINED, line, re.A)) else None for line in written
+    ]
+    raw = pa.table(
+        {
+            "file_id": pa.array([1] * len(written), pa.uint64()),
+            "source_file": ["a"] * len(written),
+            "line_number": range(len(written)),
+            "line": pa.array([line.encode() for line in written], pa.large_binary()),
+            "line_bytes": [len(line) for line in written],
+            "line_sha256": pa.nulls(len(written), pa.string()),
+        }
+    )
+    with duckdb.connect() as con:
+        con.register("raw", raw)
+        access_log.decode_lines(con)
+        found = con.execute("select detail, ip, status, method from logged order by line_number").fetchall()
+    assert [row[0] == "not in combined format" for row in found] == [groups is None for groups in expected]
+    for (detail, ip, status, _), groups in zip(found, expected, strict=True):
+        if groups and detail is None:
+            assert (ip or "-", status) == (groups[0], int(groups[3]))
+    assert 500 < sum(groups is not None for groups in expected) < 1900
