@@ -129,6 +129,7 @@ def select_page_views(con: duckdb.DuckDBPyConnection, asset_extensions: tuple[st
             cast(null as varchar) as navigation, cast(null as varchar) as country, cast(null as varchar) as locale,
             cast(null as varchar) as data,
             received_us as event_us, hash(event_id) as content_hash, true as is_access,
+            cast(null as varchar) as sent_platform,
             cast(null as varchar) as reason, cast(null as varchar) as detail
         from logged
         inner join raw_files on logged.file_id = raw_files.file_id

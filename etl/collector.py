@@ -1,7 +1,8 @@
-"""Collector lines → messages: decode, validate and correct the clock, by columns and in SQL.
+"""Collector lines → messages: decode, bring to the newest version, validate and correct the clock.
 
-The common path never leaves DuckDB's vectors. A message that looks wrong in any way is marked
-suspect by cheap tests; only suspects are looked at key by key for the reason and its wording.
+All by columns and in SQL; the common path never leaves DuckDB's vectors. A message that looks wrong
+in any way is marked suspect by cheap tests; only suspects are looked at key by key, for the reason
+and its wording.
 """
 
 from collections.abc import Mapping
@@ -10,20 +11,19 @@ from dataclasses import dataclass
 import duckdb
 import orjson
 
-NEWEST_VERSION = 3
-SNOWPLOW_POST = "/com.snowplowanalytics.snowplow/tp2"
-SNOWPLOW_GET = "/i"
+from etl import migrations, plan, snowplow
+from etl.migrations import MIGRATIONS, NEWEST_VERSION, VERSIONS
+
+BATCH_PATH = "/t"
 PLATFORMS = ("desktop_web", "mobile_web", "ios", "android", "email", "api", "backend")
 SESSIONLESS_PLATFORMS = ("backend", "api", "email")
-CORE_SCHEMAS = (
-    "page_view", "impression", "click", "experiment_exposure", "order", "feature_use", "email_open",
-)  # fmt: skip
 
 ENVELOPE = dict.fromkeys(
     ("request_id", "received_at", "remote_addr", "method", "path", "query", "user_agent", "body"),
     "VARCHAR",
 )
 BATCH = {"sent_at": "VARCHAR", "messages": ["JSON"]}
+PAYLOAD = {"data": ["JSON"]}
 MESSAGE = {
     "version": "JSON", "id": "VARCHAR", "schema": "VARCHAR", "app_id": "VARCHAR", "platform": "VARCHAR",
     "tracker": "VARCHAR", "stream_id": "VARCHAR", "index": "JSON", "created_at": "VARCHAR",
@@ -36,16 +36,9 @@ MESSAGE = {
 }  # fmt: skip
 
 TEXT_KEYS = ("id", "schema", "app_id", "platform", "stream_id", "visitor_id")
-REQUIRED_KEYS = (
-    "id",
-    "schema",
-    "app_id",
-    "platform",
-    "stream_id",
-    "index",
-    "created_at",
-    "visitor_id",
-)
+REQUIRED_KEYS = ("id", "schema", "app_id", "platform", "stream_id", "index", "created_at", "visitor_id")
+NOT_OF_SNOWPLOW = ("stream_id", "index", "created_at")
+"""Keys that a Snowplow event may lack: it then takes no part in gaps, or happened when it was received."""
 REQUIRED_PAGE_KEYS = ("page.id", "page.url")
 
 NOT_TEXT = r"-?[0-9][0-9.eE+\-]*|true|false|[\[{].*"
@@ -89,10 +82,12 @@ def decode_requests(con: duckdb.DuckDBPyConnection) -> None:
     """Make the view `requests` (one row a collector line) of `raw`.
 
     Columns: file_id, source_file, line_number, request_id, received_us, ip, user_agent, sent_us,
-    messages (list of JSON text; null when the request is no batch), line_reason, line_detail, payload.
-    A view, so that lines are decoded by all threads, row group by row group.
+    protocol (`bloodhound`, `snowplow`; null when the request is for neither), items (list of JSON text;
+    null when there are none), query (of a Snowplow GET), line_hash (of Snowplow's lines), line_reason,
+    line_detail, payload. A view, so that lines are decoded by all threads, row group by row group.
     """
     con.execute(MACROS)
+    body = "regexp_replace(envelope.body, '" + LONE_SURROGATE + "', '\\1', 'g')"
     con.execute(
         f"""
         create or replace temp view requests as
@@ -110,11 +105,13 @@ def decode_requests(con: duckdb.DuckDBPyConnection) -> None:
             select
                 *,
                 epoch_text_us(envelope.received_at) as stated_us,
-                coalesce(envelope.method = 'POST' and envelope.path = '/t', false) as is_batch,
-                coalesce(
-                    (envelope.method = 'POST' and envelope.path = '{SNOWPLOW_POST}')
-                    or (envelope.method = 'GET' and envelope.path = '{SNOWPLOW_GET}'), false
-                ) as is_snowplow
+                case
+                    when envelope.method = 'POST' and envelope.path = '{BATCH_PATH}' then 'bloodhound'
+                    when envelope.method = 'POST' and envelope.path = '{snowplow.POST_PATH}' then 'snowplow'
+                    when envelope.method = 'GET' and envelope.path = '{snowplow.GET_PATH}' and envelope.query <> ''
+                        then 'snowplow'
+                end as protocol,
+                coalesce(envelope.method = 'GET', false) as is_get
             from envelopes
         ),
         judged as (
@@ -130,14 +127,25 @@ def decode_requests(con: duckdb.DuckDBPyConnection) -> None:
                     when received_us is null then 'received_at is no time: ' || left(envelope.received_at, 100)
                     when coalesce(envelope.path, '') = '' then 'path is missing'
                 end as wrong_line,
-                case when is_batch and wrong_line is null
+                case when wrong_line is null and protocol = 'bloodhound'
                     then coalesce(
-                        try(from_json(envelope.body, '{shape(BATCH)}')),
-                        try(from_json(
-                            regexp_replace(envelope.body, '{LONE_SURROGATE}', '\\1', 'g'), '{shape(BATCH)}'
-                        ))
+                        try(from_json(envelope.body, '{shape(BATCH)}')), try(from_json({body}, '{shape(BATCH)}'))
                     ) end as batch
             from routed
+        ),
+        opened as (
+            select
+                *,
+                case
+                    when wrong_line is not null or protocol is null then null
+                    when protocol = 'bloodhound' then batch.messages
+                    when is_get then [{snowplow.query_as_json("envelope.query")}::json]
+                    else coalesce(
+                        try(from_json(envelope.body, '{shape(PAYLOAD)}')), try(from_json({body}, '{shape(PAYLOAD)}'))
+                    ).data
+                end as items,
+                case when protocol = 'bloodhound' then 'messages' else 'data' end as list_name
+            from judged
         )
         select
             file_id, source_file, line_number,
@@ -146,63 +154,97 @@ def decode_requests(con: duckdb.DuckDBPyConnection) -> None:
             nullif(envelope.remote_addr, '') as ip,
             nullif(nullif(envelope.user_agent, ''), '-') as user_agent,
             iso_us(batch.sent_at) as sent_us,
-            batch.messages as messages,
+            protocol,
+            items,
+            case when protocol = 'snowplow' and is_get then envelope.query end as query,
+            case when protocol = 'snowplow' then md5(text) end as line_hash,
             case
                 when line_sha256 is not null then 'too_large'
                 when wrong_line is not null then 'bad_line'
-                when is_batch and batch.messages is null then 'bad_body'
-                when is_snowplow then 'unknown_version'
+                when protocol is not null and items is null then 'bad_body'
             end as line_reason,
             case
                 when wrong_line is not null then wrong_line
-                when is_batch and envelope.body is null then 'the body is missing'
-                when is_batch and batch is null then 'the body is not JSON'
-                when is_batch and batch.messages is null then 'the body has no list of messages'
-                when is_snowplow then 'the Snowplow tracker protocol is not read yet'
+                when protocol is null or items is not null then null
+                when envelope.body is null then 'the body is missing'
+                when try(json_type(envelope.body)) is null and try(json_type({body})) is null
+                    then 'the body is not JSON'
+                else 'the body has no list of ' || list_name
             end as line_detail,
             case
                 when line_sha256 is not null then coalesce(try(decode(line)), cast(line as varchar))
                 when wrong_line is not null then coalesce(text, cast(line as varchar))
-                when is_batch and batch.messages is null then envelope.body
-                when is_snowplow then coalesce(nullif(envelope.body, ''), envelope.query)
+                when line_reason is not null then envelope.body
             end as payload
-        from judged
+        from opened
         """
     )
 
 
-def decode_messages(con: duckdb.DuckDBPyConnection, limits: Limits) -> None:
-    """Make `decoded` (one row a message, valid or not, and one a line or body that is none) of `requests`.
+def list_messages(con: duckdb.DuckDBPyConnection) -> None:
+    """Make the view `sent` of `requests`: one row a message, in the newest version, and one a refused line.
+
+    Columns: those of `requests` but the list, ordinal (place in the batch, from 0), item (the message's
+    JSON as it came; null of a refused line), message (the same in the newest version), version_text (the
+    version it came in, or `snowplow`), wrong (why a Snowplow event cannot be read), sent_platform (`web`,
+    `mob`: Snowplow's, still to be told apart by the user agent).
+    """
+    con.execute(
+        f"""
+        create or replace temp view sent as
+        with listed as (
+            select
+                * exclude (items),
+                unnest(case when line_reason is null then items else [null] end) as item,
+                generate_subscripts(case when line_reason is null then items else [null] end, 1) - 1 as ordinal
+            from requests
+        ),
+        versioned as (
+            select
+                * replace (cast(item as varchar) as item),
+                cast(item as varchar) as message,
+                case
+                    when line_reason is not null then null
+                    when protocol = 'snowplow' then 'snowplow'
+                    when starts_with(item, '{{"version":{NEWEST_VERSION},') then '{NEWEST_VERSION}'
+                    when json_type(item) <> 'OBJECT' then 'none'
+                    else coalesce(cast(json_extract(item, '$.version') as varchar), '1')
+                end as version_text
+            from listed
+        ),
+        {migrations.migrate("versioned")},
+        {snowplow.translate("migrated")}
+        select * from translated
+        """
+    )
+
+
+def decode_messages(con: duckdb.DuckDBPyConnection, limits: Limits, tracking_plan: plan.Plan) -> None:
+    """Make `decoded` (one row a message, valid or not, and one a line or body that is none) of `sent`.
 
     `reason`, `detail` and `payload` are null for valid messages; a bad line has no position.
-    `message` is the JSON of suspects only; `content_hash` is the hash of it for all.
-    Source of `event_us`: received - (sent - created) where both client times are there and in order,
-    else received.
+    `message` and `item` are kept of suspects only; `content_hash` is the hash of the message in the newest
+    version. Source of `event_us`: received - (sent - created) where both client times are there and in
+    order, else received.
     """
     lateness_us = limits.max_lateness_days * 86_400_000_000
     looks_wrong = " or ".join(
         f"regexp_full_match({column}, '{NOT_TEXT}')"
         for column in ("event_id", "app_id", "stream_id", "visitor_id", "page_id", "url")
     )
+    versions = sql_list(tuple(map(str, VERSIONS)))
     con.execute(
         f"""
         create or replace temp table decoded as
-        with listed as (
-            select
-                * exclude (messages),
-                unnest(case when line_reason is null then messages else [null] end) as item,
-                generate_subscripts(case when line_reason is null then messages else [null] end, 1) - 1 as ordinal
-            from requests
-        ),
-        read as (
-            select *, cast(item as varchar) as message, try(from_json(item, '{shape(MESSAGE)}')) as fields from listed
+        with read as (
+            select *, try(from_json(message, '{shape(MESSAGE)}')) as fields from sent
         ),
         named as (
             select
                 file_id, source_file, line_number, request_id, line_reason, line_detail, payload,
                 case when line_reason is null then cast(ordinal as integer) end as position,
-                received_us, sent_us, ip, user_agent, message,
-                cast(fields.version as varchar) as version_text,
+                received_us, sent_us, ip, user_agent, item, message, version_text, wrong, sent_platform, query,
+                coalesce(version_text = 'snowplow', false) as is_snowplow,
                 fields.id as event_id,
                 fields.schema as schema,
                 fields.app_id as app_id,
@@ -223,28 +265,35 @@ def decode_messages(con: duckdb.DuckDBPyConnection, limits: Limits) -> None:
                 nullif(fields.page.navigation, '') as navigation,
                 nullif(fields.country, '') as country,
                 nullif(fields.locale, '') as locale,
-                cast(fields.data as varchar) as data
+                cast(fields.data as varchar) as data,
+                {read_data(tracking_plan)} as planned
             from read
         )
         select
-            * exclude (version_text, index_text, line_reason, line_detail, message),
-            cast({NEWEST_VERSION} as integer) as version,
+            * exclude (version_text, index_text, line_reason, line_detail, item, message, wrong, query, is_snowplow,
+                planned),
+            case when version_text in ({versions}) then cast(version_text as integer) end as version,
             try_cast(index_text as bigint) as message_index,
             case when created_us <= sent_us then received_us - (sent_us - created_us) else received_us end as event_us,
             line_reason is null and (
-                version_text is distinct from '{NEWEST_VERSION}'
-                or strlen(message) > {limits.max_message_bytes}
-                or created_us is null
-                or not coalesce(regexp_full_match(index_text, '[0-9]{{1,18}}'), false)
+                coalesce(version_text not in ({versions}, 'snowplow'), true)
+                or strlen(item) > {limits.max_message_bytes}
+                or wrong is not null
+                or (created_us is null and not is_snowplow)
+                or coalesce(not regexp_full_match(index_text, '[0-9]{{1,18}}'), not is_snowplow)
                 or coalesce(event_id, '') = '' or coalesce(app_id, '') = ''
-                or coalesce(stream_id, '') = '' or coalesce(visitor_id, '') = ''
+                or (coalesce(stream_id, '') = '' and not is_snowplow) or coalesce(visitor_id, '') = ''
                 or not coalesce(platform in ({sql_list(PLATFORMS)}), false)
-                or not coalesce(schema in ({sql_list(CORE_SCHEMAS)}) or schema like 'custom._%', false)
+                or not coalesce(schema in ({sql_list(tuple(tracking_plan))}) or schema like 'custom._%', false)
                 or (schema = 'page_view' and (page_id is null or url is null))
+                or {breaks_plan(tracking_plan)}
                 or received_us - event_us > {lateness_us}
                 or coalesce({looks_wrong}, false)
             ) as is_suspect,
             case when is_suspect then message end as message,
+            case when is_suspect then coalesce(query, item, 'null') end as item,
+            case when is_suspect then wrong end as wrong,
+            case when is_suspect then version_text end as version_text,
             hash(message) as content_hash,
             false as is_access,
             line_reason as reason,
@@ -252,74 +301,50 @@ def decode_messages(con: duckdb.DuckDBPyConnection, limits: Limits) -> None:
         from named
         """
     )
-    judge_suspects(con, limits)
+    judge_suspects(con, limits, tracking_plan)
 
 
-def judge_suspects(con: duckdb.DuckDBPyConnection, limits: Limits) -> None:
+def read_data(tracking_plan: plan.Plan) -> str:
+    """Say in SQL the fields that the plan knows, of the schemas that have any (a struct of JSON)."""
+    names = sorted({name for schema in tracking_plan.values() for name in schema.fields})
+    planned = tuple(name for name, schema in tracking_plan.items() if schema.fields)
+    if not planned:
+        return "null::json"
+    fields = shape(dict.fromkeys(names, "JSON"))
+    return f"case when fields.schema in ({sql_list(planned)}) then try(from_json(fields.data, '{fields}')) end"
+
+
+def breaks_plan(tracking_plan: plan.Plan) -> str:
+    """Say in SQL whether a message's data lacks what the plan requires, or has it in another type."""
+    tests = []
+    for name, schema in tracking_plan.items():
+        doubts = [
+            f"coalesce({looks_unlike(f'planned.{key}', field)}, {str(field.required).lower()})"
+            for key, field in schema.fields.items()
+        ]
+        if doubts:
+            required = "planned is null or " if any(field.required for field in schema.fields.values()) else ""
+            tests.append(f"(schema = '{name}' and ({required}{' or '.join(doubts)}))")
+    return f"coalesce({' or '.join(tests) or 'false'}, false)"
+
+
+def looks_unlike(value: str, field: plan.DataField) -> str:
+    """Say in SQL whether a JSON value is not of its field's type, or an empty text; null when it is absent."""
+    if field.type == "text":
+        return f"""(not starts_with({value}::varchar, '"') or {value}::varchar = '""')"""
+    return f"not regexp_full_match({value}::varchar, '{plan.PATTERNS[field.type]}')"
+
+
+def judge_suspects(con: duckdb.DuckDBPyConnection, limits: Limits, tracking_plan: plan.Plan) -> None:
     """Give each suspect of `decoded` its reason and detail; null for those that are valid after all."""
-
-    def kind(key: str) -> str:
-        return f"coalesce(json_type(message, '$.{key}'), 'NULL')"
-
-    def value(key: str) -> str:
-        return f"left(json_extract_string(message, '$.{key}'), 100)"
-
-    def is_missing(key: str) -> str:
-        return f"({kind(key)} = 'NULL' or ({kind(key)} = 'VARCHAR' and json_extract_string(message, '$.{key}') = ''))"
-
-    def wrong_type(key: str, wanted: str) -> str:
-        shown = (
-            f"case {kind(key)} when 'VARCHAR' then 'a string' when 'BOOLEAN' then 'a boolean'"
-            " when 'OBJECT' then 'an object' when 'ARRAY' then 'a list' else 'a number' end"
-        )
-        return f"'{key} is ' || {shown} || ', not {wanted}: ''' || {value(key)} || ''''"
-
-    is_page_view = "json_extract_string(message, '$.schema') = 'page_view'"
-    schema_name = "json_extract_string(message, '$.schema')"
-    is_known = f"({schema_name} in ({sql_list(CORE_SCHEMAS)}) or {schema_name} like 'custom._%')"
-    rules: list[tuple[str, str, str]] = [
-        ("too_large", f"strlen(message) > {limits.max_message_bytes}",
-         "'the message has ' || strlen(message) || ' bytes'"),
-        ("bad_body", "json_type(message) is distinct from 'OBJECT'",
-         "'the message is not an object: ' || left(coalesce(message, 'null'), 100)"),
-        ("unknown_version", f"json_extract(message, '$.version')::varchar is distinct from '{NEWEST_VERSION}'",
-         f"case when {kind('version')} = 'NULL' then 'version 1 (no version key) is not read yet'"
-         f" else 'version ' || left(json_extract(message, '$.version')::varchar, 100) || ' is not read' end"),
-        ("unknown_schema", f"{kind('schema')} = 'VARCHAR' and {schema_name} <> '' and not {is_known}",
-         f"'no schema is named ''' || {value('schema')} || ''''"),
-    ]  # fmt: skip
-    rules += [("missing_key", is_missing(key), f"'{key} is missing'") for key in REQUIRED_KEYS]
-    rules += [
-        (
-            "missing_key",
-            f"{is_page_view} and {is_missing(key)} and {kind('page')} in ('NULL', 'OBJECT')",
-            f"'{key} is missing'",
-        )
-        for key in REQUIRED_PAGE_KEYS
-    ]
-    rules += [("malformed_key", f"{kind(key)} <> 'VARCHAR'", wrong_type(key, "a string")) for key in TEXT_KEYS]
-    rules += [
-        ("malformed_key", f"platform not in ({sql_list(PLATFORMS)})",
-         "'platform is unknown: ''' || left(platform, 100) || ''''"),
-        ("malformed_key", f"{kind('index')} not in ('UBIGINT', 'BIGINT')", wrong_type("index", "a whole number")),
-        ("malformed_key", "message_index is null or message_index < 0",
-         f"'index is out of range: ' || {value('index')}"),
-        ("malformed_key", "created_us is null", f"'created_at is no time: ''' || {value('created_at')} || ''''"),
-        ("malformed_key", f"{is_page_view} and {kind('page')} <> 'OBJECT'", wrong_type("page", "an object")),
-        *(
-            ("malformed_key", f"{is_page_view} and {kind(key)} <> 'VARCHAR'", wrong_type(key, "a string"))
-            for key in REQUIRED_PAGE_KEYS
-        ),
-        ("too_late", f"received_us - event_us > {limits.max_lateness_days * 86_400_000_000}",
-         "'happened ' || ((received_us - event_us) // 86400000000) || ' days before it was received'"),
-    ]  # fmt: skip
+    rules = list_rules(limits, tracking_plan)
     rule = "case " + " ".join(f"when {test} then {number}" for number, (_, test, _) in enumerate(rules)) + " end"
     reasons = " ".join(f"when {number} then '{reason}'" for number, (reason, _, _) in enumerate(rules))
     details = " ".join(f"when {number} then {detail}" for number, (_, _, detail) in enumerate(rules))
     con.execute(
         f"""
         update decoded
-        set reason = verdicts.reason, detail = verdicts.detail, payload = coalesce(message, 'null')
+        set reason = verdicts.reason, detail = verdicts.detail, payload = item
         from (
             select
                 file_id, line_number, position, case rule {reasons} end as reason, case rule {details} end as detail
@@ -331,3 +356,109 @@ def judge_suspects(con: duckdb.DuckDBPyConnection, limits: Limits) -> None:
             and decoded.position = verdicts.position
         """
     )
+
+
+Rule = tuple[str, str, str]
+"""A reason, the SQL condition of a suspect under which it applies, and the SQL of its wording."""
+
+
+def list_rules(limits: Limits, tracking_plan: plan.Plan) -> list[Rule]:
+    """List the rules of quarantine in the order in which they count."""
+    versions = sql_list(tuple(map(str, VERSIONS)))
+    schema = "json_extract_string(message, '$.schema')"
+    is_page_view = f"{schema} = 'page_view'"
+    is_known = f"({schema} in ({sql_list(tuple(tracking_plan))}) or {schema} like 'custom._%')"
+    fields = [
+        (f"{schema} = '{name}' and", f"data.{key}", field)
+        for name, entry in tracking_plan.items()
+        for key, field in entry.fields.items()
+    ]
+    rules: list[Rule] = [
+        ("too_large", f"strlen(item) > {limits.max_message_bytes}",
+         "'the message has ' || strlen(item) || ' bytes'"),
+        ("bad_body", "json_type(message) is distinct from 'OBJECT'",
+         "'the message is not an object: ' || left(coalesce(message, 'null'), 100)"),
+        ("unknown_version", f"version_text not in ({versions}, 'snowplow')",
+         "'version ' || left(version_text, 100) || ' is not read'"),
+        ("unknown_schema", f"{kind('schema')} = 'VARCHAR' and {schema} <> '' and not {is_known}",
+         f"'no schema is named ''' || {shown('schema')} || ''''"),
+    ]  # fmt: skip
+    may_lack = {key: " and version_text <> 'snowplow'" for key in NOT_OF_SNOWPLOW}
+    rules += [("missing_key", is_missing(key) + may_lack.get(key, ""), says_missing(key)) for key in REQUIRED_KEYS]
+    is_page = f"{kind('page')} in ('NULL', 'OBJECT')"
+    rules += [
+        ("missing_key", f"{is_page_view} and {is_missing(key)} and {is_page}", says_missing(key))
+        for key in REQUIRED_PAGE_KEYS
+    ]
+    rules += [
+        ("missing_key", f"{applies} {is_missing(key)}", says_missing(key)) for applies, key, field in fields
+        if field.required
+    ]  # fmt: skip
+    rules.append(("malformed_key", "wrong is not null", "wrong"))
+    rules += [
+        ("malformed_key", f"{kind(key)} not in ('VARCHAR', 'NULL')", says_type(key, "a string")) for key in TEXT_KEYS
+    ]
+    rules += [
+        ("malformed_key", f"platform not in ({sql_list(PLATFORMS)})",
+         "'platform is unknown: ''' || left(platform, 100) || ''''"),
+        ("malformed_key", f"{kind('index')} not in ('UBIGINT', 'BIGINT', 'NULL')",
+         says_type("index", "a whole number")),
+        ("malformed_key", f"{kind('index')} <> 'NULL' and (message_index is null or message_index < 0)",
+         f"'index is out of range: ' || {shown('index')}"),
+        ("malformed_key", f"{kind('created_at')} <> 'NULL' and created_us is null",
+         f"'created_at is no time: ''' || {shown('created_at')} || ''''"),
+        ("malformed_key", f"{is_page_view} and {kind('page')} <> 'OBJECT'", says_type("page", "an object")),
+    ]  # fmt: skip
+    rules += [
+        ("malformed_key", f"{is_page_view} and {kind(key)} <> 'VARCHAR'", says_type(key, "a string"))
+        for key in REQUIRED_PAGE_KEYS
+    ]
+    rules += [
+        ("malformed_key", f"{applies} {is_unlike(key, field)}", says_type(key, plan.WORDS[field.type]))
+        for applies, key, field in fields
+    ]
+    rules.append(
+        ("too_late", f"received_us - event_us > {limits.max_lateness_days * 86_400_000_000}",
+         "'happened ' || ((received_us - event_us) // 86400000000) || ' days before it was received'")
+    )  # fmt: skip
+    return rules
+
+
+def kind(key: str) -> str:
+    """Say in SQL the JSON type of a suspect's key; absent is null too."""
+    return f"coalesce(json_type(message, '$.{key}'), 'NULL')"
+
+
+def shown(key: str) -> str:
+    """Say in SQL the beginning of a key's value, for people."""
+    return f"left(json_extract_string(message, '$.{key}'), 100)"
+
+
+def is_missing(key: str) -> str:
+    """Say in SQL whether a key is absent, null or empty."""
+    return f"({kind(key)} = 'NULL' or ({kind(key)} = 'VARCHAR' and json_extract_string(message, '$.{key}') = ''))"
+
+
+def is_unlike(key: str, field: plan.DataField) -> str:
+    """Say in SQL whether a key that is there is not of the type that the plan says."""
+    pattern = plan.PATTERNS[field.type]
+    return f"not {is_missing(key)} and not regexp_full_match(json_extract(message, '$.{key}')::varchar, '{pattern}')"
+
+
+def says_missing(key: str) -> str:
+    """Word in SQL that a key is missing, and what the message's own version calls it."""
+    names = {str(version): (step().names.get(key), f"version {version}") for version, step in MIGRATIONS.items()}
+    names["snowplow"] = (snowplow.NAMES.get(key), "Snowplow")
+    cases = " ".join(
+        f"when '{version}' then ' ({name} of {language})'" for version, (name, language) in names.items() if name
+    )
+    return f"'{key} is missing'" + (f" || case version_text {cases} else '' end" if cases else "")
+
+
+def says_type(key: str, wanted: str) -> str:
+    """Word in SQL that a key is of another type than `wanted`."""
+    found = (
+        f"case {kind(key)} when 'VARCHAR' then 'a string' when 'BOOLEAN' then 'a boolean'"
+        " when 'OBJECT' then 'an object' when 'ARRAY' then 'a list' else 'a number' end"
+    )
+    return f"'{key} is ' || {found} || ', not {wanted}: ''' || {shown(key)} || ''''"

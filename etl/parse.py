@@ -17,7 +17,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from etl import access_log, collector, lake, land, urls, user_agents
+from etl import access_log, bot_rules, collector, lake, land, plan, urls, user_agents
 from etl.schemas import MESSAGES
 from etl.settings import Settings
 
@@ -43,6 +43,7 @@ def fingerprint(settings: Settings) -> str:
     """Name all that decides how a line is parsed."""
     decisive = (
         PARSER_VERSION, settings.max_lateness_days, settings.max_message_bytes, sorted(settings.asset_extensions),
+        bot_rules.digest("declared", "malformed_ua", "platforms"), user_agents.NAMES.pattern,
     )  # fmt: skip
     return hashlib.sha256(repr(decisive).encode()).hexdigest()[:16]
 
@@ -225,7 +226,8 @@ def decode_events(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     """Make `decoded`, `rejected` and `agents` of collector lines."""
     limits = collector.Limits(settings.max_message_bytes, settings.max_lateness_days)
     collector.decode_requests(con)
-    collector.decode_messages(con, limits)
+    collector.list_messages(con)
+    collector.decode_messages(con, limits, plan.load_plan(settings.tracking_plan))
     describe_agents(con, "decoded")
     con.execute(
         """
@@ -319,13 +321,20 @@ def select_messages() -> str:
         select {MESSAGE_COLUMNS}, cast(make_timestamp(event_us) as date) as event_date
         from (
             select
-                decoded.* exclude (user_agent, url, referrer),
+                decoded.* exclude (user_agent, url, referrer)
+                    replace (case
+                        when sent_platform = 'web' and agents.is_touch then 'mobile_web'
+                        when sent_platform = 'mob'
+                            and (agents.os = 'iOS' or regexp_matches(decoded.user_agent, 'Darwin|CFNetwork|iOS')) then 'ios'
+                        else platform
+                    end as platform),
                 decoded.user_agent, decoded.url, decoded.referrer,
                 pages.url_host, pages.url_path, pages.url_domain,
                 referrers.url_host as referrer_host, referrers.url_domain as referrer_domain,
                 {campaign},
                 agents.* exclude (user_agent, ua_bot_reason),
-                case when platform in ('desktop_web', 'mobile_web') then agents.ua_bot_reason end as ua_bot_reason,
+                case when platform in ({collector.sql_list(bot_rules.PLATFORMS)})
+                    then agents.ua_bot_reason end as ua_bot_reason,
                 make_timestamptz(created_us) as created_at, make_timestamptz(sent_us) as sent_at,
                 make_timestamptz(received_us) as received_at, make_timestamptz(event_us) as event_at,
                 (line_number << 24) | position as message_ref
