@@ -13,12 +13,9 @@ from typing import Any
 import pyarrow as pa
 
 from etl import lake
+from etl.bot_rules import PLATFORMS, WINDOWS, digest
+from etl.collector import sql_list
 from etl.settings import Settings
-
-WINDOWS = ((60_000_000, 30), (86_400_000_000, 801))
-"""(microseconds, page views): a page view is a bot's inside any closed window this long that holds
-this many of its visitor's. Source: a large encyclopedia's rule of 30 views a minute and more than
-800 a day."""
 
 RATED = pa.schema([("file_id", pa.uint64()), ("message_ref", pa.int64())])
 
@@ -43,6 +40,8 @@ def update(
     """
     path = lake.manifest_path(settings, "state", "rates")
     state: dict[str, Any] = lake.read_manifest(path) or {"inputs": {}, "hashes": {}}
+    # Under other rules every day is judged anew.
+    inputs = {day: f"{value}-{digest('rate', 'platforms')}" for day, value in inputs.items()}
     changed = {day for day in {*inputs, *state["inputs"]} if inputs.get(day) != state["inputs"].get(day)}
     if not changed:
         return state["hashes"]
@@ -57,7 +56,7 @@ def update(
             target = rate_path(settings, date.fromisoformat(day))
             lake.write_table(target, table)
             hashes[day] = hashlib.sha256(target.read_bytes()).hexdigest()[:16]
-    lake.write_manifest(path, {"inputs": dict(inputs), "hashes": hashes})
+    lake.write_manifest(path, {"inputs": inputs, "hashes": hashes})
     return hashes
 
 
@@ -90,7 +89,7 @@ def fast_page_views(settings: Settings, day: date, messages: Sequence[Path], ver
             with views as (
                 select visitor_id, epoch_us(event_at) as event_us, file_id, message_ref
                 from {lake.scan(messages)} {refused}
-                where schema = 'page_view' and platform in ('desktop_web', 'mobile_web')
+                where schema = 'page_view' and platform in ({sql_list(PLATFORMS)})
             ),
             busy as (
                 select * from views

@@ -4,13 +4,28 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-import crawleruseragents
 import pyarrow as pa
+import regex
 import ua_parser
+from is_bot import Bots
 
-SHORTEST, LONGEST = 25, 400
-"""Shorter and longer user agents are malformed. Source: the automated-traffic rule of a large
-encyclopedia's page-view definition."""
+from etl.bot_rules import RULES
+
+DECLARED = RULES["declared"]
+SHORTEST, LONGEST = RULES["malformed_ua"]["shortest"], RULES["malformed_ua"]["longest"]
+LONGEST_READ = LONGEST * 4
+"""No more characters of a user agent are looked at: what a client sends must not cost time."""
+
+
+def any_of(patterns: Iterable[str]) -> regex.Pattern[str]:
+    """Compile patterns into one, in an order that does not hang on the process."""
+    return regex.compile("|".join(f"(?:{pattern})" for pattern in sorted(patterns)), regex.IGNORECASE)
+
+
+NAMES = any_of(set(Bots().patterns) - set(DECLARED["forms"]))
+FORMS = any_of(DECLARED["forms"])
+OVERLOOKED = any_of(DECLARED["overlooked"])
+UNDECLARED = any_of(DECLARED["undeclared"])
 
 TOUCH = re.compile(r"Mobi|Android|iPhone|iPad|iPod|Windows Phone|BlackBerry|Opera Mini")
 
@@ -30,10 +45,14 @@ SCHEMA = pa.schema(
 
 def bot_reason(user_agent: str | None) -> str | None:
     """Say why a user agent alone makes a bot of a web visitor: `declared`, `malformed_ua` or None."""
-    if user_agent and crawleruseragents.is_crawler(user_agent):
+    text = (user_agent or "")[:LONGEST_READ]
+    read = OVERLOOKED.sub("", text)
+    if NAMES.search(read):
         return "declared"
-    if not user_agent or not SHORTEST <= len(user_agent) <= LONGEST:
+    if not SHORTEST <= len(text) <= LONGEST:
         return "malformed_ua"
+    if FORMS.search(read) and not UNDECLARED.search(read):
+        return "declared"
     return None
 
 
@@ -58,7 +77,7 @@ def describe(user_agents: Iterable[str | None]) -> pa.Table:
 @lru_cache(maxsize=100_000)
 def describe_one(text: str | None) -> dict[str, object]:
     """Describe one user agent."""
-    parsed = ua_parser.parse((text or "")[: LONGEST * 4])
+    parsed = ua_parser.parse((text or "")[:LONGEST_READ])
     browser, system, device = parsed.user_agent, parsed.os, parsed.device
     return {
         "user_agent": text,

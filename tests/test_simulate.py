@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import crawleruseragents
 import pyarrow.parquet as pq
 import pytest
 import zstandard
@@ -17,6 +16,7 @@ import zstandard
 from etl.errors import BadUse
 from etl.simulate import Incident, Plan, simulate
 from etl.simulate.agents import declared_bots, desktop, mobile
+from etl.user_agents import bot_reason
 
 MESSAGES = 6_000
 MESSAGE_KEYS = (
@@ -318,9 +318,9 @@ def test_silent_collector_loses_what_the_incident_says(tmp_path: Path) -> None:
 
 
 def test_only_declared_bots_have_agents_of_crawlers() -> None:
-    flagged = [agent for agent in desktop()[0] + mobile()[0] if crawleruseragents.is_crawler(agent)]
+    flagged = [agent for agent in desktop()[0] + mobile()[0] if bot_reason(agent)]
     assert flagged == []
-    assert all(crawleruseragents.is_crawler(agent) for agent in declared_bots()[0])
+    assert all(bot_reason(agent) == "declared" for agent in declared_bots()[0])
     assert all(25 <= len(agent) <= 400 for agent in desktop()[0] + mobile()[0])
 
 

@@ -1,0 +1,23 @@
+"""The rules by which visitors are bots, read once from `bots.toml`: data, for Python and for dbt."""
+
+import hashlib
+import tomllib
+from importlib import resources
+from typing import Any
+
+_TEXT = resources.files("etl").joinpath("bots.toml").read_text(encoding="utf-8")
+RULES: dict[str, Any] = tomllib.loads(_TEXT)
+
+PLATFORMS: tuple[str, ...] = tuple(RULES["platforms"])
+"""Platforms on which a visitor can be a bot."""
+
+WINDOWS = tuple((window["seconds"] * 1_000_000, window["page_views"]) for window in RULES["rate"]["windows"])
+"""(microseconds, page views): too many of a visitor's within so long."""
+
+CONTRACT_REASONS = ("declared", "malformed_ua", "rate")
+"""The reasons that always flag, in the order in which they are asked."""
+
+
+def digest(*sections: str) -> str:
+    """Name the state of some sections, so that what was made by them can be told from what was not."""
+    return hashlib.sha256(repr([RULES[section] for section in sections]).encode()).hexdigest()[:16]
