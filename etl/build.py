@@ -18,7 +18,7 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
-from etl import lake, parse, spend
+from etl import exclusions, lake, parse, spend
 from etl.errors import BuildFailed
 from etl.schemas import CONVERSIONS, FILES
 from etl.settings import PROJECT, Settings
@@ -101,7 +101,7 @@ def write_ledger(settings: Settings) -> None:
     counts: dict[str, dict[str, int]] = {}
     for batch in parse.fresh_batches(settings).values():
         counts |= batch["counts"]
-    counts |= spend.counts(settings)
+    counts |= spend.counts(settings) | exclusions.counts(settings)
     rows = []
     for file in sorted(lake.manifests(settings, "files").values(), key=lambda entry: entry["source_file"]):
         count = counts.get(f"{file['file_id']:016x}", {})

@@ -1,7 +1,10 @@
-"""Exclusions: what people asked to be thrown out, read whole from the inbox's files each time."""
+"""Exclusions: what people asked to be thrown out, read whole from the inbox's files each time.
+
+A row that cannot be read excludes nothing. It stands in quarantine, so that somebody sees it.
+"""
 
 import csv
-import io
+import hashlib
 import ipaddress
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,9 +14,12 @@ from typing import Any
 import pyarrow as pa
 
 from etl import lake, land
+from etl.schemas import QUARANTINE
 from etl.settings import Settings
 
+EXCLUSIONS_VERSION = 1
 KINDS = ("session", "visitor", "user", "ip")
+COLUMNS = ("kind", "value", "from", "to", "reason")
 
 
 @dataclass(frozen=True, order=True)
@@ -61,36 +67,48 @@ def read_exclusions(settings: Settings) -> tuple[list[Exclusion], list[BadRow]]:
 
 
 def parse_rows(source_file: str, text: str) -> list[Exclusion | BadRow]:
-    """Read `kind,value,from,to,reason` with a header line."""
-    reader = csv.DictReader(io.StringIO(text))
+    """Read `kind,value,from,to,reason`, each line by itself; the header may be absent or order the columns anew."""
+    columns: tuple[str, ...] = COLUMNS
+    separator = ","
     rows: list[Exclusion | BadRow] = []
-    try:
-        for row in reader:
-            rows.append(parse_row(source_file, reader.line_num, row))
-    except csv.Error as error:
-        rows.append(BadRow(source_file, reader.line_num, str(error), ""))
+    for number, line in enumerate(text.lstrip("\ufeff").split("\n"), 1):
+        if not line.strip():
+            continue
+        if not rows and columns is COLUMNS and (header := read_header(line)):
+            columns, separator = header
+            continue
+        rows.append(parse_row(source_file, number, line.rstrip("\r"), columns, separator))
     return rows
 
 
-def parse_row(source_file: str, line: int, row: dict[str, Any]) -> Exclusion | BadRow:
-    """Read one row; a row of unknown kind, without a value or with an unreadable time is bad."""
-    kind, value = (row.get("kind") or "").strip().lower(), (row.get("value") or "").strip()
+def read_header(line: str) -> tuple[tuple[str, ...], str] | None:
+    """Read the names of the columns and what separates them; None when the line is no header."""
+    for separator in (",", ";", "\t"):
+        names = tuple(cell.strip().lower() for cell in line.split(separator))
+        if {"kind", "value"} <= set(names):
+            return names, separator
+    return None
+
+
+def parse_row(source_file: str, number: int, line: str, columns: Sequence[str], separator: str) -> Exclusion | BadRow:
+    """Read one row; of unknown kind, without a value or with times that exclude nothing it is bad."""
     try:
+        cells = next(csv.reader([line], delimiter=separator, strict=True))
+        row = dict(zip(columns, map(str.strip, cells), strict=False))
+        if columns[-1] == "reason":
+            # Commas in a reason that nobody quoted are the reason's.
+            row["reason"] = separator.join(cells[len(columns) - 1 :]).strip()
+        kind, value = row.get("kind", "").lower(), row.get("value", "")
         if kind not in KINDS or not value:
             raise ValueError(f"kind is {kind!r}, value is {value!r}")
         if kind == "ip":
             value = str(ipaddress.ip_network(value, strict=False))
-        return Exclusion(
-            kind,
-            value,
-            moment(row.get("from")),
-            moment(row.get("to")),
-            (row.get("reason") or "").strip(),
-            source_file,
-            line,
-        )
-    except (ValueError, OverflowError) as error:
-        return BadRow(source_file, line, str(error), repr(row))
+        since, until = moment(row.get("from")), moment(row.get("to"))
+        if since and until and since >= until:
+            raise ValueError(f"from {since} is not before to {until}")
+        return Exclusion(kind, value, since, until, row.get("reason", ""), source_file, number)
+    except (ValueError, OverflowError, csv.Error) as error:
+        return BadRow(source_file, number, str(error), line)
 
 
 def moment(text: str | None) -> datetime | None:
@@ -99,6 +117,53 @@ def moment(text: str | None) -> datetime | None:
         return None
     read = datetime.fromisoformat((text or "").strip())
     return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
+
+
+def readings(settings: Settings) -> dict[str, dict[str, Any]]:
+    """The landed exclusion files, by the name of their reading; one taken out of the inbox stays accounted for."""
+    return {
+        hashlib.sha256(repr((EXCLUSIONS_VERSION, file["file_id"])).encode()).hexdigest()[:16]: file
+        for file in lake.manifests(settings, "files").values()
+        if file["source"] == "exclusions" and file["status"] in {"landed", "truncated"}
+    }
+
+
+def unread(settings: Settings) -> list[str]:
+    """Name the readings that are missing or no longer hold."""
+    return sorted(readings(settings).keys() ^ lake.manifests(settings, "exclusions").keys())
+
+
+def counts(settings: Settings) -> dict[str, dict[str, int]]:
+    """Count each file's unreadable rows, by file id, as `parse` counts messages; the other rows are no messages."""
+    return {f"{entry['file_id']:016x}": entry["counts"] for entry in lake.manifests(settings, "exclusions").values()}
+
+
+def quarantine(settings: Settings) -> list[dict[str, Any]]:
+    """Quarantine the rows that cannot be read of files not looked at yet; return their manifests."""
+    files, known = readings(settings), lake.manifests(settings, "exclusions")
+    for name in known.keys() - files.keys():
+        lake.manifest_path(settings, "exclusions", name).unlink()
+    for path in lake.lake_path(settings, "quarantine").glob("exclusions-*.parquet"):
+        if path.stem.removeprefix("exclusions-") not in files.keys() & known.keys():
+            path.unlink()
+    made = []
+    for name in sorted(files.keys() - known.keys()):
+        file = files[name]
+        rows = parse_rows(file["source_file"], land.read_text(settings, file))
+        bad = [
+            {
+                "source_file": row.source_file, "line_number": row.line_number, "reason": "bad_line",
+                "detail": f"no exclusion: {row.detail}", "payload": row.text, "file_id": file["file_id"],
+            }
+            for row in rows if isinstance(row, BadRow)
+        ]  # fmt: skip
+        if bad:
+            table = pa.Table.from_pylist(bad, schema=QUARANTINE)
+            lake.write_table(lake.lake_path(settings, "quarantine", f"exclusions-{name}.parquet"), table)
+        tally = {"valid": 0, "quarantined": len(bad), "bad_lines": len(bad)}
+        made.append({"name": name, "file_id": file["file_id"], "source_file": file["source_file"], "counts": tally})
+        lake.write_manifest(lake.manifest_path(settings, "exclusions", name), made[-1])
+    return made
 
 
 def as_table(exclusions: Sequence[Exclusion], addresses: Iterable[str | None]) -> pa.Table:

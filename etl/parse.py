@@ -425,6 +425,6 @@ def sweep_orphans(settings: Settings) -> None:
     named = {output for batch in lake.manifests(settings, "batches").values() for output in batch["outputs"]}
     for dataset in ("messages", "ids", "pixel_hits", "quarantine"):
         for path in lake.lake_path(settings, dataset).rglob("*.parquet"):
-            others = path.name.startswith(("collisions-", "spend-"))
+            others = path.name.startswith(("collisions-", "exclusions-", "spend-"))
             if path.relative_to(settings.lake).as_posix() not in named and not others:
                 path.unlink()

@@ -84,6 +84,7 @@ def parse(settings: Settings, *, days: Sequence[date] | None = None, advance: Ad
     with writing(settings):
         made = parsing.parse(settings, days or (), lambda size: advance("lines", size))
         spent = [file["counts"] for file in spend.read_spend(settings)]
+        refused = [file["counts"] for file in exclusions.quarantine(settings)]
     counts = [count for batch in made for count in batch["counts"].values()]
     touched = {
         folder.partition("=")[2]
@@ -96,7 +97,7 @@ def parse(settings: Settings, *, days: Sequence[date] | None = None, advance: Ad
         "messages": sum(count.get("valid", 0) for count in counts),
         "pixel_hits": sum(count.get("hits", 0) for count in counts),
         "spend_rows": sum(count["valid"] for count in spent),
-        "quarantined": sum(count.get("quarantined", 0) for count in (*counts, *spent)),
+        "quarantined": sum(count.get("quarantined", 0) for count in (*counts, *spent, *refused)),
         "days": sorted(touched),
     }
 
@@ -190,7 +191,7 @@ def session_inputs(settings: Settings) -> dict[str, Any]:
 def pending(settings: Settings) -> dict[str, list[str]]:
     """Say which stages have work, each with the days it is known to concern; read only, no lock."""
     work: dict[str, list[str]] = {}
-    if parsing.unparsed_files(settings) or spend.unread(settings):
+    if parsing.unparsed_files(settings) or spend.unread(settings) or exclusions.unread(settings):
         files = parsing.unparsed_files(settings)
         work["parse"] = sorted({day for file in files for day in file["partitions"]})
     before = lake.read_manifest(lake.manifest_path(settings, "state", "sessionized"))
