@@ -147,7 +147,8 @@ def from_version_2() -> Migration:
         "version": "3",
         "stream_id": f"{text_of('old.app_id')} || ':' || {text_of('old.visitor_id')}",
         "created_at": iso_of_milliseconds("old.created_at"),
-        "page": f"case when {has_page} then json_object({page}, 'navigation', {navigation}) else message -> '$.page' end",
+        "page": f"case when {has_page} then json_object({page}, 'navigation', {navigation})"
+        " else message -> '$.page' end",
         "data": f"case when {text_of('old.schema')} = 'order' and"
         " json_type(old.data.revenue) in ('DOUBLE', 'BIGINT', 'UBIGINT', 'HUGEINT', 'UHUGEINT')"
         " then json_merge_patch(message -> '$.data', json_object('revenue', old.data.revenue::varchar))"

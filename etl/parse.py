@@ -324,8 +324,9 @@ def select_messages() -> str:
                 decoded.* exclude (user_agent, url, referrer)
                     replace (case
                         when sent_platform = 'web' and agents.is_touch then 'mobile_web'
-                        when sent_platform = 'mob'
-                            and (agents.os = 'iOS' or regexp_matches(decoded.user_agent, 'Darwin|CFNetwork|iOS')) then 'ios'
+                        when sent_platform = 'mob' and (
+                            agents.os = 'iOS' or regexp_matches(decoded.user_agent, 'Darwin|CFNetwork|iOS')
+                        ) then 'ios'
                         else platform
                     end as platform),
                 decoded.user_agent, decoded.url, decoded.referrer,

@@ -503,7 +503,7 @@ def quarantine_collisions(settings: Settings, inputs: DayInputs, collisions: Seq
             "source_file": files[number]["source_file"], "line_number": reference >> 24,
             "position": reference & 0xFFFFFF,
             "reason": "id_collision", "detail": f"id {said[0]} belongs to another message with other content",
-            "payload": texts.get((number, reference)), "received_at": received_at, "file_id": number,
+            "payload": texts[number, reference].sent, "received_at": received_at, "file_id": number,
             **dict(zip(QUARANTINE.names[-len(said):], said, strict=True)),
         }
         for number, reference, received_at, *said in sorted(received, key=lambda row: row[:2])

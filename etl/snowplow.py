@@ -145,7 +145,8 @@ def translate(source: str) -> str:
                 {milliseconds("event.stm")} as sent,
                 case
                     when event.ue_px is not null and described_text is null then 'ue_px is not base64'
-                    when event.e = 'ue' and coalesce(described_name, '') = '' then 'the self-describing event names no schema'
+                    when event.e = 'ue' and coalesce(described_name, '') = ''
+                        then 'the self-describing event names no schema'
                     when event.cx is not null and contexts_text is null then 'cx is not base64'
                     when contexts_text is not null and contexts is null then 'the contexts are no list of entities'
                     when event.dtm <> '' and created is null then 'dtm is no time: ' || left(event.dtm, 100)

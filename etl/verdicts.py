@@ -7,16 +7,16 @@ and pages its new messages bring, so the outcome does not depend on what arrived
 """
 
 import hashlib
+import json
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
-import orjson
 import pyarrow as pa
 
-from etl import lake, land, parse
+from etl import collector, lake, land, parse
 from etl.settings import Settings
 
 VERDICTS = pa.schema(
@@ -259,17 +259,13 @@ def judge_copies(con: duckdb.DuckDBPyConnection, settings: Settings, batches: Se
 
 
 def compare_contents(con: duckdb.DuckDBPyConnection, settings: Settings) -> pa.Table:
-    """Find the pairs that differ in text but not as canonical JSON (columns file_id, message_ref)."""
+    """Find the pairs that differ in text but not in content (columns file_id, message_ref)."""
     pairs = con.execute(
         "select file_id, message_ref, kept_file_id, kept_message_ref from pairs where not is_same_text"
     ).fetchall()
     wanted = {(pair[0], pair[1]) for pair in pairs} | {(pair[2], pair[3]) for pair in pairs}
     texts = message_texts(settings, wanted)
-    same = [
-        pair[:2]
-        for pair in pairs
-        if (mine := canonical(texts.get(pair[:2]))) is not None and mine == canonical(texts.get(pair[2:]))
-    ]
+    same = [pair[:2] for pair in pairs if is_same_content(texts.get(pair[:2]), texts.get(pair[2:]))]
     return pa.table(
         {
             "file_id": pa.array([number for number, _ in same], pa.uint64()),
@@ -278,23 +274,50 @@ def compare_contents(con: duckdb.DuckDBPyConnection, settings: Settings) -> pa.T
     )
 
 
-def canonical(text: str | None) -> bytes | None:
-    """Write a message's JSON with its keys in order."""
-    if text is None:
-        return None
+class Texts(NamedTuple):
+    """One message as it came, the same in the newest version, and the version it came in."""
+
+    sent: str
+    newest: str
+    version: str | None
+
+
+def is_same_content(one: Texts | None, other: Texts | None) -> bool:
+    """Compare two messages as canonical JSON; those that cannot be read have no content to share.
+
+    Between versions a key that is null is one that is absent: migrations write out what older trackers leave out.
+    """
+    if one is None or other is None:
+        return False
+    is_migrated = one.version != other.version
+    content = canonical(one.newest, drop_nulls=is_migrated)
+    return content is not None and content == canonical(other.newest, drop_nulls=is_migrated)
+
+
+def canonical(text: str, drop_nulls: bool = False) -> str | None:
+    """Write a message's JSON with its keys in order; None when it is none.
+
+    Integers keep all their digits: two that differ in the twentieth are two contents.
+    """
     try:
-        return orjson.dumps(orjson.loads(text), option=orjson.OPT_SORT_KEYS)
-    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+        message = json.loads(text)
+        if drop_nulls and isinstance(message, dict):
+            page = message.get("page")
+            if isinstance(page, dict):
+                message["page"] = {key: value for key, value in page.items() if value is not None}
+            message = {key: value for key, value in message.items() if value is not None}
+        return json.dumps(message, sort_keys=True)
+    except (ValueError, RecursionError):
         return None
 
 
-def message_texts(settings: Settings, wanted: set[tuple[int, int]]) -> dict[tuple[int, int], str]:
+def message_texts(settings: Settings, wanted: set[tuple[int, int]]) -> dict[tuple[int, int], Texts]:
     """Fetch messages' own JSON from the raw lines, by (file_id, message_ref)."""
     files = parse.landed_files(settings)
     by_file: dict[int, list[int]] = {}
     for number, reference in wanted:
         by_file.setdefault(number, []).append(reference)
-    found: dict[tuple[int, int], str] = {}
+    found: dict[tuple[int, int], Texts] = {}
     with lake.staging(settings) as folder, lake.engine(settings, folder) as con:
         for number, references in by_file.items():
             file = files[number]
@@ -306,26 +329,39 @@ def message_texts(settings: Settings, wanted: set[tuple[int, int]]) -> dict[tupl
                 }
             )
             con.register("wanted_messages", wanted_messages)
-            rows = con.execute(
+            con.execute(
                 f"""
-                select line_number, position, {MESSAGE_IN_LINE[file["source"]]}
-                from {lake.scan(paths)} inner join wanted_messages using (line_number)
+                create or replace temp table raw as
+                select
+                    {number}::ubigint as file_id, null::varchar as source_file,
+                    line_number, line, line_bytes, line_sha256
+                from {lake.scan(paths)} semi join wanted_messages using (line_number)
                 """
-            ).fetchall()
-            found |= {(number, line << 24 | position): text for line, position, text in rows if text is not None}
+            )
+            rows = con.execute(cut_messages(con, file["source"])).fetchall()
+            found |= {(number, line << 24 | position): Texts(*texts) for line, position, *texts in rows if texts[0]}
     return found
 
 
-# By the parser that judged the line: others read less (NaN, deep nesting) or other duplicate keys.
-MESSAGE_IN_LINE = {
-    "events": """
-        cast(try(from_json(
-            try(from_json(try(decode(line)), '{"body": "VARCHAR"}')).body, '{"messages": ["JSON"]}'
-        )).messages[position + 1] as varchar)
-    """,
-    "access": "cast(to_json(try(decode(line))) as varchar)",
-}
-"""How one message is cut out of a raw line, in SQL; an access line is its own message."""
+def cut_messages(con: duckdb.DuckDBPyConnection, source: str) -> str:
+    """Say in SQL the wanted messages of `raw`: line_number, position, and what `Texts` holds.
+
+    By the parser that judged the lines: others read less (NaN, deep nesting) or other duplicate keys.
+    An access line is its own message.
+    """
+    if source == "access":
+        text = "cast(to_json(try(decode(line))) as varchar)"
+        return (
+            f"select line_number, position, {text}, {text}, null"
+            " from raw inner join wanted_messages using (line_number)"
+        )
+    collector.decode_requests(con)
+    collector.list_messages(con)
+    return """
+        select sent.line_number, position, coalesce(query, item), message, version_text
+        from sent inner join wanted_messages
+            on sent.line_number = wanted_messages.line_number and sent.ordinal = wanted_messages.position
+    """
 
 
 def find_page_copies(
