@@ -33,6 +33,8 @@ DATASETS = {
     "quarantine": schemas.QUARANTINE,
     "files": schemas.FILES,
     "event_counts": schemas.EVENT_COUNTS,
+    "spend": schemas.SPEND,
+    "conversions": schemas.CONVERSIONS,
 }
 
 
@@ -171,6 +173,10 @@ class Warehouse:
                 self.write("ledger/files.parquet", "files", rows)
             if name == "event_counts":
                 self.write("ledger/event_counts/event_date=2026-03-01.parquet", name, rows)
+            if name == "spend":
+                self.write("spend/s1.parquet", name, rows)
+            if name == "conversions":
+                self.write("declared/conversions.parquet", name, rows)
             if name == "quarantine":
                 self.write("quarantine/b1.parquet", name, rows)
             key = {"events": "event_date", "pixel_hits": "hit_date"}.get(name, "")
@@ -518,6 +524,8 @@ def test_every_model_shares_an_order_out_whole(in_shop: Query) -> None:
         "linear": [0.333, 0.333, 0.333],
         "position_based": [0.4, 0.2, 0.4],
         "time_decay": shares,
+        # Removal effects 1/3, 2/3 and, of the channel of o3, 1/3: the two of this path are due 9/4 of its two orders.
+        "markov": [0.667, 0.167, 0.167],
     }
     money = {model: revenue for model, _, revenue in rows}
     assert money["linear"] == ["33.3300", "33.3400", "33.3400"]
@@ -538,7 +546,7 @@ def test_order_without_touch_is_unattributed(in_shop: Query) -> None:
         select count(*), min(channel), bool_and(touched_at = ordered_at), sum(revenue_credit)
         from marketing.attribution where order_id = 'o5'
     """)
-    assert rows == [(6, "(unattributed)", True, 30)]
+    assert rows == [(7, "(unattributed)", True, 35)]
 
 
 def test_ledger_balances(in_shop: Query) -> None:
@@ -554,6 +562,15 @@ CORRUPTIONS = {
     "assert_revenue_credits_equal_revenue": """
         update marketing.attribution set revenue_credit = revenue_credit + 0.01
         where model = 'last_touch' and order_id = 'o2'""",
+    "assert_spend_equals_its_files": """
+        insert into marketing.spend (date, channel, currency, impressions, clicks, cost)
+        values ('2026-03-01', 'Direct', 'USD', 0, 0, 0.01)""",
+    "assert_performance_holds_all_spend_and_sessions": """
+        delete from marketing.channel_performance
+        where model = 'markov' and source = 'google' and date = date '2026-03-01'""",
+    "assert_performance_holds_every_order": """
+        update marketing.channel_performance set conversions = conversions + 0.01
+        where model = 'linear' and channel = '(unattributed)'""",
     "assert_every_counted_order_is_attributed": """
         delete from marketing.attribution where order_id = 'o5' and model = 'linear'""",
     "assert_touches_lie_in_the_window": """
@@ -656,7 +673,7 @@ def test_foreign_currency_without_a_rate_is_not_added(warehouse: Warehouse) -> N
     assert warehouse.query("select orders, revenue from executive.kpi_daily") == [(3, 10)]
     assert warehouse.query("""
         select status, value from quality.checks
-        where "check" in ('currency_rates', 'orders_with_revenue') order by 1
+        where "check" in ('currency_rates', 'orders_with_revenue') and scope = 'orders' order by 1
     """) == [("error", 1.0), ("warn", 1.0)]
     warehouse.execute("insert into seeds.currency_rates values ('EUR', 'USD', '2026-01-01', 1.25)")
     warehouse.run("--select", "int_orders_chosen+", "--exclude", "resource_type:seed", fresh=False)

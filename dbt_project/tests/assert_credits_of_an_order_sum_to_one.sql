@@ -1,26 +1,50 @@
 -- Marketing adds credits up: an order that counts more or less than once falsifies every channel's share.
--- A row is an order and model whose credits do not sum to one.
-with attribution as (
+-- A row is a conversion and model whose credits do not sum to one.
+with conversions as (
+
+    select * from {{ ref('conversions') }}
+
+),
+
+attribution as (
 
     select * from {{ ref('attribution') }}
+
+),
+
+models as (
+
+    {{ attribution_models() }}
 
 ),
 
 summed as (
 
     select
-        order_id,
+        conversion,
+        conversion_id,
         model,
         sum(credit) as credit
     from attribution
-    group by order_id, model
+    group by conversion, conversion_id, model
 
 ),
 
 broken as (
 
-    select * from summed
-    where round(credit, 9) is distinct from 1
+    select
+        conversions.conversion,
+        conversions.conversion_id,
+        models.model,
+        summed.credit
+    from conversions
+    cross join models
+    left join summed
+        on
+            conversions.conversion = summed.conversion
+            and conversions.conversion_id = summed.conversion_id
+            and models.model = summed.model
+    where round(summed.credit, 9) is distinct from 1
 
 )
 

@@ -6,6 +6,7 @@ with attribution as (
         order_id,
         model
     from {{ ref('attribution') }}
+    where conversion = 'order'
 
 ),
 

@@ -1,38 +1,48 @@
 -- Cents that are lost or made when revenue is shared out make the channels' total differ from the invoices.
--- A row is an order and model whose revenue credits do not sum to the order's revenue.
+-- A row is a conversion and model whose revenue credits do not sum to its revenue (an order's as core has it).
 with attribution as (
 
     select * from {{ ref('attribution') }}
 
 ),
 
-orders as (
+conversions as (
 
-    select * from {{ ref('orders') }}
+    select
+        conversions.conversion,
+        conversions.conversion_id,
+        case when conversions.conversion = 'order' then orders.reporting_revenue else conversions.revenue end as revenue
+    from {{ ref('conversions') }} as conversions
+    left join {{ ref('orders') }} as orders on conversions.order_id = orders.order_id
 
 ),
 
 summed as (
 
     select
-        order_id,
+        conversion,
+        conversion_id,
         model,
         sum(revenue_credit) as revenue_credit
     from attribution
-    group by order_id, model
+    group by conversion, conversion_id, model
 
 ),
 
 broken as (
 
     select
-        summed.order_id,
+        summed.conversion,
+        summed.conversion_id,
         summed.model,
         summed.revenue_credit,
-        orders.reporting_revenue
+        conversions.revenue
     from summed
-    left join orders on summed.order_id = orders.order_id
-    where summed.revenue_credit is distinct from orders.reporting_revenue
+    left join conversions
+        on
+            summed.conversion = conversions.conversion
+            and summed.conversion_id = conversions.conversion_id
+    where summed.revenue_credit is distinct from conversions.revenue
 
 )
 

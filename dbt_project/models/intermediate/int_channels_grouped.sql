@@ -4,6 +4,12 @@ with landings as (
 
 ),
 
+spend as (
+
+    select * from {{ ref('stg_lake__spend') }}
+
+),
+
 traffic_sources as (
 
     select * from {{ ref('traffic_sources') }}
@@ -12,12 +18,18 @@ traffic_sources as (
 
 combinations as (
 
-    select distinct
+    select
         source,
         medium,
         campaign
     from landings
     where {{ built_days('session_date') }}
+    union
+    select
+        source,
+        medium,
+        campaign
+    from spend
 
 ),
 

@@ -1,14 +1,16 @@
-with orders as (
+{{ config(materialized='table') }}
+
+with conversions as (
 
     select
+        conversion,
+        conversion_id,
         order_id,
         person_id,
-        ordered_at,
-        reporting_revenue as revenue
-    from {{ ref('orders') }}
-    where
-        not is_bot
-        and not is_excluded
+        converted_at,
+        {{ utc_month('converted_at') }} as conversion_month,
+        revenue
+    from {{ ref('conversions') }}
 
 ),
 
@@ -29,23 +31,20 @@ touchpoints as (
 touched as (
 
     select
-        orders.order_id,
-        orders.person_id,
-        orders.ordered_at,
-        orders.revenue,
+        conversions.*,
         touchpoints.session_id,
         touchpoints.touched_at,
         touchpoints.channel,
         touchpoints.source,
         touchpoints.medium,
         touchpoints.campaign
-    from orders
+    from conversions
     left join touchpoints
         on
-            orders.person_id = touchpoints.person_id
-            and orders.ordered_at >= touchpoints.touched_at
+            conversions.person_id = touchpoints.person_id
+            and conversions.converted_at >= touchpoints.touched_at
             and touchpoints.touched_at
-            > orders.ordered_at - interval '{{ var("attribution_window_days") }} days'
+            > conversions.converted_at - interval '{{ var("attribution_window_days") }} days'
 
 ),
 
@@ -53,8 +52,15 @@ numbered as (
 
     select
         *,
-        row_number() over (partition by order_id order by touched_at, session_id) as touch_number,
-        count(session_id) over (partition by order_id) as touch_count
+        row_number() over (
+            partition by conversion, conversion_id
+            order by touched_at, session_id
+        ) as touch_number,
+        count(session_id) over (partition by conversion, conversion_id) as touch_count,
+        count(session_id) over (partition by conversion, conversion_id, channel) as channel_touch_count,
+        array_to_string(
+            list_sort(list_distinct(list(channel) over (partition by conversion, conversion_id))), ' + '
+        ) as channel_set
     from touched
 
 )

@@ -22,6 +22,12 @@ order_events as (
 
 ),
 
+marketing_checks as (
+
+    select * from {{ ref('int_marketing_checks') }}
+
+),
+
 loss_by_day as (
 
     select
@@ -174,6 +180,8 @@ unioned as (
     select * from ledger_checks
     union all
     select * from order_checks
+    union all
+    select * from marketing_checks
 
 ),
 

@@ -4,9 +4,29 @@ with files as (
 
 ),
 
+-- A row of spend counts, or another file corrects it.
+spend_counts as (
+
+    select
+        source_file,
+        count(*) filter (where is_chosen) as accepted_count,
+        count(*) filter (where not is_chosen) as duplicate_count,
+        0 as collision_count
+    from {{ ref('int_spend_chosen') }}
+    group by source_file
+
+),
+
 event_counts as (
 
-    select * from {{ ref('stg_lake__event_counts') }}
+    select
+        source_file,
+        accepted_count,
+        duplicate_count,
+        collision_count
+    from {{ ref('stg_lake__event_counts') }}
+    union all
+    select * from spend_counts
 
 ),
 

@@ -1,0 +1,31 @@
+{#-
+    The value of an event's field that a declared conversion names: a column, or what stands in its data under a name,
+    nested by dots. The name is data too; as a JSON pointer it can be no other path than it says.
+-#}
+{% macro event_field(field) -%}
+    case
+        when {{ field }} is null then null
+        {%- for column in ['app_id', 'platform', 'page_type', 'url', 'url_host', 'url_path', 'country', 'locale'] %}
+        when {{ field }} = '{{ column }}' then {{ column }}
+        {%- endfor %}
+        else json_extract_string(
+            data_json,
+            '/' || replace(replace(replace({{ field }}, '~', '~0'), '/', '~1'), '.', '/')
+        )
+    end
+{%- endmacro %}
+
+{#- Whether a condition holds: text is compared as text, order as numbers. An absent field fails all but `!=`. -#}
+{% macro condition_holds(field_value, operator, operand) -%}
+    case {{ operator }}
+        when '=' then {{ field_value }} = {{ operand }}
+        when '!=' then {{ field_value }} is distinct from {{ operand }}
+        when '<' then try_cast({{ field_value }} as double) < try_cast({{ operand }} as double)
+        when '<=' then try_cast({{ field_value }} as double) <= try_cast({{ operand }} as double)
+        when '>' then try_cast({{ field_value }} as double) > try_cast({{ operand }} as double)
+        when '>=' then try_cast({{ field_value }} as double) >= try_cast({{ operand }} as double)
+        when 'starts_with' then starts_with({{ field_value }}, {{ operand }})
+        when 'contains' then contains({{ field_value }}, {{ operand }})
+        when 'exists' then ({{ field_value }} is not null) = ({{ operand }} <> 'false')
+    end
+{%- endmacro %}
