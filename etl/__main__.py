@@ -131,6 +131,64 @@ def run(inbox: Inbox = None, home: Home = None, day: Day = None) -> None:
 
 
 @app.command()
+def replay(
+    reason: Annotated[list[str] | None, typer.Option(help="A reason of quarantine; repeat for more.")] = None,
+    inbox: Inbox = None,
+    home: Home = None,
+) -> None:
+    """Put quarantined messages through again, once the code or the tracking plan is mended."""
+    settings = load_settings(inbox, home)
+    with showing("replay") as advance:
+        result = tasks.replay(settings, reasons=reason or (), advance=advance)
+    print(f"replay: {describe(result)}")
+    for name in STAGES:
+        if name in tasks.pending(settings):
+            run_stage(name, settings, None)
+
+
+@app.command()
+def trace(
+    what: Annotated[str, typer.Argument(help="An event's id, or a line as events/2026-03-01.jsonl:12.")],
+    home: Home = None,
+) -> None:
+    """Tell the whole story of one message: landed where, decoded how, accepted or not and why, counted where."""
+    from etl import trace as tracing  # noqa: PLC0415
+
+    for line in tracing.trace(load_settings(None, home), what):
+        print(line)
+
+
+@app.command()
+def check(
+    file: Annotated[Path, typer.Argument(help="Collector lines, batches or messages; - for standard input.")],
+) -> None:
+    """Say what would become of each message and why, without a lake. Exit 1 if any would be quarantined."""
+    from etl import check as checking  # noqa: PLC0415
+
+    content = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+    verdicts = checking.check(content, load_settings())
+    for verdict in verdicts:
+        print(verdict)
+    if any(verdict.outcome == "quarantined" for verdict in verdicts):
+        raise typer.Exit(1)
+
+
+@app.command()
+def plan(
+    write: Annotated[bool, typer.Option("--write", help="Bring docs/tracking-plan.md up to date.")] = False,
+) -> None:
+    """Show the tracking plan as a page, or write the page."""
+    from etl import plan as planning  # noqa: PLC0415
+    from etl.settings import PROJECT  # noqa: PLC0415
+
+    page = planning.describe(planning.load_plan(load_settings().tracking_plan))
+    if write:
+        (PROJECT / "docs" / "tracking-plan.md").write_text(page)
+    else:
+        print(page, end="")
+
+
+@app.command()
 def summary(home: Home = None) -> None:
     """Say what came in, what came out and how much was lost."""
     for line in summarising.lines(load_settings(None, home)):

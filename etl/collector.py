@@ -139,7 +139,7 @@ def decode_requests(con: duckdb.DuckDBPyConnection) -> None:
                 case
                     when wrong_line is not null or protocol is null then null
                     when protocol = 'bloodhound' then batch.messages
-                    when is_get then [{snowplow.query_as_json("envelope.query")}::json]
+                    when is_get then [cast({snowplow.query_as_json("envelope.query")} as json)]
                     else coalesce(
                         try(from_json(envelope.body, '{shape(PAYLOAD)}')), try(from_json({body}, '{shape(PAYLOAD)}'))
                     ).data

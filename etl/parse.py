@@ -2,12 +2,13 @@
 
 A batch is parsed whole or not at all. Which files share a batch depends on what arrived together
 and changes no row. A batch is parsed anew when this code's `PARSER_VERSION` or a setting it reads
-has changed, or when a file of it was superseded.
+has changed, when the tracking plan says something else of a schema among its messages, or when a
+file of it was superseded.
 """
 
 import hashlib
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -21,8 +22,15 @@ from etl import access_log, bot_rules, collector, lake, land, plan, urls, user_a
 from etl.schemas import MESSAGES
 from etl.settings import Settings
 
-PARSER_VERSION = 5
+PARSER_VERSION = 6
 SLICE_BYTES = 384 * 2**20
+REASONS = (
+    "too_large", "bad_line", "bad_body", "unknown_version", "unknown_schema", "missing_key", "malformed_key",
+    "too_late",
+)  # fmt: skip
+"""Why parsing quarantines, in the order in which the reasons count. Collisions are found later, between messages."""
+MOST_SCHEMAS = 1000
+"""A batch remembers so many names; beyond, they are noise that no plan will ever name."""
 PARSED_SOURCES = ("events", "pixel", "access")
 
 MESSAGE_COLUMNS = ", ".join(field.name for field in MESSAGES if field.name != "event_date")
@@ -57,35 +65,45 @@ def landed_files(settings: Settings) -> dict[int, dict[str, Any]]:
 def fresh_batches(settings: Settings) -> dict[str, dict[str, Any]]:
     """The parsed batches that still hold, by name."""
     landed, wanted = landed_files(settings), fingerprint(settings)
+    tracking_plan = plan.load_plan(settings.tracking_plan)
     return {
         name: batch
         for name, batch in lake.manifests(settings, "batches").items()
-        if batch["fingerprint"] == wanted and all(number in landed for number in batch["file_ids"])
+        if batch["fingerprint"] == wanted
+        and batch["plan"] == plan.digests(tracking_plan, batch["plan"])
+        and all(number in landed for number in batch["file_ids"])
     }
 
 
-def unparsed_files(settings: Settings, days: Sequence[date] = ()) -> list[dict[str, Any]]:
-    """The landed files no fresh batch holds, and those with lines of `days`."""
+def unparsed_files(
+    settings: Settings, days: Sequence[date] = (), numbers: Collection[int] = ()
+) -> list[dict[str, Any]]:
+    """The landed files no fresh batch holds, those with lines of `days`, and those of `numbers` (file ids)."""
     redo = {day.isoformat() for day in days}
     parsed = {number for batch in fresh_batches(settings).values() for number in batch["file_ids"]}
     return [
         file
         for number, file in sorted(landed_files(settings).items(), key=lambda item: item[1]["source_file"])
-        if file["source"] in PARSED_SOURCES and (number not in parsed or redo & set(file["partitions"]))
+        if file["source"] in PARSED_SOURCES
+        and (number not in parsed or number in numbers or redo & set(file["partitions"]))
     ]
 
 
 def parse(
-    settings: Settings, days: Sequence[date] = (), advance: Callable[[int], None] = lambda _: None
+    settings: Settings,
+    days: Sequence[date] = (),
+    advance: Callable[[int], None] = lambda _: None,
+    numbers: Collection[int] = (),
 ) -> list[dict[str, Any]]:
     """Parse all files that need it; return the manifests of the batches made.
 
     Args:
         days: received days whose files are parsed even when they are fresh.
+        numbers: ids of files that are parsed even when they are fresh.
         advance: told the bytes of each slice done.
     """
     sweep_orphans(settings)
-    files = unparsed_files(settings, days)
+    files = unparsed_files(settings, days, numbers)
     redone = {file["file_id"] for file in files}
     fresh = fresh_batches(settings)
     shared = {number for batch in fresh.values() if redone & set(batch["file_ids"]) for number in batch["file_ids"]}
@@ -95,6 +113,28 @@ def parse(
     made = [parse_batch(settings, batch, advance) for batch in batches]
     drop_stale(settings, {batch["name"] for batch in made}, {file["file_id"] for file in files})
     return made
+
+
+def quarantined_by_file(settings: Settings, reasons: Sequence[str] = ()) -> dict[int, int]:
+    """Count what parsing has quarantined for `reasons` (none: for any), by id of files that count.
+
+    Batches that are to be parsed again, for a plan that has changed, are among them.
+    """
+    landed = landed_files(settings)
+    outputs = [
+        lake.lake_path(settings, output)
+        for batch in lake.manifests(settings, "batches").values()
+        for output in batch["outputs"]
+        if output.startswith("quarantine/")
+    ]
+    if not outputs:
+        return {}
+    with lake.staging(settings) as folder, lake.engine(settings, folder) as con:
+        rows = con.execute(
+            f"select file_id, count(*) from {lake.scan(outputs)} where reason in (select unnest($reasons)) group by 1",
+            {"reasons": list(reasons or REASONS)},
+        ).fetchall()
+    return {number: count for number, count in rows if number in landed}
 
 
 def plan_batches(files: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
@@ -156,6 +196,7 @@ def parse_batch(settings: Settings, files: Sequence[dict[str, Any]], advance: Ca
     identity = repr((fingerprint(settings), source, numbers))
     name = hashlib.sha256(identity.encode()).hexdigest()[:16]
     outputs: list[str] = []
+    schemas: set[str] = set()
     counts: dict[int, dict[str, int]] = {number: {} for number in numbers}
     with lake.staging(settings) as folder:
         for index, parts in enumerate(plan_slices(settings, files)):
@@ -166,14 +207,25 @@ def parse_batch(settings: Settings, files: Sequence[dict[str, Any]], advance: Ca
                 DECODERS[source](con, settings)
                 write_slice(con, source, target)
                 add_counts(con, source, counts)
+                schemas |= sent_schemas(con) if source == "events" else set()
             outputs += place_slice(settings, target, f"{name}-{index}")
             advance(sum(part.size for part in parts))
     manifest = {
         "name": name, "source": source, "fingerprint": fingerprint(settings), "file_ids": numbers,
+        "plan": plan.digests(plan.load_plan(settings.tracking_plan), schemas),
         "counts": {f"{number:016x}": counts[number] for number in numbers}, "outputs": sorted(outputs),
     }  # fmt: skip
     lake.write_manifest(lake.manifest_path(settings, "batches", name), manifest)
     return manifest
+
+
+def sent_schemas(con: duckdb.DuckDBPyConnection) -> set[str]:
+    """Name the schemas among a slice's messages, known or not, that the tracking plan could speak of."""
+    rows = con.execute(
+        "select schema from decoded where regexp_full_match(schema, $name) group by 1 order by count(*) desc, 1",
+        {"name": plan.NAME},
+    ).fetchall()
+    return {name for (name,) in rows[:MOST_SCHEMAS]}
 
 
 def register_raw(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> None:

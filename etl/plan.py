@@ -7,7 +7,7 @@ It decides what is validated, the columns of the typed views (`core.clicks`, …
 import hashlib
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -110,6 +110,11 @@ def _read(files: tuple[tuple[Path, bytes], ...]) -> Plan:
         if schema.view:
             views[schema.view] = schema.schema_name
     return plan
+
+
+def digests(plan: Plan, schemas: Iterable[str]) -> dict[str, str]:
+    """Name what the plan says of each schema; '' of those it does not know."""
+    return {name: plan[name].digest() if name in plan else "" for name in sorted(schemas)}
 
 
 def select_typed(schema: Schema, events: str) -> str:

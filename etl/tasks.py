@@ -102,6 +102,25 @@ def parse(settings: Settings, *, days: Sequence[date] | None = None, advance: Ad
     }
 
 
+def replay(settings: Settings, *, reasons: Sequence[str] = (), advance: Advance = silent) -> dict[str, Any]:
+    """Parse again the files whose messages stand in quarantine, for these reasons or for any.
+
+    A file is parsed whole, so nothing comes twice; what is still wrong goes back into quarantine.
+
+    Raises:
+        BadUse: a reason is none that parsing gives.
+    """
+    for reason in reasons:
+        if reason not in parsing.REASONS:
+            raise BadUse(f"no message is quarantined by parsing as {reason!r}", f"It is {', '.join(parsing.REASONS)}")
+    with writing(settings):
+        before = parsing.quarantined_by_file(settings, reasons)
+        parsing.parse(settings, (), lambda size: advance("lines", size), set(before))
+        after = parsing.quarantined_by_file(settings, reasons)
+    still = sum(after.get(number, 0) for number in before)
+    return {"files": len(before), "quarantined": sum(before.values()), "mended": sum(before.values()) - still}
+
+
 def sessionize(settings: Settings, *, days: Sequence[date] | None = None, advance: Advance = silent) -> dict[str, Any]:
     """Rewrite the events of the days whose messages changed, and of `days`."""
     with writing(settings):
