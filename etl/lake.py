@@ -38,6 +38,7 @@ DATASETS = {
     "spend": schemas.SPEND,
     "conversions": schemas.CONVERSIONS,
     "exclusions": schemas.EXCLUSIONS,
+    "restatements": schemas.RESTATEMENTS,
 }
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import duckdb
 
-from etl import lake
+from etl import lake, restatements
 from etl.build import build_path
 from etl.parse import sql_text
 from etl.sessionize import version_path
@@ -26,6 +26,7 @@ def publish(settings: Settings) -> Path:
     """
     target = settings.warehouse
     target.parent.mkdir(parents=True, exist_ok=True)
+    restatements.settle(settings)
     for leftover in target.parent.glob(".publishing-*"):
         leftover.unlink()
     partial = target.parent / f".publishing-{uuid.uuid4().hex}.duckdb"
@@ -40,10 +41,14 @@ def publish(settings: Settings) -> Path:
             copy_marts(con)
             con.execute(f"create or replace view core.events as {select_events(settings, versions)}")
             con.execute("detach built")
+            restatements.record(con, settings, partial)
             con.execute("checkpoint")
         lake.move_into_place(partial, target)
     finally:
-        partial.unlink(missing_ok=True)
+        if partial.exists():
+            restatements.forget(settings, partial)
+            partial.unlink()
+    restatements.settle(settings)
     export_marts(settings)
     remove_old_versions(settings, versions)
     return target

@@ -186,6 +186,19 @@ CONVERSIONS = pa.schema(
 )
 """What the setting `conversions` declares: a row each."""
 
+RESTATEMENTS = pa.schema(
+    [
+        ("published_at", UTC),
+        ("date", pa.date32()),
+        ("metric", TEXT),
+        ("value", pa.float64()),
+        ("previous_value", pa.float64()),
+        ("previous_published_at", UTC),
+        ("reason", TEXT),
+        ("definition", TEXT),
+    ]
+)
+
 EXCLUSIONS = pa.schema(
     [
         ("kind", TEXT),

@@ -33,6 +33,8 @@ DATASETS = {
     "quarantine": schemas.QUARANTINE,
     "files": schemas.FILES,
     "event_counts": schemas.EVENT_COUNTS,
+    "messages": schemas.MESSAGES,
+    "restatements": schemas.RESTATEMENTS,
     "spend": schemas.SPEND,
     "conversions": schemas.CONVERSIONS,
 }
@@ -582,6 +584,10 @@ CORRUPTIONS = {
         update executive.kpi_daily set sessions = sessions + 1 where date = date '2026-03-02'""",
     "assert_kpi_revenue_is_the_counted_orders_revenue": """
         update executive.kpi_daily set revenue = revenue + 0.01 where date = date '2026-03-03'""",
+    "assert_kpi_page_views_are_the_counted_page_views": """
+        update executive.kpi_daily_by_channel set page_views = page_views + 1 where channel = 'Direct'""",
+    "assert_kpi_visitors_are_counted_at_their_own_grain": """
+        update executive.kpi_weekly set visitors = visitors + 1""",
     "assert_rates_lie_within_zero_and_one": """
         update executive.kpi_daily set bounce_rate = 1.1""",
     "assert_loss_witnesses_add_up": """
@@ -654,7 +660,7 @@ def test_access_log_counts_as_set(warehouse: Warehouse, count_access: str, with_
     access = visit("log", "2026-03-01 10:00", app_id="access:site", is_access=True)
     tracker = visit("anna", "2026-03-01 11:00") if with_tracker else []
     warehouse.fill(events=[*access, *tracker])
-    warehouse.run("--select", "+kpi_daily", count_access=count_access)
+    warehouse.run("--select", "+kpi_daily", "+loss_hourly", count_access=count_access)
     assert warehouse.query("select sessions, page_views from executive.kpi_daily") == [(expected, expected)]
     assert warehouse.query("select count(*) from quality.loss_hourly") == [(int(with_tracker),)]
 

@@ -1,15 +1,10 @@
--- Revenue must not depend on where one looks: days add up to the orders that count.
--- A row is a pair of totals that differ.
-with kpi_daily as (
+-- Revenue must not depend on where one looks: every KPI table adds up to the orders that count.
+-- A row is a table whose totals differ.
+{%- set tables = [
+    'kpi_daily', 'kpi_weekly', 'kpi_monthly', 'kpi_daily_by_platform', 'kpi_daily_by_country', 'kpi_daily_by_channel'
+] %}
 
-    select
-        coalesce(sum(orders), 0) as order_count,
-        coalesce(sum(revenue), 0) as revenue
-    from {{ ref('kpi_daily') }}
-
-),
-
-orders as (
+with orders as (
 
     select
         count(*) as order_count,
@@ -21,18 +16,32 @@ orders as (
 
 ),
 
+kpis as (
+
+    {% for table in tables %}
+        select
+            '{{ table }}' as table_name,
+            coalesce(sum(orders), 0) as order_count,
+            coalesce(sum(revenue), 0) as revenue
+        from {{ ref(table) }}
+        {{ 'union all' if not loop.last }}
+    {% endfor %}
+
+),
+
 broken as (
 
     select
-        kpi_daily.order_count as kpi_order_count,
+        kpis.table_name,
+        kpis.order_count as kpi_order_count,
         orders.order_count,
-        kpi_daily.revenue as kpi_revenue,
+        kpis.revenue as kpi_revenue,
         orders.revenue
-    from kpi_daily
+    from kpis
     cross join orders
     where
-        kpi_daily.order_count is distinct from orders.order_count
-        or kpi_daily.revenue is distinct from orders.revenue
+        kpis.order_count is distinct from orders.order_count
+        or kpis.revenue is distinct from orders.revenue
 
 )
 

@@ -1,19 +1,27 @@
 -- A share above one or below zero is a join that multiplied or lost rows.
--- A row is a day with an impossible rate.
-with kpi_daily as (
+-- A row is a table and period with an impossible rate.
+{%- set tables = [
+    'kpi_daily', 'kpi_weekly', 'kpi_monthly', 'kpi_daily_by_platform', 'kpi_daily_by_country', 'kpi_daily_by_channel'
+] %}
 
-    select * from {{ ref('kpi_daily') }}
+with kpis as (
+
+    {% for table in tables %}
+        select
+            '{{ table }}' as table_name,
+            date,
+            bounce_rate,
+            conversion_rate,
+            completeness
+        from {{ ref(table) }}
+        {{ 'union all' if not loop.last }}
+    {% endfor %}
 
 ),
 
 broken as (
 
-    select
-        date,
-        bounce_rate,
-        conversion_rate,
-        completeness
-    from kpi_daily
+    select * from kpis
     where
         bounce_rate not between 0 and 1
         or conversion_rate not between 0 and 1

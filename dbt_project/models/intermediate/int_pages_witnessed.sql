@@ -2,6 +2,7 @@ with page_views as (
 
     select
         page_id,
+        session_id,
         app_id,
         platform,
         viewed_at,
@@ -47,6 +48,7 @@ distinct_page_views as (
     union all
     select
         page_views.page_id,
+        min(page_views.session_id) as session_id,
         min(page_views.app_id) as app_id,
         min(page_views.platform) as platform,
         min(page_views.viewed_at) as viewed_at,
@@ -60,9 +62,11 @@ distinct_page_views as (
 paired as (
 
     select
+        page_views.session_id,
         hits.visitor_id as hit_visitor_id,
         hits.ua_bot_reason,
         page_views.is_bot as is_event_of_bot,
+        coalesce(hits.page_id, page_views.page_id) as page_id,
         coalesce(hits.hit_at, page_views.viewed_at) as seen_at,
         case when hits.page_id is null then page_views.app_id else hits.app_id end as app_id,
         case when hits.page_id is null then page_views.platform else hits.platform end as platform,
@@ -84,6 +88,9 @@ web as (
 judged as (
 
     select
+        web.page_id,
+        web.session_id,
+        web.hit_visitor_id,
         web.seen_at,
         web.app_id,
         web.platform,

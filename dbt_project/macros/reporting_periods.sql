@@ -1,0 +1,84 @@
+{#- The day of a moment in the reporting time zone (setting reporting_timezone): a day of 23 or 25 hours is one day. -#}
+{% macro reporting_date(moment) -%}
+    cast(timezone('{{ var("reporting_timezone") }}', {{ moment }}) as date)
+{%- endmacro %}
+
+{#- The Monday that a day's ISO week starts with. -#}
+{% macro week_of(day) -%}
+    cast(date_trunc('week', {{ day }}) as date)
+{%- endmacro %}
+
+{#- The first day of a day's month. -#}
+{% macro month_of(day) -%}
+    cast(date_trunc('month', {{ day }}) as date)
+{%- endmacro %}
+
+{#- The periods of a fact by its reporting_date, as kpi_grouping_sets and kpi_keys want them. -#}
+{% macro kpi_periods() -%}
+    reporting_date as day_date,
+    {{ week_of('reporting_date') }} as week_date,
+    {{ month_of('reporting_date') }} as month_date
+{%- endmacro %}
+
+{#- The grains at which KPIs are counted: each from the facts themselves, none from another grain. -#}
+{% macro kpi_grouping_sets() -%}
+    grouping sets (
+        (day_date), (week_date), (month_date), (day_date, platform), (day_date, country), (day_date, channel)
+    )
+{%- endmacro %}
+
+{#- The key of a counted row; of the grouped columns just those of its own grain are not null. -#}
+{% macro kpi_keys() -%}
+    case
+        when week_date is not null then 'week'
+        when month_date is not null then 'month'
+        else 'day'
+    end as grain,
+    case
+        when platform is not null then 'platform'
+        when country is not null then 'country'
+        when channel is not null then 'channel'
+        else 'all'
+    end as dimension,
+    coalesce(platform, country, channel, 'all') as dimension_value,
+    coalesce(day_date, week_date, month_date) as period_date
+{%- endmacro %}
+
+{#- A row of the KPI tables, the same at every grain; int_kpis_measured and int_kpis_compared say how each is made. -#}
+{% macro kpi_columns() -%}
+    day_count,
+    is_complete,
+    visitors,
+    new_visitors,
+    sessions,
+    bounce_rate,
+    page_views,
+    pages_per_session,
+    average_session_seconds,
+    orders,
+    revenue,
+    conversion_rate,
+    average_order_value,
+    revenue_per_visitor,
+    completeness,
+    page_views_estimated,
+    page_views_low,
+    page_views_high
+    {%- for metric in compared_counts() + compared_measures() %},
+    {{ metric }}_previous,
+    {{ metric }}_change,
+    {{ metric }}_year_before,
+    {{ metric }}_year_change
+    {%- endfor %},
+    completeness_previous,
+    completeness_year_before
+{%- endmacro %}
+
+{#- Metrics that are nought where nothing happened, and those that are unknown there. -#}
+{% macro compared_counts() -%}
+    {{ return(['visitors', 'sessions', 'page_views', 'orders', 'revenue']) }}
+{%- endmacro %}
+
+{% macro compared_measures() -%}
+    {{ return(['page_views_estimated', 'conversion_rate', 'average_order_value']) }}
+{%- endmacro %}

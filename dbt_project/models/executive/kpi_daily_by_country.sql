@@ -1,0 +1,20 @@
+with kpis as (
+
+    select * from {{ ref('int_kpis_compared') }}
+    where
+        grain = 'day'
+        and dimension = 'country'
+
+),
+
+final as (
+
+    select
+        period_date as date,
+        dimension_value as country,
+        {{ kpi_columns() }}
+    from kpis
+
+)
+
+select * from final

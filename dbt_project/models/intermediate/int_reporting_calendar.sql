@@ -1,0 +1,36 @@
+{{ config(materialized='table') }}
+
+with events as (
+
+    select event_at from {{ ref('stg_lake__events') }}
+
+),
+
+pages as (
+
+    select reporting_date from {{ ref('int_pages_counted') }}
+
+),
+
+ends_of_data as (
+
+    select
+        min({{ reporting_date('event_at') }}) as first_date,
+        max({{ reporting_date('event_at') }}) as last_date
+    from events
+    union all
+    select
+        min(reporting_date) as first_date,
+        max(reporting_date) as last_date
+    from pages
+
+),
+
+calendar as (
+
+    select cast(unnest(generate_series(min(first_date), max(last_date), interval 1 day)) as date) as reporting_date
+    from ends_of_data
+
+)
+
+select * from calendar
