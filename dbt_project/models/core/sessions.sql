@@ -28,6 +28,16 @@ orders_by_session as (
 
 ),
 
+first_orders as (
+
+    select
+        person_id,
+        min(ordered_at) as first_ordered_at
+    from orders
+    group by person_id
+
+),
+
 final as (
 
     select
@@ -66,10 +76,16 @@ final as (
         sessions.is_bot,
         sessions.bot_reason,
         coalesce(orders_by_session.order_count, 0) as order_count,
-        persons.visit_number = 1 as is_new_visitor
+        persons.visit_number = 1 as is_new_visitor,
+        case
+            when first_orders.first_ordered_at < sessions.started_at then 'customer'
+            when persons.visit_number = 1 then 'new'
+            else 'returning'
+        end as visitor_kind
     from sessions
     left join persons on sessions.session_id = persons.session_id
     left join orders_by_session on sessions.session_id = orders_by_session.session_id
+    left join first_orders on persons.person_id = first_orders.person_id
 
 )
 

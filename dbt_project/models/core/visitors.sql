@@ -18,6 +18,8 @@ sessions_by_person as (
         max(ended_at) as last_seen_at,
         count(*) as session_count,
         count(distinct visitor_id) as visitor_id_count,
+        string_agg(distinct platform, ',' order by platform) as platforms,
+        any_value(user_id) filter (where user_id = person_id) as user_id,
         sum(page_view_count) as page_view_count,
         bool_or(is_bot) as is_bot,
         bool_or(is_excluded) as is_excluded
@@ -35,7 +37,8 @@ first_sessions as (
         campaign,
         channel,
         platform,
-        country
+        country,
+        landing_url
     from sessions
     where visit_number = 1
 
@@ -46,6 +49,7 @@ orders_by_person as (
     select
         person_id,
         count(*) as order_count,
+        max(person_id) filter (where person_id <> visitor_id) as user_id,
         coalesce(sum(reporting_revenue), 0) as revenue,
         min(ordered_at) as first_ordered_at,
         max(ordered_at) as last_ordered_at,
@@ -70,13 +74,22 @@ final as (
         persons.person_id,
         cast(coalesce(sessions_by_person.page_view_count, 0) as bigint) as page_view_count,
         cast(coalesce(orders_by_person.revenue, 0) as decimal(38, 4)) as revenue,
+        sessions_by_person.platforms,
         orders_by_person.first_ordered_at,
+        orders_by_person.last_ordered_at,
         first_sessions.source as first_source,
         first_sessions.medium as first_medium,
         first_sessions.campaign as first_campaign,
         first_sessions.channel as first_channel,
         first_sessions.platform as first_platform,
         first_sessions.country as first_country,
+        first_sessions.landing_url as first_landing_url,
+        coalesce(sessions_by_person.user_id, orders_by_person.user_id) as user_id,
+        case
+            when orders_by_person.order_count > 0 then 'customer'
+            when sessions_by_person.session_count > 1 then 'returning'
+            else 'new'
+        end as visitor_kind,
         least(sessions_by_person.first_seen_at, orders_by_person.first_ordered_at) as first_seen_at,
         greatest(sessions_by_person.last_seen_at, orders_by_person.last_ordered_at) as last_seen_at,
         coalesce(sessions_by_person.session_count, 0) as session_count,

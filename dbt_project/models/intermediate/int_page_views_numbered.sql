@@ -27,6 +27,35 @@ flagged_sessions as (
 
 ),
 
+clicks as (
+
+    select
+        session_id,
+        data_json ->> '$.click_id' as click_id,
+        arg_min(data_json ->> '$.target', (event_at, event_id)) as click_target
+    from {{ ref('stg_lake__events') }}
+    where
+        schema_name = 'click'
+        and session_id is not null
+        and {{ built_sessions() }}
+    group by all
+
+),
+
+pages as (
+
+    select
+        session_id,
+        page_id,
+        arg_min(url, (event_at, event_id)) as url
+    from events
+    where
+        session_id is not null
+        and not is_repeat
+    group by all
+
+),
+
 numbered as (
 
     select
@@ -77,6 +106,8 @@ joined as (
         numbered.fbclid,
         numbered.referring_page_id,
         numbered.referring_click_id,
+        referring_pages.url as referring_url,
+        clicks.click_target as referring_click_target,
         numbered.navigation,
         numbered.is_repeat,
         case
@@ -90,16 +121,28 @@ joined as (
         numbered.country,
         numbered.locale,
         numbered.tracker,
+        numbered.browser,
         numbered.is_access,
         coalesce(
             numbered.session_id is not null
             and numbered.session_event_number = numbered.landing_event_number,
             false
         ) as is_landing,
+        numbered.session_id is not null
+        and not numbered.is_repeat
+        and numbered.next_viewed_at is null as is_exit,
         coalesce(flagged_sessions.is_bot, numbered.is_bot, false) as is_bot,
         coalesce(flagged_sessions.is_excluded, numbered.is_excluded, false) as is_excluded
     from numbered
     left join flagged_sessions on numbered.session_id = flagged_sessions.session_id
+    left join pages as referring_pages
+        on
+            numbered.session_id = referring_pages.session_id
+            and numbered.referring_page_id = referring_pages.page_id
+    left join clicks
+        on
+            numbered.session_id = clicks.session_id
+            and numbered.referring_click_id = clicks.click_id
 
 )
 
