@@ -193,7 +193,8 @@ def parse_batch(settings: Settings, files: Sequence[dict[str, Any]], advance: Ca
     """Parse a group of files of one source; commit; return the manifest."""
     numbers = sorted(file["file_id"] for file in files)
     source = files[0]["source"]
-    identity = repr((fingerprint(settings), source, numbers))
+    tracking_plan = plan.load_plan(settings.tracking_plan)
+    identity = repr((fingerprint(settings), plan.digests(tracking_plan, tracking_plan), source, numbers))
     name = hashlib.sha256(identity.encode()).hexdigest()[:16]
     outputs: list[str] = []
     schemas: set[str] = set()
@@ -212,7 +213,7 @@ def parse_batch(settings: Settings, files: Sequence[dict[str, Any]], advance: Ca
             advance(sum(part.size for part in parts))
     manifest = {
         "name": name, "source": source, "fingerprint": fingerprint(settings), "file_ids": numbers,
-        "plan": plan.digests(plan.load_plan(settings.tracking_plan), schemas),
+        "plan": plan.digests(tracking_plan, schemas),
         "counts": {f"{number:016x}": counts[number] for number in numbers}, "outputs": sorted(outputs),
     }  # fmt: skip
     lake.write_manifest(lake.manifest_path(settings, "batches", name), manifest)

@@ -18,7 +18,7 @@ SHOWN_PAYLOAD = 300
 MESSAGE = (
     "file_id, source_file, line_number, position, event_id, schema, version, app_id, platform, tracker, stream_id,"
     " message_index, created_at, sent_at, received_at, event_at, visitor_id, page_id, message_ref,"
-    " event_date, is_access"
+    " cast(event_at as date) as event_date, is_access"
 )
 
 
@@ -222,7 +222,7 @@ def tell_event(con: duckdb.DuckDBPyConnection, settings: Settings, row: Row, rep
     flags += ["excluded"] if event["is_excluded"] else []
     yield f"flags      {', '.join(flags) or 'none'}"
     yield f"event      {path}"
-    yield from tell_marts(settings, event)
+    yield from tell_marts(settings, event | {"event_date": row["event_date"]})
 
 
 def tell_marts(settings: Settings, event: Row) -> Iterator[str]:
