@@ -50,11 +50,12 @@ def lake_path(settings: Settings, *parts: str) -> Path:
 def initialise(settings: Settings) -> None:
     """Make the lake's folders and the zero-row file of each dataset.
 
-    Raw lines hold full addresses, so their folder is closed to other users.
+    Raw lines, and what was just read of them, hold full addresses: those folders are closed to other users.
     """
-    raw = lake_path(settings, "raw")
-    raw.mkdir(parents=True, exist_ok=True)
-    raw.chmod(0o700)
+    for name in ("raw", "messages", "pixel_hits"):
+        folder = lake_path(settings, name)
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)
     for name, schema in DATASETS.items():
         path = lake_path(settings, "schemas", f"{name}.parquet")
         if not path.exists() or pq.read_schema(path) != schema:

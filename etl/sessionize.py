@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from etl import bots, exclusions, lake, parse, urls, verdicts
+from etl import addresses, bots, exclusions, lake, parse, urls, verdicts
 from etl.collector import SESSIONLESS_PLATFORMS, sql_list
 from etl.schemas import EVENT_COUNTS, EVENTS, QUARANTINE
 from etl.settings import Settings
@@ -87,6 +87,7 @@ def gather(settings: Settings) -> dict[str, DayInputs]:
             excluded=excluded,
             fingerprint=digest(
                 SESSIONIZER_VERSION, settings.session_gap_minutes, inputs[name], rates.get(name),
+                settings.ip_addresses, digest(settings.ip_key.get_secret_value()),
                 [(rule.kind, rule.value, str(rule.since), str(rule.until)) for rule in excluded],
             ),
         )  # fmt: skip
@@ -151,6 +152,7 @@ def write_day(settings: Settings, inputs: DayInputs) -> dict[str, Any]:
             assign_sessionless(con, settings.session_gap_minutes * 60_000_000)
             carry = select_carry(con, inputs.day, settings.session_gap_minutes * 60_000_000)
             flag_exclusions(con, inputs)
+            mask_addresses(con, settings)
             con.execute(
                 f"copy ({select_events(con, inputs)}) to '{parse.sql_text(folder / 'events.parquet')}' ({lake.PARQUET})"
             )
@@ -412,9 +414,15 @@ def flag_exclusions(con: duckdb.DuckDBPyConnection, inputs: DayInputs) -> None:
     con.register("excluded", exclusions.as_table(inputs.excluded, [address for (address,) in addresses]))
 
 
+def mask_addresses(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    """Make `shown_addresses` (ip, shown_ip) of the day's addresses; empty when they are kept."""
+    how, key = settings.ip_addresses, settings.ip_key.get_secret_value()
+    found = [] if how == "keep" else con.execute("select distinct ip from messages where ip is not null").fetchall()
+    con.register("shown_addresses", addresses.masked((ip for (ip,) in found), how, key))
+
+
 def select_events(con: duckdb.DuckDBPyConnection, inputs: DayInputs) -> str:
     """Say in SQL the day's canonical events, columns of `EVENTS` but the partition's."""
-    del con
     if inputs.excluded:
         keys = {"session": "session_id", "visitor": "visitor_id", "user": "user_id", "ip": "ip"}
         hits = " or ".join(
@@ -426,8 +434,11 @@ def select_events(con: duckdb.DuckDBPyConnection, inputs: DayInputs) -> str:
         is_excluded = f"({hits})"
     else:
         is_excluded = "false"
+    # Exclusions by address see the whole of it.
+    is_masked = con.execute("select count(*) from shown_addresses").fetchall() != [(0,)]
+    shown_ip = "shown_ip as ip" if is_masked else "ip"
     columns = ", ".join(
-        f"{is_excluded} as is_excluded" if field.name == "is_excluded" else field.name
+        {"is_excluded": f"{is_excluded} as is_excluded", "ip": shown_ip}.get(field.name, field.name)
         for field in EVENTS
         if field.name != "event_date"
     )
@@ -450,6 +461,7 @@ def select_events(con: duckdb.DuckDBPyConnection, inputs: DayInputs) -> str:
                 on messages.file_id = repeats.file_id and messages.message_ref = repeats.message_ref
             left join rates on messages.file_id = rates.file_id and messages.message_ref = rates.message_ref
         ) as flagged
+        {"left join shown_addresses using (ip)" if is_masked else ""}
     """
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -70,6 +70,8 @@ class Settings(BaseSettings):
     inbox: Path = Path("data/inbox")
     home: Path = Path("data")
 
+    tracking_plan: Path = PROJECT / "etl" / "tracking_plan"
+
     session_gap_minutes: int = Field(30, gt=0, lt=1440)
     max_lateness_days: int = Field(30, gt=0)
     stitch_days: int = Field(30, ge=0)
@@ -80,6 +82,8 @@ class Settings(BaseSettings):
     conversions: list[DeclaredConversion] = []
     spend_exports: list[SpendExport] = []
     count_access: Literal["auto", "always", "never"] = "auto"
+    ip_addresses: Literal["keep", "truncate", "hash"] = "keep"
+    ip_key: SecretStr = SecretStr("")
     reporting_currency: str = Field("USD", pattern=r"^[A-Z]{3}$")
     reporting_timezone: str = "UTC"
     own_hosts: list[str] = []
@@ -116,6 +120,8 @@ class Settings(BaseSettings):
         names = [conversion.name for conversion in self.conversions]
         if len(set(names)) < len(names):
             raise ValueError("conversions: a name is there twice")
+        if self.ip_addresses == "hash" and not self.ip_key.get_secret_value():
+            raise ValueError("ip_addresses = hash needs a key: set BLOODHOUND_IP_KEY in the environment")
         return self
 
     @field_validator("reporting_timezone")

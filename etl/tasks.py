@@ -203,6 +203,7 @@ def session_inputs(settings: Settings) -> dict[str, Any]:
         "gap": settings.session_gap_minutes,
         "lateness": settings.max_lateness_days,
         "version": sessionizing.SESSIONIZER_VERSION,
+        "addresses": [settings.ip_addresses, sessionizing.digest(settings.ip_key.get_secret_value())],
         "exclusions": [[rule.kind, rule.value, str(rule.since), str(rule.until)] for rule in rules],
     }
 
