@@ -250,11 +250,11 @@ def render_markdown(results: Mapping[str, Any]) -> str:
     return "\n".join(parts)
 
 
-def write_readme(results: Mapping[str, Any], path: Path = README) -> None:
-    """Put the results between the README's markers."""
-    before, _, rest = path.read_text(encoding="utf-8").partition(BEGIN)
-    _, _, after = rest.partition(END)
-    path.write_text(f"{before}{BEGIN}\n\n{render_markdown(results)}\n{END}{after}", encoding="utf-8")
+def write_between(text: str, begin: str = BEGIN, end: str = END, path: Path = README) -> None:
+    """Put a table between two markers of the README."""
+    before, _, rest = path.read_text(encoding="utf-8").partition(begin)
+    _, _, after = rest.partition(end)
+    path.write_text(f"{before}{begin}\n\n{text}\n{end}{after}", encoding="utf-8")
 
 
 def show(size: Mapping[str, Any]) -> None:
@@ -302,7 +302,7 @@ def main(
         out.write_text(json.dumps(results, indent=2) + "\n")
         show(results[str(size)])
     if readme:
-        write_readme(results)
+        write_between(render_markdown(results))
 
 
 if __name__ == "__main__":

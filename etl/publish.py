@@ -1,10 +1,14 @@
 """Publish: one new warehouse file in place of the old, as a whole.
 
-Small marts are tables inside it. `core.events` is a view over immutable, versioned Parquet, so the
-file stays small and a reader of the old warehouse goes on reading the old versions.
+Small marts are tables inside it. `core.events` and the marts that grow with every visit are views over
+immutable, versioned Parquet, a file a day: the file stays small, days that did not change are not
+written again, and a reader of the old warehouse goes on reading the old versions.
 """
 
+import hashlib
+import os
 import uuid
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -17,6 +21,13 @@ from etl.sessionize import version_path
 from etl.settings import Settings
 
 MART_SCHEMAS = ("core", "marketing", "executive", "product", "quality")
+BY_DAY = {
+    ("core", "page_views"): "session_date",
+    ("core", "sessions"): "session_date",
+    ("marketing", "touchpoints"): "touched_date",
+}
+"""The marts kept a file per day, and their column of the day. Their rows follow from the events of the day's
+sessions, and from what `session_digests` sees."""
 
 
 def publish(settings: Settings) -> Path:
@@ -31,6 +42,7 @@ def publish(settings: Settings) -> Path:
         leftover.unlink()
     partial = target.parent / f".publishing-{uuid.uuid4().hex}.duckdb"
     versions = current_versions(settings)
+    marts: dict[tuple[str, str], list[Path]] = {}
     try:
         with duckdb.connect(
             str(partial),
@@ -39,6 +51,9 @@ def publish(settings: Settings) -> Path:
             con.execute("set timezone = 'UTC'")
             con.execute(f"attach '{sql_text(build_path(settings))}' as built (read_only)")
             copy_marts(con)
+            marts = write_days(con, settings)
+            for (schema, name), paths in marts.items():
+                con.execute(f"create view {schema}.{name} as {select_days(con, schema, name, paths)}")
             con.execute(f"create or replace view core.events as {select_events(settings, versions)}")
             con.execute("detach built")
             restatements.record(con, settings, partial)
@@ -50,12 +65,14 @@ def publish(settings: Settings) -> Path:
             partial.unlink()
     restatements.settle(settings)
     export_marts(settings)
-    remove_old_versions(settings, versions)
+    for (schema, name), paths in marts.items():
+        link_days(settings, schema, name, paths)
+    remove_old_versions(settings, [*versions, *(path for paths in marts.values() for path in paths)])
     return target
 
 
 def copy_marts(con: duckdb.DuckDBPyConnection) -> None:
-    """Copy each mart, table or view, as a table."""
+    """Copy each mart, table or view, as a table; those kept by day apart."""
     rows = con.execute(
         """
         select table_schema, table_name from information_schema.tables
@@ -66,8 +83,89 @@ def copy_marts(con: duckdb.DuckDBPyConnection) -> None:
     for schema in MART_SCHEMAS:
         con.execute(f"create schema {schema}")
     for schema, name in rows:
-        if (schema, name) != ("core", "events"):
+        if (schema, name) != ("core", "events") and (schema, name) not in BY_DAY:
             con.execute(f'create table {schema}."{name}" as select * from built.{schema}."{name}"')
+
+
+def session_day_inputs(settings: Settings) -> dict[str, str]:
+    """Name, for each day on which sessions start, the events and the code that its marts are made of."""
+    built = lake.read_manifest(lake.manifest_path(settings, "state", "built")) or {"days": {}}
+    made_of: dict[str, list[tuple[str, str]]] = {}
+    for event_day, day in sorted(built["days"].items()):
+        for name in {event_day, *day["session_dates"]}:
+            made_of.setdefault(name, []).append((event_day, day["version"]))
+    code = (built.get("project"), built.get("variables"))
+    return {name: hashlib.sha256(repr((code, days)).encode()).hexdigest()[:16] for name, days in made_of.items()}
+
+
+def session_digests(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """Name, for each day on which sessions start, what other days decide of it: persons, visits, orders, policy."""
+    rows = con.execute(
+        """
+        select
+            cast(sessions.session_date as varchar),
+            hash(
+                count(*), any_value(policy.is_access_counted), sum(cast(hash(
+                    sessions.session_id, sessions.person_id, sessions.visit_number, sessions.order_count,
+                    sessions.revenue, sessions.is_bot, sessions.is_excluded
+                ) as hugeint))
+            )
+        from built.core.sessions cross join built.intermediate.int_access_policy as policy
+        group by sessions.session_date
+        """
+    ).fetchall()
+    return {day: f"{number:016x}" for day, number in rows}
+
+
+def write_days(con: duckdb.DuckDBPyConnection, settings: Settings) -> dict[tuple[str, str], list[Path]]:
+    """Write the days of the marts in `BY_DAY` that no version holds yet; return each mart's versions, by day."""
+    inputs, decided = session_day_inputs(settings), session_digests(con)
+    written: dict[tuple[str, str], list[Path]] = {}
+    for (schema, name), column in BY_DAY.items():
+        folder = lake.lake_path(settings, "versions", f"{schema}.{name}")
+        paths = written[schema, name] = [
+            folder / f"{column}={day}" / f"{inputs[day]}-{decided.get(day, 'none')}.parquet" for day in sorted(inputs)
+        ]
+        with lake.staging(settings) as staged:
+            for path in paths:
+                if path.exists():
+                    continue
+                day = path.parent.name.partition("=")[2]
+                part = staged / f"{day}.parquet"
+                con.execute(
+                    f"copy (select * exclude ({column}) from built.{schema}.{name} where {column} = date '{day}')"
+                    f" to '{sql_text(part)}' ({lake.PARQUET})"
+                )
+                lake.move_into_place(part, path)
+    return written
+
+
+def select_days(con: duckdb.DuckDBPyConnection, schema: str, name: str, paths: Sequence[Path]) -> str:
+    """Say a mart kept by day in SQL, with the columns and types that dbt gave it."""
+    columns = con.execute(f"describe built.{schema}.{name}").fetchall()
+    if not paths:
+        nothing = ", ".join(f'cast(null as {kind}) as "{column}"' for column, kind, *_ in columns)
+        return f"select {nothing} where false"
+    listed = ", ".join(f'cast("{column}" as {kind}) as "{column}"' for column, kind, *_ in columns)
+    files = ", ".join(f"'{sql_text(path)}'" for path in paths)
+    day = BY_DAY[schema, name]
+    return f"select {listed} from read_parquet([{files}], hive_partitioning = true, hive_types = {{'{day}': date}})"
+
+
+def link_days(settings: Settings, schema: str, name: str, paths: Sequence[Path]) -> None:
+    """Give the versions of a mart the names by which people find them, hive-partitioned; the bytes exist once."""
+    folder = lake.lake_path(settings, "marts", schema, name)
+    wanted: Mapping[Path, Path] = {folder / path.parent.name / f"{name}.parquet": path for path in paths}
+    for shown in folder.glob("*/*.parquet"):
+        if shown not in wanted:
+            shown.unlink()
+    with lake.staging(settings) as staged:
+        for shown, path in wanted.items():
+            if shown.exists() and shown.samefile(path):
+                continue
+            os.link(path, staged / "linked.parquet")
+            lake.move_into_place(staged / "linked.parquet", shown)
+    lake.lake_path(settings, "marts", schema, f"{name}.parquet").unlink(missing_ok=True)
 
 
 def current_versions(settings: Settings) -> list[Path]:
@@ -113,13 +211,15 @@ def export_marts(settings: Settings) -> None:
             lake.move_into_place(part, lake.lake_path(settings, "marts", schema, f"{name}.parquet"))
 
 
-def remove_old_versions(settings: Settings, versions: list[Path]) -> None:
-    """Remove event versions that only warehouses older than the previous one read."""
+def remove_old_versions(settings: Settings, versions: Sequence[Path]) -> None:
+    """Remove versions that only warehouses older than the previous one read."""
     state = lake.manifest_path(settings, "state", "published")
-    now = sorted(path.name for path in versions)
+    root = lake.lake_path(settings, "versions")
+    now = sorted(path.relative_to(root).as_posix() for path in versions)
     published = lake.read_manifest(state) or {"now": now, "before": now}
     before = published["before"] if published["now"] == now else published["now"]
-    for path in lake.lake_path(settings, "versions", "events").glob("*.parquet"):
-        if path.name not in {*now, *before}:
+    kept = {*now, *before}
+    for path in root.rglob("*.parquet"):
+        if path.relative_to(root).as_posix() not in kept:
             path.unlink()
     lake.write_manifest(state, {"now": now, "before": before})

@@ -1,0 +1,73 @@
+"""What a publication writes anew, and what it leaves as it lies."""
+
+from pathlib import Path
+
+import duckdb
+import pytest
+from builders import House, each, events
+
+from etl import build, publish, tasks
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[House, dict[str, int], dict[str, int]]:
+    """Publish three days; then a login of the third day's visitor, who was there on the second; list inodes of both."""
+    house = House(tmp_path_factory.mktemp("published"))
+    seen = []
+    for name, messages in {
+        "first": [
+            *events("10:00 /a", "10:01 /b", visitor="a", day="2026-03-01"),
+            *events("10:00 /a", "10:01 /b", visitor="b", day="2026-03-02"),
+        ],
+        "late": events("10:00 /c", visitor="b", first=2, day="2026-03-03", user_id="u1"),
+    }.items():
+        house.put(f"events/{name}.jsonl", each(messages))
+        house.digest()
+        tasks.build(house.settings)
+        files = (house.settings.lake / "marts").rglob("*=*/*.parquet")
+        seen.append({path.relative_to(house.settings.lake / "marts").as_posix(): path.stat().st_ino for path in files})
+    return house, seen[0], seen[1]
+
+
+def test_days_that_did_not_change_are_not_written_again(
+    published: tuple[House, dict[str, int], dict[str, int]],
+) -> None:
+    _, before, after = published
+    untouched = {path for path in after if "2026-03-01" in path}
+    assert {path.split("/")[1] for path in untouched} == {"page_views", "sessions", "touchpoints"}
+    assert all(after[path] == before[path] for path in untouched)
+
+
+def test_a_later_login_reaches_the_days_before(published: tuple[House, dict[str, int], dict[str, int]]) -> None:
+    house, before, after = published
+    changed = "core/page_views/session_date=2026-03-02/page_views.parquet"
+    assert before[changed] != after[changed]
+    with duckdb.connect(str(house.settings.warehouse), read_only=True) as con:
+        persons = con.execute("select session_date::varchar, person_id from core.page_views order by 1").fetchall()
+    assert persons == [("2026-03-01", "a")] * 2 + [("2026-03-02", "u1")] * 2 + [("2026-03-03", "u1")]
+
+
+def test_marts_kept_by_day_hold_what_dbt_built(published: tuple[House, dict[str, int], dict[str, int]]) -> None:
+    house, _, _ = published
+    with duckdb.connect() as con:
+        con.execute("set timezone = 'UTC'")
+        con.execute(f"attach '{build.build_path(house.settings)}' as built (read_only)")
+        con.execute(f"attach '{house.settings.warehouse}' as published (read_only)")
+        for (schema, name), column in publish.BY_DAY.items():
+            described = [
+                con.execute(f"select column_name, column_type from (describe {where}.{schema}.{name})").fetchall()
+                for where in ("built", "published")
+            ]
+            assert described[0] == described[1]
+            rows = [
+                con.execute(f"select * from {where}.{schema}.{name} order by all").fetchall()
+                for where in ("built", "published")
+            ]
+            assert rows[0] == rows[1] != []
+            folder = Path(house.settings.lake, "marts", schema, name)
+            days = con.execute(
+                f"select distinct {column} from read_parquet('{folder}/*/*.parquet', hive_partitioning = true)"
+            ).fetchall()
+            assert len(days) == len(
+                {row for row in con.execute(f"select {column} from built.{schema}.{name}").fetchall()}
+            )
