@@ -15,6 +15,12 @@
     (epoch_us({{ later }}) - epoch_us({{ earlier }})) / 1e6
 {%- endmacro %}
 
+{#- Seconds of activity from pings every ten seconds, the first after five: their distinct tens of seconds.
+    Source: the rule of the tracker that sends them. -#}
+{% macro engaged_seconds(pinged_at) -%}
+    10 * (count(distinct epoch_us({{ pinged_at }}) // 10000000) - 1) + 5
+{%- endmacro %}
+
 {#- The UTC day of a moment. -#}
 {% macro utc_date(moment) -%}
     cast(timezone('UTC', {{ moment }}) as date)

@@ -45,6 +45,7 @@ final as (
         page_views.is_exit,
         page_views.page_number,
         page_views.seconds_on_page,
+        page_views.engaged_seconds,
         page_views.country,
         page_views.locale,
         page_views.tracker,

@@ -42,6 +42,22 @@ clicks as (
 
 ),
 
+pings as (
+
+    select
+        session_id,
+        page_id,
+        {{ engaged_seconds('event_at') }} as engaged_seconds
+    from {{ ref('stg_lake__events') }}
+    where
+        schema_name = 'custom.page_ping'
+        and session_id is not null
+        and page_id is not null
+        and {{ built_sessions() }}
+    group by all
+
+),
+
 pages as (
 
     select
@@ -118,6 +134,7 @@ joined as (
             when numbered.session_id is not null and not numbered.is_repeat
                 then {{ seconds_between('numbered.event_at', 'numbered.next_viewed_at') }}
         end as seconds_on_page,
+        case when not numbered.is_repeat then pings.engaged_seconds end as engaged_seconds,
         numbered.country,
         numbered.locale,
         numbered.tracker,
@@ -139,6 +156,10 @@ joined as (
         on
             numbered.session_id = referring_pages.session_id
             and numbered.referring_page_id = referring_pages.page_id
+    left join pings
+        on
+            numbered.session_id = pings.session_id
+            and numbered.page_id = pings.page_id
     left join clicks
         on
             numbered.session_id = clicks.session_id
