@@ -1,43 +1,31 @@
 {#-
-    Google Analytics 4's default channel group of (source, medium, campaign), in the order in which Google
-    documents the rules (support.google.com/analytics/answer/9756891): the first that applies. The lists of
-    sources are the seed traffic_sources. All four arguments are compared in lower case.
+    Google Analytics 4's default channel group of (source, medium, campaign): the first row of the seed channel_rules
+    whose patterns all match; an empty pattern matches anything. The rules are read when the model is compiled, so that
+    each pattern is a constant. All four arguments are compared in lower case; the lists of sources behind `category`
+    are the seed traffic_sources.
 -#}
-{% macro default_channel_group(source, medium, campaign, category) -%}
-    {%- set is_paid = "regexp_matches(" ~ medium ~ ", '^(.*cp.*|ppc|retargeting|paid.*)$')" -%}
-    {%- set is_shopping_campaign = "regexp_matches(" ~ campaign ~ ", '^(.*(([^a-df-z]|^)shop|shopping).*)$')" -%}
-    {%- set email = "('email', 'e-mail', 'e_mail', 'e mail')" -%}
-    case
-        when {{ source }} = '(direct)' and {{ medium }} in ('(none)', '(not set)') then 'Direct'
-        when contains({{ campaign }}, 'cross-network') then 'Cross-network'
-        when ({{ category }} = 'shopping' or {{ is_shopping_campaign }}) and {{ is_paid }} then 'Paid Shopping'
-        when {{ category }} = 'search' and {{ is_paid }} then 'Paid Search'
-        when {{ category }} = 'social' and {{ is_paid }} then 'Paid Social'
-        when {{ category }} = 'video' and {{ is_paid }} then 'Paid Video'
-        when {{ medium }} in ('display', 'banner', 'expandable', 'interstitial', 'cpm') then 'Display'
-        when {{ is_paid }} then 'Paid Other'
-        when {{ category }} = 'shopping' or {{ is_shopping_campaign }} then 'Organic Shopping'
-        when
-            {{ category }} = 'social'
-            or {{ medium }} in (
-                'social', 'social-network', 'social-media', 'sm', 'social network', 'social media'
-            )
-            then 'Organic Social'
-        when {{ category }} = 'video' or contains({{ medium }}, 'video') then 'Organic Video'
-        when {{ category }} = 'search' or {{ medium }} = 'organic' then 'Organic Search'
-        when {{ medium }} in ('referral', 'app', 'link') then 'Referral'
-        when {{ source }} in {{ email }} or {{ medium }} in {{ email }} then 'Email'
-        when {{ medium }} = 'affiliate' then 'Affiliates'
-        when {{ medium }} = 'audio' then 'Audio'
-        when {{ source }} = 'sms' or {{ medium }} = 'sms' then 'SMS'
-        when
-            ends_with({{ medium }}, 'push')
-            or contains({{ medium }}, 'mobile')
-            or contains({{ medium }}, 'notification')
-            or {{ source }} = 'firebase'
-            then 'Mobile Push Notifications'
-        else 'Unassigned'
-    end
+{% macro default_channel_group(rules, source, medium, campaign, category) -%}
+    {%- set columns = 'channel, category, source_pattern, medium_pattern, campaign_pattern' -%}
+    {%- set found = run_query('select ' ~ columns ~ ' from ' ~ rules ~ ' order by priority').rows if execute else [] -%}
+    {%- set cases = [] -%}
+    {%- for rule in found -%}
+        {%- set tests = [category ~ ' = ' ~ quoted(rule[1])] if rule[1] else [] -%}
+        {%- do tests.append(matches(source, rule[2])) if rule[2] -%}
+        {%- do tests.append(matches(medium, rule[3])) if rule[3] -%}
+        {%- do tests.append(matches(campaign, rule[4])) if rule[4] -%}
+        {%- do cases.append('when ' ~ (tests | join(' and ') or 'true') ~ ' then ' ~ quoted(rule[0])) -%}
+    {%- endfor -%}
+    case {{ cases | join(' ') }} when true then 'Unassigned' end
+{%- endmacro %}
+
+{#- Whether a whole value matches a pattern. -#}
+{% macro matches(value, pattern) -%}
+    regexp_full_match({{ value }}, {{ quoted(pattern) }})
+{%- endmacro %}
+
+{#- Text of the project's own as a constant of SQL. -#}
+{% macro quoted(text) -%}
+    '{{ text | replace("'", "''") }}'
 {%- endmacro %}
 
 {#-

@@ -3,11 +3,11 @@
     nested by dots. The name is data too; as a JSON pointer it can be no other path than it says.
 -#}
 {% macro event_field(field) -%}
-    case
-        when {{ field }} is null then null
-        {%- for column in ['app_id', 'platform', 'page_type', 'url', 'url_host', 'url_path', 'country', 'locale'] %}
-        when {{ field }} = '{{ column }}' then {{ column }}
-        {%- endfor %}
+    {%- set cases = ['when ' ~ field ~ ' is null then null'] -%}
+    {%- for column in ['app_id', 'platform', 'page_type', 'url', 'url_host', 'url_path', 'country', 'locale'] -%}
+        {%- do cases.append('when ' ~ field ~ " = '" ~ column ~ "' then " ~ column) -%}
+    {%- endfor -%}
+    case {{ cases | join(' ') }}
         else json_extract_string(
             data_json,
             '/' || replace(replace(replace({{ field }}, '~', '~0'), '/', '~1'), '.', '/')

@@ -112,7 +112,8 @@ grouped as (
         source,
         medium,
         campaign,
-        {{ default_channel_group('source_key', 'medium_key', 'campaign_key', 'category') }} as channel
+        {{ default_channel_group(ref('channel_rules'), 'source_key', 'medium_key', 'campaign_key', 'category') }}
+            as channel
     from prepared
 
 )
