@@ -33,8 +33,6 @@ DATASETS = {
     "quarantine": schemas.QUARANTINE,
     "files": schemas.FILES,
     "event_counts": schemas.EVENT_COUNTS,
-    "spend": schemas.SPEND,
-    "conversions": schemas.CONVERSIONS,
     "messages": schemas.MESSAGES,
     "restatements": schemas.RESTATEMENTS,
     "spend": schemas.SPEND,
