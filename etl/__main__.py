@@ -165,6 +165,8 @@ def check(
     """Say what would become of each message and why, without a lake. Exit 1 if any would be quarantined."""
     from etl import check as checking  # noqa: PLC0415
 
+    if str(file) != "-" and not file.is_file():
+        raise BadUse(f"{file} is no file", "Name one, or - for standard input")
     content = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
     verdicts = checking.check(content, load_settings())
     for verdict in verdicts:
