@@ -13,6 +13,7 @@ up, evenly, and it stands without a touch.
 from collections import defaultdict
 
 import numpy as np
+import pyarrow as pa
 
 START, CONVERSION, NOTHING = "(start)", "(conversion)", "(null)"
 SEPARATOR = " + "
@@ -56,8 +57,8 @@ def share_out(channel_sets, effects):
         effects: removal effect of each channel.
 
     Returns:
-        an array of channel sets × channels in order of name; its rows add up to one, and weighted with the numbers of
-        conversions its columns to what the channels are due.
+        an array with a row a channel set and a column a channel in order of name; its rows add up to one, and its
+        columns, weighted with the numbers of conversions, to what the channels are due.
     """
     channels = sorted(effects)
     effect = np.array([max(effects[channel], 0.0) for channel in channels])
@@ -115,17 +116,14 @@ def share_months(transitions, channel_sets):
 
 def model(dbt, session):
     """Build the model; `session` is DuckDB's connection."""
-    import pyarrow as pa
-
     dbt.config(materialized="table")
 
-    def rows(relation):
-        table = relation.to_arrow_table()
-        return list(zip(*(table[name].to_pylist() for name in table.column_names), strict=True))
+    def rows(relation, columns):
+        table = relation.select(columns).to_arrow_table()
+        return list(zip(*(table[column].to_pylist() for column in table.column_names), strict=True))
 
-    made = share_months(
-        rows(dbt.ref("int_markov_transitions").select("conversion, conversion_month, from_state, to_state, transition_count")),
-        rows(dbt.ref("int_markov_channel_sets").select("conversion, conversion_month, channel_set, conversion_count")),
-    )
+    steps = "conversion, conversion_month, from_state, to_state, transition_count"
+    sets = "conversion, conversion_month, channel_set, conversion_count"
+    made = share_months(rows(dbt.ref("int_markov_transitions"), steps), rows(dbt.ref("int_markov_channel_sets"), sets))
     types = {"conversion_month": pa.date32(), "removal_effect": pa.float64(), "share": pa.float64()}
     return pa.table({name: pa.array(values, types.get(name, pa.string())) for name, values in made.items()})
