@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -137,12 +138,23 @@ def read_manifest(path: Path) -> dict[str, Any] | None:
 
 
 def manifests(settings: Settings, kind: str) -> dict[str, dict[str, Any]]:
-    """Read all manifests of a kind (`files`, `batches`, `days`), by name, in order of name."""
+    """Read all manifests of a kind (`files`, `batches`, `days`), by name, in order of name; not to be changed."""
     folder = lake_path(settings, "manifests", kind)
     if not folder.is_dir():
         return {}
-    names = sorted(path.name for path in folder.iterdir() if path.name.endswith(".json"))
-    return {name.removesuffix(".json"): orjson.loads((folder / name).read_bytes()) for name in names}
+    with os.scandir(folder) as entries:
+        found = {entry.name: entry for entry in entries if entry.name.endswith(".json")}
+    read = {}
+    for name in sorted(found):
+        info = found[name].stat()
+        read[name.removesuffix(".json")] = read_unchanged(found[name].path, info.st_mtime_ns, info.st_ino, info.st_size)
+    return read
+
+
+@lru_cache(maxsize=200_000)
+def read_unchanged(path: str, *_stamp: int) -> dict[str, Any]:
+    """Read a manifest once: each writing gives its file another number and time."""
+    return orjson.loads(Path(path).read_bytes())
 
 
 def manifest_path(settings: Settings, kind: str, name: str) -> Path:
