@@ -20,6 +20,7 @@ from rich.progress import (
 
 from etl import land as landing
 from etl import summary as summarising
+from etl import suspects as suspecting
 from etl import tasks
 from etl.errors import BadUse, BloodhoundError
 from etl.settings import Settings, load_settings
@@ -195,6 +196,17 @@ def summary(home: Home = None) -> None:
     """Say what came in, what came out and how much was lost."""
     for line in summarising.lines(load_settings(None, home)):
         print(line)
+
+
+@app.command()
+def suspects(
+    home: Home = None,
+    out: Annotated[Path | None, typer.Option(help="Where the lists go; default: `suspects` in the home.")] = None,
+) -> None:
+    """Write the suspects as an exclusions file and as nginx `deny` lines, for a human to judge."""
+    settings = load_settings(None, home)
+    made = suspecting.write_block_lists(settings, out or settings.home / "suspects")
+    print(f"suspects: {made['suspects']:,} in block_list.csv, {made['addresses']:,} in deny.conf, in {made['folder']}")
 
 
 @app.command()

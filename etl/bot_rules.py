@@ -18,6 +18,25 @@ CONTRACT_REASONS = ("declared", "malformed_ua", "rate")
 """The reasons that always flag, in the order in which they are asked."""
 
 
+BEHAVIOUR: dict[str, dict[str, Any]] = RULES["behaviour"]
+"""The rules that flag only when switched on, by name."""
+
+
+def behaviour() -> list[dict[str, Any]]:
+    """Say the rules of behaviour as dbt's models take them: name, scope, about, conditions."""
+    bounds = (("at_least", ">="), ("at_most", "<="))
+    return [
+        {
+            "name": name, "scope": rule["scope"], "about": rule["about"],
+            "conditions": [
+                {"measure": measure, "comparison": sign, "limit": limit}
+                for bound, sign in bounds for measure, limit in rule.get(bound, {}).items()
+            ],
+        }
+        for name, rule in BEHAVIOUR.items()
+    ]  # fmt: skip
+
+
 def digest(*sections: str) -> str:
     """Name the state of some sections, so that what was made by them can be told from what was not."""
     return hashlib.sha256(repr([RULES[section] for section in sections]).encode()).hexdigest()[:16]

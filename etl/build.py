@@ -18,7 +18,7 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
-from etl import exclusions, lake, parse, spend
+from etl import bot_rules, exclusions, lake, parse, spend
 from etl.errors import BuildFailed
 from etl.schemas import CONVERSIONS, FILES
 from etl.settings import PROJECT, Settings
@@ -39,9 +39,9 @@ def variables(settings: Settings) -> dict[str, Any]:
             "attribution_window_days", "time_decay_half_life_days", "position_first_share", "position_last_share",
             "stitch_days", "count_access", "reporting_currency",
             "reporting_timezone", "session_gap_minutes",
-            "own_hosts", "loss_warn", "loss_error",
+            "own_hosts", "loss_warn", "loss_error", "bot_rules",
         )
-    }  # fmt: skip
+    } | {"bot_platforms": bot_rules.PLATFORMS, "bot_behaviour": bot_rules.behaviour()}  # fmt: skip
 
 
 def project_hash() -> str:

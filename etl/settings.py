@@ -13,6 +13,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from etl.bot_rules import BEHAVIOUR
 from etl.errors import BadUse
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -88,6 +89,7 @@ class Settings(BaseSettings):
     reporting_timezone: str = "UTC"
     own_hosts: list[str] = []
     asset_extensions: list[str] = []
+    bot_rules: list[Literal[tuple(BEHAVIOUR)]] = []  # type: ignore[valid-type]
 
     loss_warn: float = Field(0.02, ge=0, le=1)
     loss_error: float = Field(0.05, ge=0, le=1)

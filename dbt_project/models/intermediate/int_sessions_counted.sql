@@ -26,6 +26,27 @@ with events as (
 
 ),
 
+bot_rules as (
+
+    {{ all_bot_rules() }}
+
+),
+
+-- Rules of behaviour flag only where the setting bot_rules names them.
+suspected as (
+
+    select
+        found.session_id,
+        arg_min(found.rule_name, bot_rules.rule_rank) as bot_reason
+    from {{ ref('int_sessions_suspected') }} as found
+    inner join bot_rules on found.rule_name = bot_rules.rule_name
+    where
+        bot_rules.is_flagging
+        and {{ built_days('found.session_date') }}
+    group by found.session_id
+
+),
+
 counted as (
 
     select
@@ -44,6 +65,25 @@ counted as (
     from events
     group by session_id
 
+),
+
+flagged as (
+
+    select
+        counted.session_id,
+        counted.visitor_id,
+        counted.session_date,
+        counted.started_at,
+        counted.ended_at,
+        counted.event_count,
+        counted.page_view_count,
+        counted.user_id,
+        counted.is_excluded,
+        counted.is_bot or suspected.session_id is not null as is_bot,
+        coalesce(counted.bot_reason, suspected.bot_reason) as bot_reason
+    from counted
+    left join suspected on counted.session_id = suspected.session_id
+
 )
 
-select * from counted
+select * from flagged
