@@ -82,7 +82,7 @@ def update(settings: Settings) -> dict[str, str]:
         find_copies(con, settings, old, new)
         judge_copies(con, settings, list(batches.values()))
         days = sorted(date.fromisoformat(day) for day in hashes)
-        find_page_copies(con, settings, list(batches.values()), days)
+        find_page_copies(con, settings, old, new, days)
         days = sorted({*days, *store(con, settings, days)})
     # Of every day: a run that was killed may have written files that no manifest speaks of.
     hashes = {
@@ -367,7 +367,8 @@ def cut_messages(con: duckdb.DuckDBPyConnection, source: str) -> str:
 def find_page_copies(
     con: duckdb.DuckDBPyConnection,
     settings: Settings,
-    batches: Sequence[dict[str, Any]],
+    old: Sequence[dict[str, Any]],
+    new: Sequence[dict[str, Any]],
     known_days: Sequence[date],
 ) -> None:
     """Make `page_keys` (pages in question) and `repeated` (columns of `VERDICTS`).
@@ -382,10 +383,20 @@ def find_page_copies(
         select page_hash from copies where page_hash is not null
         """
     )
+    # Of history one column is read, then the few files in which a page in question came before.
+    history = outputs(old, settings, "ids")
+    seen_in = [
+        Path(name)
+        for (name,) in con.execute(
+            f"select distinct filename from {scan_pages(history)} where page_hash in (select page_hash from page_keys)"
+        ).fetchall()
+    ]
     con.execute(
         f"""
         create temp table page_rows as
-        select keys.* from {scan_keys(settings, outputs(batches, settings, "ids"))} as keys
+        select * from arrived where page_hash is not null
+        union all
+        select keys.* from {scan_keys(settings, sorted(seen_in))} as keys
         where page_hash in (select page_hash from page_keys)
         """
     )
@@ -398,7 +409,7 @@ def find_page_copies(
     )
     days = {day for (day,) in con.execute("select distinct event_date from page_copies").fetchall()}
     earlier = [verdict_path(settings, day) for day in known_days if day in days]
-    read_details(con, settings, batches, "page_copies", "page_details")
+    read_details(con, settings, [*old, *new], "page_copies", "page_details")
     con.execute(
         f"""
         create temp table repeated as
@@ -428,6 +439,14 @@ def find_page_copies(
     )
 
 
+def scan_pages(paths: Sequence[Path]) -> str:
+    """Scan the page hashes of id files, each with its file; none when there are none."""
+    if not paths:
+        return "(select null::ubigint as page_hash, null::varchar as filename where false)"
+    listed = ", ".join(f"'{parse.sql_text(path)}'" for path in paths)
+    return f"(select page_hash, filename from read_parquet([{listed}], filename = true, hive_partitioning = false))"
+
+
 def scan_verdicts(paths: Sequence[Path]) -> str:
     """Scan verdict files; none when there are none."""
     if paths:
@@ -440,7 +459,14 @@ def scan_verdicts(paths: Sequence[Path]) -> str:
 
 def store(con: duckdb.DuckDBPyConnection, settings: Settings, known_days: Sequence[date]) -> list[date]:
     """Put the new verdicts in place of the old ones about the same ids and pages; return the days rewritten."""
-    paths = [verdict_path(settings, day) for day in known_days]
+    # A verdict lies on its message's day: no other file can hold one about these ids and pages.
+    concerned = {
+        day
+        for (day,) in con.execute(
+            "select event_date from page_rows union select event_date from copies union select event_date from rejected"
+        ).fetchall()
+    }
+    paths = [verdict_path(settings, day) for day in known_days if day in concerned]
     con.execute(f"create temp table before as select * from {scan_verdicts(paths)}")
     # Of an id's copies months apart only those near the new ones were judged anew.
     con.execute(
