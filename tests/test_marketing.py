@@ -1,5 +1,6 @@
 """Spend, attribution and what campaigns earned, on rows one can check by hand."""
 
+import contextlib
 import csv
 import importlib.util
 from collections import Counter
@@ -185,6 +186,23 @@ def test_unreadable_rows_are_quarantined_and_the_others_read(house: House) -> No
         (9, "bad_line", "not UTF-8: invalid start byte"),
     ]
     assert house.quarantine()[0]["payload"] == "2026-03-01,google,cpc,b,1,1,USD"
+
+
+LAYOUT = spend.Layout(
+    ",", 1, 3, {"date": 0, "cost": 1, "campaign": 2}, SpendExport(values={"source": "a", "medium": "b"})
+)
+
+
+@given(st.lists(st.text('ab1.,;" \t\r', max_size=12), max_size=30))
+def test_no_row_makes_the_reader_fail_or_is_dropped(rows: list[str]) -> None:
+    """GIVEN any lines THEN what they say stands in rows or refusals, once and in order."""
+    lines = [spend.Line(number, text) for number, text in enumerate(["date,cost,campaign", *rows], 1)]
+    found = list(spend.records(lines, LAYOUT))
+    said = "".join(line.kept if line.text is None else line.text for line, _ in found)
+    assert [letter for letter in said if letter in "ab1."] == [letter for letter in "".join(rows) if letter in "ab1."]
+    for _, cells in found:
+        with contextlib.suppress(spend.Refusal):
+            spend.read_row(cells or [], LAYOUT, spend.decimal_mark(found, LAYOUT))
 
 
 @pytest.mark.parametrize(
