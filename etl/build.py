@@ -18,7 +18,7 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
-from etl import bot_rules, exclusions, lake, parse, spend
+from etl import bot_rules, exclusions, experiments, lake, parse, spend
 from etl.errors import BuildFailed
 from etl.schemas import CONVERSIONS, FILES
 from etl.settings import PROJECT, Settings
@@ -50,6 +50,7 @@ def project_hash() -> str:
     for path in sorted(DBT_PROJECT.rglob("*")):
         if path.suffix in {".sql", ".yml", ".csv", ".py"} and not {"target", "logs"} & set(path.parts):
             digest.update(path.relative_to(DBT_PROJECT).as_posix().encode() + path.read_bytes())
+    digest.update(Path(experiments.__file__).read_bytes())
     return digest.hexdigest()[:16]
 
 

@@ -181,7 +181,7 @@ class Warehouse:
                 self.write("declared/conversions.parquet", name, rows)
             if name == "quarantine":
                 self.write("quarantine/b1.parquet", name, rows)
-            key = {"events": "event_date", "pixel_hits": "hit_date"}.get(name, "")
+            key = {"events": "event_date", "messages": "event_date", "pixel_hits": "hit_date"}.get(name, "")
             for day in sorted({row[key] for row in rows}) if key else []:
                 part = [row for row in rows if row[key] == day]
                 self.write(f"{name}/{key}={day}/{name}.parquet", name, part, without=key)
@@ -688,7 +688,7 @@ def test_foreign_currency_without_a_rate_is_not_added(warehouse: Warehouse) -> N
 
 TABLES = """
     select table_schema || '.' || table_name from information_schema.tables
-    where table_schema in ('core', 'marketing', 'executive', 'quality')
+    where table_schema in ('core', 'marketing', 'executive', 'product', 'quality')
     order by 1
 """
 

@@ -1,0 +1,52 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    pre_hook='{{ forget_built_days() }}'
+) }}
+
+with events as (
+
+    select
+        event_id,
+        event_at,
+        visitor_id,
+        user_id,
+        session_id,
+        session_date,
+        is_bot,
+        is_excluded,
+        data_json
+    from {{ ref('stg_lake__events') }}
+    where
+        schema_name = 'experiment_exposure'
+        and {{ built_sessions() }}
+
+),
+
+read_data as (
+
+    select
+        event_id,
+        event_at,
+        visitor_id,
+        user_id,
+        session_id,
+        session_date,
+        trim(data_json ->> '$.experiment') as experiment,
+        trim(data_json ->> '$.variant') as variant,
+        coalesce(is_bot, false) as is_bot,
+        coalesce(is_excluded, false) as is_excluded
+    from events
+
+),
+
+named as (
+
+    select * from read_data
+    where
+        experiment <> ''
+        and variant <> ''
+
+)
+
+select * from named

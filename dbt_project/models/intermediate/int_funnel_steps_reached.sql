@@ -1,0 +1,84 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    pre_hook='{{ forget_built_days() }}'
+) }}
+
+with recursive funnels as (
+
+    select * from {{ ref('funnels') }}
+
+),
+
+events as (
+
+    select
+        session_id,
+        session_date,
+        event_at,
+        schema_name,
+        page_type,
+        url_path,
+        data_json
+    from {{ ref('stg_lake__events') }}
+    where
+        session_id is not null
+        and schema_name in (select funnels.schema_name from funnels)
+        and {{ built_sessions() }}
+
+),
+
+matched as (
+
+    select
+        funnels.funnel,
+        funnels.step_number,
+        events.session_id,
+        events.session_date,
+        events.event_at
+    from events
+    inner join funnels on events.schema_name = funnels.schema_name
+    where
+        funnels.field is null
+        or regexp_full_match(
+            case funnels.field
+                when 'page_type' then events.page_type
+                when 'url_path' then events.url_path
+                else events.data_json ->> ('$.' || funnels.field)
+            end,
+            funnels.pattern
+        )
+
+),
+
+-- A step is reached by the first event that fits it and does not lie before the step before.
+reached as (
+
+    select
+        funnel,
+        step_number,
+        session_id,
+        session_date,
+        min(event_at) as reached_at
+    from matched
+    where step_number = 1
+    group by all
+    union all
+    select
+        matched.funnel,
+        matched.step_number,
+        matched.session_id,
+        matched.session_date,
+        min(matched.event_at) as reached_at
+    from reached
+    inner join matched
+        on
+            reached.funnel = matched.funnel
+            and reached.session_id = matched.session_id
+            and reached.step_number + 1 = matched.step_number
+            and reached.reached_at <= matched.event_at
+    group by all
+
+)
+
+select * from reached
