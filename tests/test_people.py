@@ -312,3 +312,40 @@ def test_after_a_logout_the_last_user_counts_when_the_next_is_far(shared_device:
 
 def test_at_the_moment_of_a_login_it_is_the_one_who_logs_in(shared_device: dict[str, list[str]]) -> None:
     assert (shared_device["core.orders"], shared_device["core.page_views"]) == (["ann2"], ["ann2"])
+
+
+def exclusions_file(bad_lines: int) -> Row:
+    """Make what is known of a landed file of exclusions."""
+    count = {"bad_lines": bad_lines, "messages": bad_lines, "valid": 0, "quarantined": bad_lines}
+    return {
+        "source_file": "exclusions/a.csv",
+        "source": "exclusions",
+        "file_id": 9,
+        "status": "landed",
+        "lines": 3,
+    } | count
+
+
+def test_references_and_exclusions_have_checks_that_can_fail(warehouse: Warehouse) -> None:
+    """Nine of ten pages found are enough, eight are not; without a reference nothing is known."""
+    select = ("--select", "+int_visit_checks")
+    read_checks = "select check_name, scope, check_value, status from intermediate.int_visit_checks order by 1, 2"
+    warehouse.fill()
+    warehouse.run(*select)
+    assert warehouse.query(read_checks) == [
+        ("exclusions_readable", "rows of exclusions", 0.0, "ok"),
+        ("references_resolved", "referring clicks", None, "unknown"),
+        ("references_resolved", "referring pages", None, "unknown"),
+    ]
+    view = [(timedelta(minutes=1), None, number % 4, number % 4, number > 1, "navigate") for number in range(10)]
+    rows = populate([([[(timedelta(days=1), view)]] * 3, [])]).rows()
+    naming = [row for row in rows if row.get("referring_page_id")]
+    for is_enough in (True, False):
+        for row in naming[: 1 if is_enough else 12]:
+            row["referring_page_id"] = row["referring_click_id"] = "nowhere"
+        warehouse.fill(events=rows, files=[exclusions_file(0 if is_enough else 2)])
+        warehouse.run(*select)
+        found = {scope: (value, status) for _, scope, value, status in warehouse.query(read_checks)}
+        assert {status for _, status in found.values()} == {"ok" if is_enough else "warn"}
+        assert found["rows of exclusions"][0] == (0 if is_enough else 2)
+        assert found["referring pages"][0] == 1 - (1 if is_enough else 12) / len(naming)

@@ -124,6 +124,7 @@ joined as (
         numbered.referring_click_id,
         referring_pages.url as referring_url,
         clicks.click_target as referring_click_target,
+        clicks.click_id is not null as is_referring_click_found,
         numbered.navigation,
         numbered.is_repeat,
         case

@@ -28,6 +28,12 @@ marketing_checks as (
 
 ),
 
+visit_checks as (
+
+    select * from {{ ref('int_visit_checks') }}
+
+),
+
 loss_by_day as (
 
     select
@@ -182,6 +188,8 @@ unioned as (
     select * from order_checks
     union all
     select * from marketing_checks
+    union all
+    select * from visit_checks
 
 ),
 
