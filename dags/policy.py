@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
 
+from dags.alerts import TellOfIncidents
 from etl.settings import load_settings
 
 # One slot: whoever writes the lake or the warehouse waits its turn instead of failing on the lock.
@@ -49,6 +50,7 @@ POLICY: dict[str, Any] = {
         "max_retry_delay": timedelta(minutes=10),
         "retry_policy": ExceptionRetryPolicy(rules=[RetryRule(exception=list(FINAL_ERRORS), action=RetryAction.FAIL)]),
         "execution_timeout": timedelta(hours=6),
-        "on_failure_callback": report_failure,
+        "on_failure_callback": [report_failure, TellOfIncidents(failed=True)],
+        "on_success_callback": [TellOfIncidents(failed=False)],
     },
 }

@@ -22,6 +22,7 @@ from etl import bot_rules, exclusions, experiments, lake, parse, spend
 from etl.errors import BuildFailed
 from etl.schemas import CONVERSIONS, FILES
 from etl.settings import PROJECT, Settings
+from etl.thresholds import read_thresholds
 
 DBT_PROJECT = PROJECT / "dbt_project"
 
@@ -39,7 +40,7 @@ def variables(settings: Settings) -> dict[str, Any]:
             "attribution_window_days", "time_decay_half_life_days", "position_first_share", "position_last_share",
             "stitch_days", "count_access", "reporting_currency",
             "reporting_timezone", "session_gap_minutes",
-            "own_hosts", "loss_warn", "loss_error", "bot_rules",
+            "own_hosts", "max_lateness_days", "bot_rules",
         )
     } | {"bot_platforms": bot_rules.PLATFORMS, "bot_behaviour": bot_rules.behaviour()}  # fmt: skip
 
@@ -67,6 +68,7 @@ def inputs(settings: Settings) -> dict[str, Any]:
         "spend": sorted(lake.manifests(settings, "spend")),
         "conversions": [conversion.model_dump(mode="json") for conversion in settings.conversions],
         "files": sorted(
+        "thresholds": [str(row) for row in read_thresholds(settings.thresholds).to_pylist()],
             (file["source_file"], file["status"], file["file_id"])
             for file in lake.manifests(settings, "files").values()
         ),
@@ -94,7 +96,8 @@ def stale_session_days(settings: Settings, wanted: Mapping[str, Any]) -> list[st
     changed = [day for day in {*before, *after} if before.get(day) != after.get(day)]
     unfinished = (lake.read_manifest(lake.manifest_path(settings, "state", "building")) or {"days": []})["days"]
     stale = {name for day in changed for days in (before, after) for name in days.get(day, {}).get("session_dates", [])}
-    return sorted({*stale, *unfinished})
+    # With the changed days themselves: what is kept by the day of the event is found by them.
+    return sorted({*stale, *changed, *unfinished})
 
 
 def write_ledger(settings: Settings) -> None:
@@ -114,6 +117,8 @@ def write_ledger(settings: Settings) -> None:
                 "bad_lines": count.get("bad_lines", 0), "messages": valid + quarantined,
                 "valid": valid, "quarantined": quarantined,
             }
+                "is_parsed": file["source"] not in parse.PARSED_SOURCES or f"{file['file_id']:016x}" in counts,
+                "received_from": first_day(file["partitions"]),
         )  # fmt: skip
     lake.write_table(
         lake.lake_path(settings, "ledger", "files.parquet"),
@@ -122,6 +127,12 @@ def write_ledger(settings: Settings) -> None:
 
 
 def declared_conversions(settings: Settings) -> pa.Table:
+def first_day(partitions: Sequence[str]) -> date | None:
+    """Read the first day of which a file holds lines; None when no line has a readable time."""
+    days = sorted(date.fromisoformat(name) for name in partitions if name != lake.UNKNOWN_DAY)
+    return days[0] if days else None
+
+
     """Write the setting `conversions` as rows, so that its text reaches dbt as data and never as SQL."""
     rows = []
     for conversion in settings.conversions:
@@ -168,6 +179,7 @@ def build(settings: Settings, redo: Sequence[date] = ()) -> dict[str, Any] | Non
     write_ledger(settings)
     lake.write_table(lake.lake_path(settings, "declared", "conversions.parquet"), declared_conversions(settings))
     path = build_path(settings)
+    lake.write_table(lake.lake_path(settings, "declared", "thresholds.parquet"), read_thresholds(settings.thresholds))
     path.parent.mkdir(parents=True, exist_ok=True)
     if days is None:
         lake.manifest_path(settings, "state", "built").unlink(missing_ok=True)

@@ -39,6 +39,7 @@ DATASETS = {
     "spend": schemas.SPEND,
     "conversions": schemas.CONVERSIONS,
     "exclusions": schemas.EXCLUSIONS,
+    "thresholds": schemas.THRESHOLDS,
     "restatements": schemas.RESTATEMENTS,
 }
 

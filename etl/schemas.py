@@ -143,6 +143,8 @@ FILES = pa.schema(
         ("messages", pa.int64()),
         ("valid", pa.int64()),
         ("quarantined", pa.int64()),
+        ("is_parsed", pa.bool_()),
+        ("received_from", pa.date32()),
     ]
 )
 
@@ -150,9 +152,13 @@ EVENT_COUNTS = pa.schema(
     [
         ("file_id", pa.uint64()),
         ("source_file", TEXT),
+        ("app_id", TEXT),
+        ("platform", TEXT),
+        ("tracker", TEXT),
         ("accepted", pa.int64()),
         ("duplicates", pa.int64()),
         ("collisions", pa.int64()),
+        ("streamed_duplicates", pa.int64()),
         ("event_date", pa.date32()),
     ]
 )
@@ -198,6 +204,24 @@ RESTATEMENTS = pa.schema(
         ("definition", TEXT),
     ]
 )
+
+THRESHOLDS = pa.schema(
+    [
+        ("check_name", TEXT),
+        ("app_id", TEXT),
+        ("platform", TEXT),
+        ("since", pa.date32()),
+        ("until", pa.date32()),
+        ("warn", pa.float64()),
+        ("error", pa.float64()),
+        ("plain_from", pa.int64()),
+        ("least", pa.int64()),
+        ("owner", TEXT),
+        ("hint", TEXT),
+        ("precedence", pa.int64()),
+    ]
+)
+"""What the thresholds file says; where several rows apply the one with the lowest precedence counts."""
 
 EXCLUSIONS = pa.schema(
     [

@@ -21,7 +21,9 @@ from etl.collector import SESSIONLESS_PLATFORMS, sql_list
 from etl.schemas import EVENT_COUNTS, EVENTS, QUARANTINE
 from etl.settings import Settings
 
-SESSIONIZER_VERSION = 2
+SESSIONIZER_VERSION = 3
+IDENTITY = ("event_id", "schema", "app_id", "platform", "tracker", "stream_id", "message_index")
+"""What a quarantined message still tells of itself."""
 DAY_US = 86_400_000_000
 
 CARRY = pa.schema(
@@ -466,24 +468,30 @@ def select_events(con: duckdb.DuckDBPyConnection, inputs: DayInputs) -> str:
 
 
 def count_messages(con: duckdb.DuckDBPyConnection, inputs: DayInputs) -> pa.Table:
-    """Count what became of each file's messages of the day (columns of `EVENT_COUNTS`)."""
+    """Count what became of the messages of each file, app, platform and tracker (columns of `EVENT_COUNTS`)."""
     return (
         con.sql(
             """
-        with accepted as (select file_id, count(*) as accepted from assigned group by file_id),
-        refused as (
-            select
-                file_id,
-                count(*) filter (verdict = 'duplicate') as duplicates,
-                count(*) filter (verdict = 'id_collision') as collisions
-            from verdicts group by file_id
+        with refused as (
+            select file_id, message_ref, verdict from verdicts where verdict <> 'repeat'
         ),
-        files as (select distinct file_id, source_file from messages)
+        judged as (
+            select
+                messages.file_id, source_file, app_id, platform, tracker, verdict,
+                stream_id is not null and message_index is not null as is_streamed
+            from messages
+            left join refused on messages.file_id = refused.file_id and messages.message_ref = refused.message_ref
+        )
         select
-            file_id, source_file, coalesce(accepted, 0) as accepted, coalesce(duplicates, 0) as duplicates,
-            coalesce(collisions, 0) as collisions, $day as event_date
-        from files left join accepted using (file_id) left join refused using (file_id)
-        order by source_file, file_id
+            file_id, source_file, app_id, platform, tracker,
+            count(*) filter (verdict is null) as accepted,
+            count(*) filter (verdict = 'duplicate') as duplicates,
+            count(*) filter (verdict = 'id_collision') as collisions,
+            count(*) filter (verdict = 'duplicate' and is_streamed) as streamed_duplicates,
+            $day as event_date
+        from judged
+        group by file_id, source_file, app_id, platform, tracker
+        order by source_file, file_id, app_id, platform, tracker
         """,
             params={"day": inputs.day},
         )

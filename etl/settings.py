@@ -72,6 +72,7 @@ class Settings(BaseSettings):
     home: Path = Path("data")
 
     tracking_plan: Path = PROJECT / "etl" / "tracking_plan"
+    thresholds: Path = PROJECT / "thresholds.toml"
 
     session_gap_minutes: int = Field(30, gt=0, lt=1440)
     max_lateness_days: int = Field(30, gt=0)
@@ -90,9 +91,6 @@ class Settings(BaseSettings):
     own_hosts: list[str] = []
     asset_extensions: list[str] = []
     bot_rules: list[Literal[tuple(BEHAVIOUR)]] = []  # type: ignore[valid-type]
-
-    loss_warn: float = Field(0.02, ge=0, le=1)
-    loss_error: float = Field(0.05, ge=0, le=1)
 
     max_line_bytes: int = Field(16 * 2**20, gt=0)
     max_message_bytes: int = Field(2**20, gt=0)

@@ -173,6 +173,8 @@ def reconcile(settings: Settings, *, days: Sequence[date] | None = None, advance
     """
     del days
     outcome = reconciling.read_checks(settings)
+    if settings.warehouse.exists():
+        reconciling.note_incidents(settings)
     advance("checks", 1)
     if outcome["errors"]:
         # Not noted as done: the next run says so again, until it is mended.
@@ -186,6 +188,21 @@ def reconcile(settings: Settings, *, days: Sequence[date] | None = None, advance
         published = lake.read_manifest(lake.manifest_path(settings, "state", "warehouse")) or {}
         lake.write_manifest(lake.manifest_path(settings, "state", "reconciled"), published)
     return outcome
+
+
+def note_task(settings: Settings, task: str, reason: str | None) -> None:
+    """Remember how a task ended, so that people are told once; `reason` is None when it ended well."""
+    reconciling.note_task(settings, task, reason)
+
+
+def waiting_alerts(settings: Settings) -> list[dict[str, Any]]:
+    """Read the alerts that nobody has been sent yet, the oldest first."""
+    return reconciling.waiting_alerts(settings)
+
+
+def forget_alert(settings: Settings, alert: dict[str, Any]) -> None:
+    """Take an alert that has been sent from those that wait."""
+    reconciling.forget_alert(settings, alert)
 
 
 def known_days(settings: Settings) -> list[str]:

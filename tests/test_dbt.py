@@ -21,6 +21,7 @@ from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
 
 from etl import schemas
+from etl.thresholds import read_thresholds
 
 PROJECT = Path(__file__).resolve().parent.parent / "dbt_project"
 REFERENCE_DATA = PROJECT.parent.parent / "shared" / "data"
@@ -35,6 +36,9 @@ DATASETS = {
     "event_counts": schemas.EVENT_COUNTS,
     "messages": schemas.MESSAGES,
     "restatements": schemas.RESTATEMENTS,
+    "messages": schemas.MESSAGES,
+    "restatements": schemas.RESTATEMENTS,
+    "thresholds": schemas.THRESHOLDS,
     "spend": schemas.SPEND,
     "conversions": schemas.CONVERSIONS,
 }
@@ -168,6 +172,9 @@ class Warehouse:
         shutil.rmtree(self.lake, ignore_errors=True)
         for name, schema in DATASETS.items():
             path = self.lake / "schemas" / f"{name}.parquet"
+        declared = self.lake / "declared" / "thresholds.parquet"
+        declared.parent.mkdir()
+        pq.write_table(read_thresholds(PROJECT.parent / "thresholds.toml"), declared)
             path.parent.mkdir(parents=True, exist_ok=True)
             pq.write_table(schema.empty_table(), path)
         for name, rows in datasets.items():

@@ -25,28 +25,17 @@
 {%- endmacro %}
 
 {#-
-    What a loss rate means against the thresholds. From `loss_plain_hits` hits on the rate itself counts. Below,
-    one lost view among a handful would cry wolf, so the lower end of the rate's Wilson interval (95 %, two-sided)
-    must pass the threshold. Without hits the loss is unknown.
+    Bounds that hold when the witnesses are not independent. What either saw was there: never fewer than that. What one
+    and the same blocker hides from both leaves no trace in either; how much that is at most is an assumption, the
+    variable `blocked_share_bound`.
 -#}
-{% macro loss_status(lost, hits) -%}
-    case
-        when coalesce({{ hits }}, 0) = 0 then 'unknown'
-        when {{ judged_loss(lost, hits) }} > {{ var('loss_error') }} then 'error'
-        when {{ judged_loss(lost, hits) }} > {{ var('loss_warn') }} then 'warn'
-        else 'ok'
-    end
+{% macro dependent_low(pixel, events, matched) -%}
+    case when {{ pixel }} > 0 then ({{ pixel }} + {{ events }} - {{ matched }})::double end
 {%- endmacro %}
 
-{% macro judged_loss(lost, hits) -%}
-    case
-        when {{ hits }} >= {{ var('loss_plain_hits') }} then {{ lost }}::double / {{ hits }}
-        else
-            (
-                {{ lost }} + 1.9207::double
-                - 1.96::double * sqrt({{ lost }}::double * ({{ hits }} - {{ lost }}) / {{ hits }} + 0.9604)
-            ) / ({{ hits }} + 3.8415::double)
-    end
+{% macro dependent_high(pixel, events, matched) -%}
+    ({{ chapman_estimate(pixel, events, matched) }} + {{ chapman_margin(pixel, events, matched) }})
+    / (1 - {{ var('blocked_share_bound') }}::double)
 {%- endmacro %}
 
 {#- A rate over nothing is unknown, not zero. -#}

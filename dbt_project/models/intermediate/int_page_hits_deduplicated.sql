@@ -6,6 +6,7 @@ with hits as (
         app_id,
         platform,
         visitor_id,
+        browser,
         ua_bot_reason
     from {{ ref('stg_lake__pixel_hits') }}
 
@@ -28,6 +29,7 @@ single as (
         hits.app_id,
         hits.platform,
         hits.visitor_id,
+        hits.browser,
         hits.ua_bot_reason
     from hits
     anti join repeated on hits.page_id = repeated.page_id
@@ -43,10 +45,11 @@ ranked as (
         hits.app_id,
         hits.platform,
         hits.visitor_id,
+        hits.browser,
         hits.ua_bot_reason,
         row_number() over (
             partition by hits.page_id
-            order by hits.hit_at, hits.app_id, hits.platform, hits.visitor_id, hits.ua_bot_reason
+            order by hits.hit_at, hits.app_id, hits.platform, hits.visitor_id, hits.ua_bot_reason, hits.browser
         ) as preference
     from hits
     semi join repeated on hits.page_id = repeated.page_id
@@ -61,6 +64,7 @@ deduplicated as (
         app_id,
         platform,
         visitor_id,
+        browser,
         ua_bot_reason
     from single
     union all
@@ -70,6 +74,7 @@ deduplicated as (
         app_id,
         platform,
         visitor_id,
+        browser,
         ua_bot_reason
     from ranked
     where preference = 1

@@ -1,3 +1,5 @@
+{{ config(materialized='table') }}
+
 with page_views as (
 
     select
@@ -6,6 +8,9 @@ with page_views as (
         app_id,
         platform,
         viewed_at,
+        country,
+        tracker,
+        browser,
         is_bot
     from {{ ref('int_page_views_numbered') }}
     where
@@ -52,6 +57,9 @@ distinct_page_views as (
         min(page_views.app_id) as app_id,
         min(page_views.platform) as platform,
         min(page_views.viewed_at) as viewed_at,
+        min(page_views.country) as country,
+        min(page_views.tracker) as tracker,
+        min(page_views.browser) as browser,
         bool_and(page_views.is_bot) as is_bot
     from page_views
     semi join shared_pages on page_views.page_id = shared_pages.page_id
@@ -65,11 +73,15 @@ paired as (
         page_views.session_id,
         hits.visitor_id as hit_visitor_id,
         hits.ua_bot_reason,
+        page_views.country,
+        page_views.tracker,
         page_views.is_bot as is_event_of_bot,
         coalesce(hits.page_id, page_views.page_id) as page_id,
+        case when hits.page_id is null then page_views.browser else hits.browser end as browser,
         coalesce(hits.hit_at, page_views.viewed_at) as seen_at,
         case when hits.page_id is null then page_views.app_id else hits.app_id end as app_id,
         case when hits.page_id is null then page_views.platform else hits.platform end as platform,
+        coalesce(hits.platform <> page_views.platform, false) as is_platform_disputed,
         hits.page_id is not null as is_seen_by_pixel,
         page_views.page_id is not null as is_seen_by_event
     from distinct_page_views as page_views
@@ -94,6 +106,10 @@ judged as (
         web.seen_at,
         web.app_id,
         web.platform,
+        web.browser,
+        web.country,
+        web.tracker,
+        web.is_platform_disputed,
         web.is_seen_by_pixel,
         web.is_seen_by_event,
         case

@@ -1,6 +1,24 @@
-with loss_hourly as (
+with checks_daily as (
 
-    select * from {{ ref('loss_hourly') }}
+    select * from {{ ref('int_checks_daily') }}
+
+),
+
+incidents as (
+
+    select * from {{ ref('int_incidents_cut') }}
+
+),
+
+stage_balance as (
+
+    select * from {{ ref('stage_balance') }}
+
+),
+
+pages as (
+
+    select * from {{ ref('int_pages_witnessed') }}
 
 ),
 
@@ -37,45 +55,120 @@ visit_checks as (
 loss_by_day as (
 
     select
-        {{ utc_date('hour') }} as loss_date,
-        app_id,
-        platform,
-        sum(pixel_hits) as pixel_hits,
-        sum(only_pixel) as only_pixel
-    from loss_hourly
-    group by all
+        checks_daily.check_name,
+        concat_ws(
+            ' ', coalesce(cast(checks_daily.check_date as varchar), 'undated'),
+            coalesce(checks_daily.app_id, case when checks_daily.platform is null then 'all messages' else '?' end),
+            checks_daily.platform
+        ) as scope,
+        checks_daily.check_value,
+        checks_daily.threshold,
+        checks_daily.status,
+        case
+            when checks_daily.status = 'ok' then null
+            when checks_daily.status <> 'unknown' then checks_daily.hint
+            when checks_daily.check_name in ('event_loss', 'pixel_loss')
+                then 'No pixel hits: land the pixel log of this day to know the loss'
+            when checks_daily.check_name = 'message_gaps' then 'These messages carry no stream and index'
+            when checks_daily.check_name = 'silence' then 'No baseline: it takes two days of history'
+            else 'Nothing came that could be judged'
+        end as hint,
+        cast(coalesce(incidents.first_date, case when checks_daily.status = 'unknown' then checks_daily.check_date end)
+            as timestamp) at time zone 'UTC' as first_seen,
+        checks_daily.owner,
+        checks_daily.check_date,
+        checks_daily.app_id,
+        checks_daily.platform
+    from checks_daily
+    left join incidents
+        on
+            checks_daily.status in ('warn', 'error')
+            and checks_daily.check_name = incidents.check_name
+            and checks_daily.app_id is not distinct from incidents.app_id
+            and checks_daily.platform is not distinct from incidents.platform
+            and checks_daily.check_date between incidents.first_date and incidents.last_date
 
 ),
 
-loss_checks as (
+-- Without a single row a check would be missing, and what is missing looks like health.
+expected_checks as (
 
-    select
-        'event_loss' as check_name,
-        loss_date || ' ' || coalesce(app_id, '?') || ' ' || platform as scope,
-        {{ rate('only_pixel', 'pixel_hits') }} as check_value,
-        {{ var('loss_warn') }}::double as threshold,
-        {{ loss_status('only_pixel', 'pixel_hits') }} as status,
-        case {{ loss_status('only_pixel', 'pixel_hits') }}
-            when 'unknown' then 'No pixel hits: land the pixel log of this day to know the loss'
-            when 'ok' then null
-            else 'Look at quality.loss_hourly for the hours; compare collector and pixel logs'
-        end as hint
-    from loss_by_day
+    select *
+    from (
+        values
+        ('event_loss', 'No web page was seen by tracker or pixel: loss is unknown'),
+        ('pixel_loss', 'No web page was seen by tracker or pixel: loss is unknown'),
+        ('access_loss', 'No day has both a web server''s log and tracker events'),
+        ('message_gaps', 'No tracker event was received'),
+        ('silence', 'No whole hour has been heard yet'),
+        ('duplicate_share', 'No message was received'),
+        ('late_share', 'No tracker event was received'),
+        ('quarantine_share', 'No message was received'),
+        ('unknown_schema', 'No message was received'),
+        ('malformed_keys', 'No message was received'),
+        ('stage_balance', 'Nothing has come in')
+    ) as expected (check_name, hint)
 
 ),
 
--- Without a single web page nothing can be said of loss, and that is said.
 nothing_seen as (
 
     select
-        'event_loss' as check_name,
+        expected_checks.check_name,
         'all' as scope,
         cast(null as double) as check_value,
-        {{ var('loss_warn') }}::double as threshold,
+        cast(null as double) as threshold,
         'unknown' as status,
-        'No web page was seen by tracker or pixel: loss is unknown' as hint
-    from loss_by_day
-    having count(*) = 0
+        expected_checks.hint
+    from expected_checks
+    where
+        expected_checks.check_name not in (select check_name from daily_checks)
+        and (expected_checks.check_name <> 'stage_balance' or not exists (select 1 from stage_balance))
+
+),
+
+balance_checks as (
+
+    select
+        'stage_balance' as check_name,
+        stage as scope,
+        cast(sum(abs(balance)) as double) as check_value,
+        cast(0 as double) as threshold,
+        case when sum(abs(balance)) > 0 then 'error' else 'ok' end as status,
+        case
+            when sum(abs(balance)) > 0
+                then
+                    'At ' || stage || ' ' || any_value(unit) || ' went missing or came twice, first on '
+                    || coalesce(cast(min(date) filter (where balance <> 0) as varchar), 'an unknown day')
+                    || ': see quality.stage_balance'
+        end as hint
+    from stage_balance
+    group by stage
+
+),
+
+-- Where tracker and pixel name different platforms the hit's counts: many of them are somebody's mistake.
+pixel_checks as (
+
+    select
+        'pixel_platform' as check_name,
+        'pixel hits' as scope,
+        cast(count(*) filter (where is_platform_disputed) as double) as check_value,
+        cast(0 as double) as threshold,
+        case
+            when count(*) = 0 then 'unknown'
+            when count(*) filter (where is_platform_disputed) > 0.01 * count(*) then 'warn'
+            else 'ok'
+        end as status,
+        case
+            when count(*) = 0 then 'No page was seen by tracker and pixel'
+            when count(*) filter (where is_platform_disputed) > 0.01 * count(*)
+                then 'Tracker and pixel name different platforms for a page: the hit''s counts'
+        end as hint
+    from pages
+    where
+        is_seen_by_pixel
+        and is_seen_by_event
 
 ),
 
@@ -179,17 +272,34 @@ order_checks as (
 
 unioned as (
 
-    select * from loss_checks
-    union all
     select * from nothing_seen
     union all
     select * from ledger_checks
+    union all
+    select * from balance_checks
+    union all
+    select * from pixel_checks
     union all
     select * from order_checks
     union all
     select * from marketing_checks
     union all
     select * from visit_checks
+
+),
+
+described as (
+
+    select * from daily_checks
+    union all
+    select
+        *,
+        cast(null as timestamptz) as first_seen,
+        'platform' as owner,
+        cast(null as date) as check_date,
+        cast(null as varchar) as app_id,
+        cast(null as varchar) as platform
+    from unioned
 
 ),
 
@@ -201,8 +311,13 @@ final as (
         check_value as value,
         threshold,
         status,
-        hint
-    from unioned
+        first_seen,
+        owner,
+        hint,
+        check_date as date,
+        app_id,
+        platform
+    from described
 
 )
 

@@ -4,6 +4,13 @@ with pages as (
 
 ),
 
+thresholds as (
+
+    select * from {{ ref('stg_lake__thresholds') }}
+    where check_name = 'event_loss'
+
+),
+
 hourly as (
 
     select
@@ -16,6 +23,18 @@ hourly as (
     from pages
     where not is_bot
     group by all
+
+),
+
+judged as (
+
+    select
+        hourly.*,
+        {{ threshold_status('(hourly.pixel_hits - hourly.matched)', 'hourly.pixel_hits', least=1) }} as status
+    from hourly
+    left join thresholds
+        on {{ threshold_applies('hourly.app_id', 'hourly.platform', utc_date('hourly.hour')) }}
+    {{ narrowest_threshold(['hourly.hour', 'hourly.app_id', 'hourly.platform']) }}
 
 ),
 
@@ -41,8 +60,8 @@ final as (
         - {{ chapman_margin('pixel_hits', 'event_page_views', 'matched') }} as low,
         {{ chapman_estimate('pixel_hits', 'event_page_views', 'matched') }}
         + {{ chapman_margin('pixel_hits', 'event_page_views', 'matched') }} as high,
-        {{ loss_status('(pixel_hits - matched)', 'pixel_hits') }} as status
-    from hourly
+        status
+    from judged
 
 )
 

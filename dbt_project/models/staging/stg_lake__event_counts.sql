@@ -10,9 +10,14 @@ renamed as (
     select
         file_id,
         source_file,
+        app_id,
+        platform,
+        tracker,
+        event_date,
         accepted as accepted_count,
         duplicates as duplicate_count,
-        collisions as collision_count
+        collisions as collision_count,
+        streamed_duplicates as streamed_duplicate_count
     from source
 
 )

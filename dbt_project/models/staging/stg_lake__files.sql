@@ -16,7 +16,9 @@ renamed as (
         bad_lines as bad_line_count,
         messages as message_count,
         valid as valid_count,
-        quarantined as quarantined_count
+        quarantined as quarantined_count,
+        is_parsed,
+        received_from as received_date
     from source
 
 )

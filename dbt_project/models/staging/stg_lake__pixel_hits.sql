@@ -13,6 +13,7 @@ renamed as (
         platform,
         visitor_id,
         user_agent,
+        browser,
         ua_bot_reason,
         hit_date
     from source

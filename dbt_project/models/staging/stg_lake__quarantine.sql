@@ -13,7 +13,14 @@ renamed as (
         reason,
         detail,
         payload,
-        received_at
+        received_at,
+        event_id,
+        schema as schema_name,
+        app_id,
+        platform,
+        tracker,
+        stream_id,
+        message_index
     from source
 
 )

@@ -1,0 +1,34 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    pre_hook="{% if is_incremental() %}delete from {{ this }} where {{ built_days('event_date') }}{% endif %}"
+) }}
+
+with events as (
+
+    select * from {{ ref('stg_lake__events') }}
+    where {{ built_days('event_date') }}
+
+),
+
+counted as (
+
+    select
+        event_date,
+        session_date,
+        app_id,
+        platform,
+        is_access,
+        make_timestamptz(epoch_us(event_at) // 3600000000 * 3600000000) as hour,
+        count(*) as message_count,
+        count(*) filter (where session_id is not null) as session_message_count,
+        count(*) filter (where schema_name = 'page_view') as page_view_count,
+        count(*) filter (where stream_id is null or message_index is null) as streamless_count,
+        count(*) filter (where received_at > event_at + interval 1 day) as late_count,
+        max(received_at) as latest_received_at
+    from events
+    group by all
+
+)
+
+select * from counted
