@@ -52,7 +52,7 @@ visit_checks as (
 
 ),
 
-loss_by_day as (
+daily_checks as (
 
     select
         checks_daily.check_name,
