@@ -34,13 +34,11 @@ DATASETS = {
     "quarantine": schemas.QUARANTINE,
     "files": schemas.FILES,
     "event_counts": schemas.EVENT_COUNTS,
-    "messages": schemas.MESSAGES,
-    "restatements": schemas.RESTATEMENTS,
+    "spend": schemas.SPEND,
+    "conversions": schemas.CONVERSIONS,
     "messages": schemas.MESSAGES,
     "restatements": schemas.RESTATEMENTS,
     "thresholds": schemas.THRESHOLDS,
-    "spend": schemas.SPEND,
-    "conversions": schemas.CONVERSIONS,
 }
 
 
@@ -172,11 +170,11 @@ class Warehouse:
         shutil.rmtree(self.lake, ignore_errors=True)
         for name, schema in DATASETS.items():
             path = self.lake / "schemas" / f"{name}.parquet"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            pq.write_table(schema.empty_table(), path)
         declared = self.lake / "declared" / "thresholds.parquet"
         declared.parent.mkdir()
         pq.write_table(read_thresholds(PROJECT.parent / "thresholds.toml"), declared)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            pq.write_table(schema.empty_table(), path)
         for name, rows in datasets.items():
             if name == "files":
                 self.write("ledger/files.parquet", "files", rows)
