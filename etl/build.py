@@ -18,7 +18,7 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
-from etl import bot_rules, exclusions, experiments, lake, parse, spend
+from etl import bot_rules, exclusions, experiments, lake, parse, plan, spend
 from etl.errors import BuildFailed
 from etl.schemas import CONVERSIONS, FILES
 from etl.settings import PROJECT, Settings
@@ -65,10 +65,11 @@ def inputs(settings: Settings) -> dict[str, Any]:
             name: {"version": day["version"], "session_dates": day["session_dates"]} for name, day in days.items()
         },
         "batches": sorted(parse.fresh_batches(settings)),
+        "plan": hashlib.sha256(repr(plan.load_plan(settings.tracking_plan)).encode()).hexdigest()[:16],
         "spend": sorted(lake.manifests(settings, "spend")),
         "conversions": [conversion.model_dump(mode="json") for conversion in settings.conversions],
-        "files": sorted(
         "thresholds": [str(row) for row in read_thresholds(settings.thresholds).to_pylist()],
+        "files": sorted(
             (file["source_file"], file["status"], file["file_id"])
             for file in lake.manifests(settings, "files").values()
         ),
@@ -116,9 +117,9 @@ def write_ledger(settings: Settings) -> None:
                 "status": file["status"], "detail": file["detail"], "lines": file["lines"],
                 "bad_lines": count.get("bad_lines", 0), "messages": valid + quarantined,
                 "valid": valid, "quarantined": quarantined,
-            }
                 "is_parsed": file["source"] not in parse.PARSED_SOURCES or f"{file['file_id']:016x}" in counts,
                 "received_from": first_day(file["partitions"]),
+            }
         )  # fmt: skip
     lake.write_table(
         lake.lake_path(settings, "ledger", "files.parquet"),
@@ -126,13 +127,13 @@ def write_ledger(settings: Settings) -> None:
     )
 
 
-def declared_conversions(settings: Settings) -> pa.Table:
 def first_day(partitions: Sequence[str]) -> date | None:
     """Read the first day of which a file holds lines; None when no line has a readable time."""
     days = sorted(date.fromisoformat(name) for name in partitions if name != lake.UNKNOWN_DAY)
     return days[0] if days else None
 
 
+def declared_conversions(settings: Settings) -> pa.Table:
     """Write the setting `conversions` as rows, so that its text reaches dbt as data and never as SQL."""
     rows = []
     for conversion in settings.conversions:
@@ -178,8 +179,8 @@ def build(settings: Settings, redo: Sequence[date] = ()) -> dict[str, Any] | Non
         return None
     write_ledger(settings)
     lake.write_table(lake.lake_path(settings, "declared", "conversions.parquet"), declared_conversions(settings))
-    path = build_path(settings)
     lake.write_table(lake.lake_path(settings, "declared", "thresholds.parquet"), read_thresholds(settings.thresholds))
+    path = build_path(settings)
     path.parent.mkdir(parents=True, exist_ok=True)
     if days is None:
         lake.manifest_path(settings, "state", "built").unlink(missing_ok=True)
