@@ -13,8 +13,8 @@ from typing import Any
 
 import duckdb
 
+from etl import bot_rules, exclusions, lake, publish, spend
 from etl import build as dbt_build
-from etl import exclusions, lake, publish, spend
 from etl import land as landing
 from etl import parse as parsing
 from etl import reconcile as reconciling
@@ -220,6 +220,7 @@ def session_inputs(settings: Settings) -> dict[str, Any]:
         "gap": settings.session_gap_minutes,
         "lateness": settings.max_lateness_days,
         "version": sessionizing.SESSIONIZER_VERSION,
+        "rates": bot_rules.digest("rate", "platforms"),
         "addresses": [settings.ip_addresses, sessionizing.digest(settings.ip_key.get_secret_value())],
         "exclusions": [[rule.kind, rule.value, str(rule.since), str(rule.until)] for rule in rules],
     }

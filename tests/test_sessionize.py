@@ -11,6 +11,8 @@ from builders import House, Message, each, event, events, iso, lines, moment, re
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from etl import bot_rules, bots, tasks
+
 SESSION_CASES: dict[str, tuple[list[str], list[str]]] = {
     # name: (events, the start of each one's session in the order given; "-" for none)
     "events within thirty minutes are one session": (
@@ -432,3 +434,48 @@ def test_sessions_repeats_and_bots_are_those_of_plain_loops_many_times(
     tmp_path_factory: pytest.TempPathFactory, drawn: list[Any]
 ) -> None:
     check_visits(tmp_path_factory.mktemp("visits"), drawn)
+
+
+def test_another_gap_or_rate_redoes_what_it_must(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a changed setting leaves is what a fresh home says under it; the setting before brings back what was."""
+    messages = [
+        *events("23:40 /a", "23:55 /b", "24:20 /c", "24:31 /d", "25:02 /e"),
+        *events("10:00 /a?gclid=a", "10:11 /b", "47:50 /c", "48:05 order @backend", visitor="w"),
+        *burst(10, timedelta(seconds=50), visitor="fast"),
+    ]
+    old = House(tmp_path / "old")
+    before = old.take(*messages)
+    for gap, views in ((10, 30), (45, 10), (30, 30)):
+        monkeypatch.setitem(bot_rules.RULES, "rate", {"windows": [{"seconds": 60, "page_views": views}]})
+        monkeypatch.setattr(bots, "WINDOWS", ((60_000_000, views),))
+        old.keys = {"session_gap_minutes": gap}
+        assert tasks.pending(old.settings).keys() >= {"sessionize", "build"}
+        old.digest()
+        new = House(tmp_path / f"new{gap}", {"session_gap_minutes": gap})
+        assert old.events() == new.take(*messages)
+        assert sum(row["is_bot"] for row in old.events()) == (10 if views == 10 else 0)
+        assert "sessionize" not in tasks.pending(old.settings)
+    assert old.events() == before
+
+
+def test_an_event_may_come_late_in_any_place(house: House) -> None:
+    """The same visit for many visitors, of each of whom another event is late; some by two, with what lies between."""
+    cases = ["23:10 /a", "23:40 /b?gclid=a", "23:40 click", "23:59:59.999 /c?gclid=b", "24:10 order @backend",
+             "24:20 /d?gclid=b", "24:50 /a", "25:20 custom.x", "25:51 /e", "25:51 /e?gclid=c"]  # fmt: skip
+    pairs = [{first, second} for first in range(len(cases)) for second in range(first, len(cases))]
+    made = {f"v{number}": events(*cases, visitor=f"v{number}") for number in range(len(pairs))}
+    late = [messages[place] for messages, places in zip(made.values(), pairs, strict=True) for place in places]
+    for run in (False, True):
+        batch = [message for messages in made.values() for message in messages if (message in late) is run]
+        house.put(f"events/{run}.jsonl", each(batch))
+        house.digest()
+    found: dict[str, list[Any]] = {}
+    for row in house.events():
+        found.setdefault(row["visitor_id"], []).append(
+            (row["message_index"], (row["session_id"] or "-").removeprefix(row["visitor_id"]),
+             row["session_event_number"], row["is_repeat"])
+        )  # fmt: skip
+    assert len(found) == len(pairs)
+    assert {tuple(rows) for rows in found.values()} == {tuple(found["v0"])}
+    starts = [start and session_id("v", start)[1:] for start in ("23:10", "23:59:59.999", "25:51")]
+    assert sorted({session for _, session, _, _ in found["v0"]}) == sorted(starts)
