@@ -299,16 +299,19 @@ def cut_sessions(con: duckdb.DuckDBPyConnection, gap_us: int) -> None:
         paused as (
             select
                 *,
-                coalesce(
-                    event_us - lag(event_us) over (partition by visitor order by event_us, tie) > {gap_us}, true
-                ) as is_gap
+                coalesce(event_us - lag(event_us) over visits > {gap_us}, true) as is_gap,
+                row_number() over visits as visit_number
             from ordered
+            window visits as (partition by visitor order by event_us, tie)
         )
         select
-            *,
-            last_value(case when is_gap then coalesce(carried_start_us, event_us) end ignore nulls)
-                over (partition by visitor order by event_us, tie) as run_start_us
+            * exclude (visit_number),
+            last_value(case when is_gap then coalesce(carried_start_us, event_us) end ignore nulls) over visits
+                as run_start_us,
+            visit_number - last_value(case when is_gap then visit_number - weight end ignore nulls) over visits
+                as run_event_number
         from paused
+        window visits as (partition by visitor order by event_us, tie)
         """
     )
     con.execute(
@@ -325,20 +328,22 @@ def cut_sessions(con: duckdb.DuckDBPyConnection, gap_us: int) -> None:
             from tagged
             where campaign <> campaign_before and event_us // 1000 <> run_start_us // 1000
         )
-        select file_id, message_ref from candidates
+        select visitor, file_id, message_ref from candidates
         qualify row_number() over (partition by visitor, run_start_us, event_ms order by event_us, tie) = 1
         """
     )
+    # Few visitors change their campaign within a run: only theirs are sorted again.
     con.execute(
         """
         create temp table session_events as
         with started as (
             select
-                visitor, event_us, tie, campaign, gapped.file_id, gapped.message_ref, weight,
+                gapped.visitor, event_us, tie, campaign, gapped.file_id, gapped.message_ref, weight,
                 case when is_gap then coalesce(carried_start_us, event_us)
                     when splits.file_id is not null then event_us end as start_us
             from gapped
             left join splits on gapped.file_id = splits.file_id and gapped.message_ref = splits.message_ref
+            where gapped.visitor in (select visitor from splits)
         ),
         assigned as (
             select
@@ -346,6 +351,11 @@ def cut_sessions(con: duckdb.DuckDBPyConnection, gap_us: int) -> None:
                 last_value(start_us ignore nulls) over (partition by visitor order by event_us, tie) as session_start_us
             from started
         )
+        select
+            visitor, event_us, tie, campaign, file_id, message_ref,
+            run_start_us as session_start_us, run_event_number as session_event_number
+        from gapped where visitor not in (select visitor from splits)
+        union all
         select
             * exclude (start_us, weight),
             cast(
