@@ -406,6 +406,13 @@ def test_mismatch_overrides_the_verdict_and_names_the_bots(warehouse: Warehouse)
     warehouse.run("--select", "int_experiment_arms+", "--exclude", "resource_type:seed", fresh=False)
     # Before bots 300 and 300 instead of 375 and 225: chi-square is 15 + 25.
     assert warehouse.query(select) == [("b", 300, 180, True, pytest.approx(stats.chi2.sf(40, 1)), None, "lower")]
+    # A variant that the declaration does not know should have had nobody.
+    warehouse.execute("update seeds.experiments set variant = 'c' where variant = 'a'")
+    warehouse.run("--select", "int_experiment_arms+", "--exclude", "resource_type:seed", fresh=False)
+    verdicts = warehouse.query(
+        "select variant, srm_stage, verdict from product.experiment_lift where metric = 'conversion_rate'"
+    )
+    assert sorted(verdicts) == [(variant, "raw", "sample ratio mismatch") for variant in "ac"]
 
 
 def test_one_variant_alone_is_shown_and_not_judged(warehouse: Warehouse) -> None:

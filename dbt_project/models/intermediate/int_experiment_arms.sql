@@ -26,13 +26,22 @@ entered as (
 
 ),
 
-experiments as (
+seen as (
 
-    select distinct experiment from stages
+    select distinct
+        experiment,
+        variant
+    from stages
 
 ),
 
--- Once one variant is declared, the declaration lists them all; else they are what was seen, in equal parts.
+declared_experiments as (
+
+    select distinct experiment from declared
+
+),
+
+-- What was seen and not declared gets equal parts; beside declared variants it should have had nobody.
 variants as (
 
     select
@@ -41,15 +50,19 @@ variants as (
         declared.weight,
         declared.is_control
     from declared
-    inner join experiments on declared.experiment = experiments.experiment
+    semi join seen on declared.experiment = seen.experiment
     union all
-    select distinct
-        stages.experiment,
-        stages.variant,
-        1.0 as weight,
-        cast(null as boolean) as is_control
-    from stages
-    where stages.experiment not in (select declared.experiment from declared)
+    select
+        seen.experiment,
+        seen.variant,
+        case when declared_experiments.experiment is null then 1.0 else 0.0 end as weight,
+        false as is_control
+    from seen
+    left join declared_experiments on seen.experiment = declared_experiments.experiment
+    anti join declared
+        on
+            seen.experiment = declared.experiment
+            and seen.variant = declared.variant
 
 ),
 
