@@ -12,7 +12,7 @@ import duckdb
 import orjson
 
 from etl import migrations, plan, snowplow
-from etl.migrations import MIGRATIONS, NEWEST_VERSION, VERSIONS
+from etl.migrations import MIGRATIONS, NEWEST_VERSION, VERSIONS, mended, read_json
 
 BATCH_PATH = "/t"
 PLATFORMS = ("desktop_web", "mobile_web", "ios", "android", "email", "api", "backend")
@@ -41,13 +41,13 @@ NOT_OF_SNOWPLOW = ("stream_id", "index", "created_at")
 """Keys that a Snowplow event may lack: it then takes no part in gaps, or happened when it was received."""
 REQUIRED_PAGE_KEYS = ("page.id", "page.url")
 
-NOT_TEXT = r"-?[0-9][0-9.eE+\-]*|true|false|[\[{].*"
+NOT_TEXT = r"-?[0-9][0-9.eE+\-]*|true|false|[\[{].*|-?(?i:nan|inf(inity)?)"
 """What a JSON value that is not a string looks like once DuckDB has cast it to text. Some strings
 look like it too; they are only looked at more closely."""
 
-LONE_SURROGATE = r"(\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
-"""Half of a character, as browsers send when they cut a text inside an emoji: it is left out, so that
-the batch can be read. The first group is what only looks like one, and stays."""
+NOT_A_NUMBER = "(^|[:,[])-?(?i:nan|inf)"
+"""What JSON does not have, but some trackers write and DuckDB reads. Python's spellings are looked for in
+whole messages, others (slower to find) in the data alone: elsewhere no harm comes of them."""
 
 MACROS = """
 create or replace macro in_range(us) as
@@ -87,7 +87,6 @@ def decode_requests(con: duckdb.DuckDBPyConnection) -> None:
     line_detail, payload. A view, so that lines are decoded by all threads, row group by row group.
     """
     con.execute(MACROS)
-    body = "regexp_replace(envelope.body, '" + LONE_SURROGATE + "', '\\1', 'g')"
     con.execute(
         f"""
         create or replace temp view requests as
@@ -128,9 +127,7 @@ def decode_requests(con: duckdb.DuckDBPyConnection) -> None:
                     when coalesce(envelope.path, '') = '' then 'path is missing'
                 end as wrong_line,
                 case when wrong_line is null and protocol = 'bloodhound'
-                    then coalesce(
-                        try(from_json(envelope.body, '{shape(BATCH)}')), try(from_json({body}, '{shape(BATCH)}'))
-                    ) end as batch
+                    then {read_json("envelope.body", shape(BATCH))} end as batch
             from routed
         ),
         opened as (
@@ -140,9 +137,7 @@ def decode_requests(con: duckdb.DuckDBPyConnection) -> None:
                     when wrong_line is not null or protocol is null then null
                     when protocol = 'bloodhound' then batch.messages
                     when is_get then [cast({snowplow.query_as_json("envelope.query")} as json)]
-                    else coalesce(
-                        try(from_json(envelope.body, '{shape(PAYLOAD)}')), try(from_json({body}, '{shape(PAYLOAD)}'))
-                    ).data
+                    else {read_json("envelope.body", shape(PAYLOAD))}.data
                 end as items,
                 case when protocol = 'bloodhound' then 'messages' else 'data' end as list_name
             from judged
@@ -167,7 +162,7 @@ def decode_requests(con: duckdb.DuckDBPyConnection) -> None:
                 when wrong_line is not null then wrong_line
                 when protocol is null or items is not null then null
                 when envelope.body is null then 'the body is missing'
-                when try(json_type(envelope.body)) is null and try(json_type({body})) is null
+                when try(json_type(envelope.body)) is null and try(json_type({mended("envelope.body")})) is null
                     then 'the body is not JSON'
                 else 'the body has no list of ' || list_name
             end as line_detail,
@@ -268,28 +263,41 @@ def decode_messages(con: duckdb.DuckDBPyConnection, limits: Limits, tracking_pla
                 cast(fields.data as varchar) as data,
                 {read_data(tracking_plan)} as planned
             from read
+        ),
+        timed as (
+            select
+                *,
+                try_cast(index_text as bigint) as message_index,
+                case when created_us <= sent_us then received_us - (sent_us - created_us) else received_us end
+                    as event_us
+            from named
+        ),
+        doubted as (
+            select
+                *,
+                line_reason is null and (
+                    coalesce(version_text not in ({versions}, 'snowplow'), true)
+                    or strlen(item) > {limits.max_message_bytes}
+                    or wrong is not null
+                    or (created_us is null and not is_snowplow)
+                    or coalesce(not regexp_full_match(index_text, '[0-9]{{1,18}}'), not is_snowplow)
+                    or coalesce(event_id, '') = '' or coalesce(app_id, '') = ''
+                    or (coalesce(stream_id, '') = '' and not is_snowplow) or coalesce(visitor_id, '') = ''
+                    or not coalesce(platform in ({sql_list(PLATFORMS)}), false)
+                    or not coalesce(schema in ({sql_list(tuple(tracking_plan))}) or schema like 'custom._%', false)
+                    or (schema = 'page_view' and (page_id is null or url is null))
+                    or {breaks_plan(tracking_plan)}
+                    or received_us - event_us > {lateness_us}
+                    or contains(message, ':NaN') or contains(message, 'Infinity')
+                    or coalesce(regexp_matches(data, '{NOT_A_NUMBER}'), false)
+                    or coalesce({looks_wrong}, false)
+                ) as is_suspect
+            from timed
         )
         select
             * exclude (version_text, index_text, line_reason, line_detail, item, message, wrong, query, is_snowplow,
                 planned),
-            case when version_text in ({versions}) then cast(version_text as integer) end as version,
-            try_cast(index_text as bigint) as message_index,
-            case when created_us <= sent_us then received_us - (sent_us - created_us) else received_us end as event_us,
-            line_reason is null and (
-                coalesce(version_text not in ({versions}, 'snowplow'), true)
-                or strlen(item) > {limits.max_message_bytes}
-                or wrong is not null
-                or (created_us is null and not is_snowplow)
-                or coalesce(not regexp_full_match(index_text, '[0-9]{{1,18}}'), not is_snowplow)
-                or coalesce(event_id, '') = '' or coalesce(app_id, '') = ''
-                or (coalesce(stream_id, '') = '' and not is_snowplow) or coalesce(visitor_id, '') = ''
-                or not coalesce(platform in ({sql_list(PLATFORMS)}), false)
-                or not coalesce(schema in ({sql_list(tuple(tracking_plan))}) or schema like 'custom._%', false)
-                or (schema = 'page_view' and (page_id is null or url is null))
-                or {breaks_plan(tracking_plan)}
-                or received_us - event_us > {lateness_us}
-                or coalesce({looks_wrong}, false)
-            ) as is_suspect,
+            case when version_text in ({versions}) then try_cast(version_text as integer) end as version,
             case when is_suspect then message end as message,
             case when is_suspect then coalesce(query, item, 'null') end as item,
             case when is_suspect then wrong end as wrong,
@@ -298,7 +306,7 @@ def decode_messages(con: duckdb.DuckDBPyConnection, limits: Limits, tracking_pla
             false as is_access,
             line_reason as reason,
             line_detail as detail
-        from named
+        from doubted
         """
     )
     judge_suspects(con, limits, tracking_plan)
@@ -378,12 +386,16 @@ def list_rules(limits: Limits, tracking_plan: plan.Plan) -> list[Rule]:
          "'the message has ' || strlen(item) || ' bytes'"),
         ("bad_body", "json_type(message) is distinct from 'OBJECT'",
          "'the message is not an object: ' || left(coalesce(message, 'null'), 100)"),
+        ("bad_body", f"regexp_matches({without_texts('message')}, '{NOT_A_NUMBER}')",
+         "'the message holds NaN or Infinity, which are no JSON'"),
         ("unknown_version", f"version_text not in ({versions}, 'snowplow')",
          "'version ' || left(version_text, 100) || ' is not read'"),
         ("unknown_schema", f"{kind('schema')} = 'VARCHAR' and {schema} <> '' and not {is_known}",
          f"'no schema is named ''' || {shown('schema')} || ''''"),
     ]  # fmt: skip
     may_lack = {key: " and version_text <> 'snowplow'" for key in NOT_OF_SNOWPLOW}
+    # What keeps an event from being read is more than that its schema is therefore unknown.
+    may_lack["schema"] = " and wrong is null"
     rules += [("missing_key", is_missing(key) + may_lack.get(key, ""), says_missing(key)) for key in REQUIRED_KEYS]
     is_page = f"{kind('page')} in ('NULL', 'OBJECT')"
     rules += [
@@ -422,6 +434,11 @@ def list_rules(limits: Limits, tracking_plan: plan.Plan) -> list[Rule]:
          "'happened ' || ((received_us - event_us) // 86400000000) || ' days before it was received'")
     )  # fmt: skip
     return rules
+
+
+def without_texts(json: str) -> str:
+    """Say in SQL a text of JSON with all strings empty."""
+    return f"""regexp_replace({json}, '"(?:[^"\\\\]|\\\\.)*"', '""', 'g')"""
 
 
 def kind(key: str) -> str:

@@ -13,6 +13,10 @@ import orjson
 
 Shape = Mapping[str, object]
 
+LONE_SURROGATE = r"(\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
+"""Half of a character, as browsers send when they cut a text inside an emoji: it is left out, so that
+the batch can be read. The first group is what only looks like one, and stays."""
+
 
 @dataclass(frozen=True)
 class Migration:
@@ -40,6 +44,16 @@ def object_with_rest(source: str, keys: Mapping[str, str], replaced: Mapping[str
     return f"regexp_replace(left({rest}, -1) || ',' || substr(cast(json_object({added}) as varchar), 2), '^.,', '{{')"
 
 
+def mended(text: str) -> str:
+    """Say in SQL a text of JSON without halves of characters."""
+    return f"regexp_replace({text}, '{LONE_SURROGATE}', '\\1', 'g')"
+
+
+def read_json(text: str, shape: str) -> str:
+    """Say in SQL a text of JSON as a structure; null if it is no JSON even when mended."""
+    return f"coalesce(try(from_json({text}, '{shape}')), try(from_json({mended(text)}, '{shape}')))"
+
+
 def text_of(value: str) -> str:
     """Say the text of a JSON value in SQL."""
     return f"({value} ->> '$')"
@@ -53,7 +67,8 @@ def renamed(value: str, names: Mapping[str, str]) -> str:
 
 def decimal_of_cents(value: str) -> str:
     """Say in SQL whole cents (JSON) as a decimal string; anything else becomes a text that is no decimal."""
-    digits = f"lpad(ltrim({text_of(value)}, '-'), 3, '0')"
+    whole = f"ltrim({text_of(value)}, '-')"
+    digits = f"lpad({whole}, greatest(length({whole}), 3)::integer, '0')"
     return (
         f"case when regexp_full_match({value}::varchar, '-?[0-9]{{1,17}}')"
         f" then to_json(case when starts_with({text_of(value)}, '-') then '-' else '' end"
@@ -125,6 +140,7 @@ def from_version_1() -> Migration:
         "logged_in": f"case {text_of('old.li')} when '1' then true when '0' then false when 'true' then true"
         " when 'false' then false end",
         "data": f"case {renamings} else {data} end",
+        "page": "case when json_type(message, '$.pg') <> 'OBJECT' then message -> '$.pg' end",
     }
     texts = dict.fromkeys((*V1_NAMES.values(),), "JSON")
     all_data = {key for names in V1_DATA.values() for pair in names.items() for key in pair}

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import orjson
 
-from etl.migrations import NEWEST_VERSION
+from etl.migrations import NEWEST_VERSION, read_json
 
 POST_PATH = "/com.snowplowanalytics.snowplow/tp2"
 GET_PATH = "/i"
@@ -51,6 +51,7 @@ DATA = {
 
 ECOMMERCE_ACTION = "snowplow_ecommerce_action"
 ENTITY = '{"data":[{"schema":"VARCHAR","data":"JSON"}]}'
+DESCRIBED = '{"data":{"schema":"VARCHAR","data":"JSON"}}'
 TRANSACTION = {
     "order_id": "purchase.transaction_id", "revenue": "purchase.revenue", "currency": "purchase.currency",
     "quantity": "purchase.total_quantity",
@@ -77,7 +78,8 @@ def query_as_json(query: str) -> str:
 def self_describing(plain: str, encoded: str) -> str:
     """Say in SQL the JSON of a parameter that is sent plain or as base64 (URL-safe, padded or not)."""
     padded = f"rpad({encoded}, cast((length({encoded}) + 3) // 4 * 4 as integer), '=')"
-    return f"coalesce({plain}, try(decode(from_base64(replace(replace({padded}, '-', '+'), '_', '/')))))"
+    decoded = f"try(decode(from_base64(replace(replace({padded}, '-', '+'), '_', '/'))))"
+    return f"coalesce(nullif({plain}, ''), nullif({decoded}, ''))"
 
 
 def without_nulls(keys: Mapping[str, str]) -> str:
@@ -93,7 +95,9 @@ def entity(name: str) -> str:
 
 def milliseconds(parameter: str) -> str:
     """Say in SQL a parameter of epoch milliseconds as microseconds; null if it is none."""
-    return f"in_range(case when regexp_full_match({parameter}, '[0-9]{{1,15}}') then {parameter}::bigint * 1000 end)"
+    # A plain cast fails on what the condition excludes: DuckDB reads a repeated expression ahead of it.
+    number = f"try_cast({parameter} as bigint)"
+    return f"in_range(case when regexp_full_match({parameter}, '[0-9]{{1,15}}') then {number} * 1000 end)"
 
 
 def translate(source: str) -> str:
@@ -123,14 +127,14 @@ def translate(source: str) -> str:
                 *,
                 {self_describing("event.ue_pr", "event.ue_px")} as described_text,
                 {self_describing("event.co", "event.cx")} as contexts_text,
-                try(from_json(contexts_text, '{ENTITY}')).data as contexts,
-                try(from_json(described_text, '{{"data":{{"schema":"VARCHAR","data":"JSON"}}}}')).data as described
+                {read_json("contexts_text", ENTITY)}.data as contexts,
+                {read_json("described_text", DESCRIBED)}.data as described
             from of_snowplow
         ),
         with_entities as (
             select
                 *,
-                regexp_extract(described.schema, '^iglu:[^/]+/([^/]+)/', 1) as described_name,
+                nullif(regexp_extract(described.schema, '^iglu:[^/]+/([^/]+)/', 1), '') as described_name,
                 -- A payment that failed has the entity too: its action is another.
                 case when coalesce(described_name, '') <> '{ECOMMERCE_ACTION}'
                     or described.data ->> '$.type' = 'transaction' then {entity("transaction")} end as bought,
@@ -144,10 +148,10 @@ def translate(source: str) -> str:
                 {milliseconds("event.dtm")} as created,
                 {milliseconds("event.stm")} as sent,
                 case
-                    when event.ue_px is not null and described_text is null then 'ue_px is not base64'
-                    when event.e = 'ue' and coalesce(described_name, '') = ''
+                    when event.ue_px <> '' and described_text is null then 'ue_px is not base64 of UTF-8'
+                    when event.e = 'ue' and described_name is null
                         then 'the self-describing event names no schema'
-                    when event.cx is not null and contexts_text is null then 'cx is not base64'
+                    when event.cx <> '' and contexts_text is null then 'cx is not base64 of UTF-8'
                     when contexts_text is not null and contexts is null then 'the contexts are no list of entities'
                     when event.dtm <> '' and created is null then 'dtm is no time: ' || left(event.dtm, 100)
                 end as unread
@@ -168,7 +172,7 @@ def translate(source: str) -> str:
                     client_session, web_page_id, navigation_type, other_contexts, described_name, event_id, created,
                     sent, unread, own_data)
                 replace (
-                    case when protocol = 'snowplow' then cast(json_object(
+                    case when protocol = 'snowplow' and json_type(item) = 'OBJECT' then cast(json_object(
                         'version', {NEWEST_VERSION}, 'id', event_id,
                         'schema', case
                             when bought is not null or event.e = 'tr' then 'order'
