@@ -53,7 +53,8 @@ rate_checks as (
         case when count(unconverted.scope) > 0 then 'error' else 'ok' end as status,
         'No rate to {{ var("reporting_currency") }} for '
         || string_agg(distinct unconverted.currency, ', ' order by unconverted.currency)
-        || ': their ' || min(unconverted.amount_name) || ' is not added; put rates into seeds/currency_rates.csv' as hint
+        || ': their ' || min(unconverted.amount_name)
+        || ' is not added; put rates into seeds/currency_rates.csv' as hint
     from scopes
     left join unconverted on scopes.scope = unconverted.scope
     group by scopes.scope
