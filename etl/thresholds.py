@@ -17,10 +17,10 @@ from etl.errors import BadUse
 from etl.schemas import THRESHOLDS
 
 CHECKS = (
-    "event_loss", "pixel_loss", "access_loss", "message_gaps", "silence", "host_silence", "quarantine_share",
+    "event_loss", "pixel_loss", "access_loss", "message_gaps", "silence", "quarantine_share",
     "unknown_schema", "malformed_keys", "duplicate_share", "late_share",
 )  # fmt: skip
-COUNTS = ("silence", "host_silence")
+COUNTS = ("silence",)
 """Checks whose thresholds are numbers of messages; the others' are shares."""
 
 
