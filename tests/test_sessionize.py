@@ -62,12 +62,13 @@ SESSION_CASES: dict[str, tuple[list[str], list[str]]] = {
         ["10:00 /?gclid=a", "10:05:00.0001 /?gclid=b", "10:05:00.0002 /?gclid=a", "10:05:00.0003 /?gclid=b"],
         ["10:00", "10:05", "10:05", "10:05"]),
     "a backend event belongs to the open session": (
-        ["10:00 /a", "10:20 order @backend", "10:30 order @api", "10:30:00.000001 email_open @email"],
+        ["10:00 /a", "10:20 custom.x @backend", "10:30 custom.x @api", "10:30:00.000001 custom.mail @email"],
         ["10:00", "10:00", "10:00", "-"]),
     "a backend event neither opens nor extends a session": (
-        ["09:59 order @backend", "10:00 /a", "10:29 order @backend", "10:31 /b"], ["-", "10:00", "10:00", "10:31"]),
+        ["09:59 custom.x @backend", "10:00 /a", "10:29 custom.x @backend", "10:31 /b"],
+        ["-", "10:00", "10:00", "10:31"]),
     "a backend event belongs to the latest of two open sessions": (
-        ["10:00 /?gclid=a", "10:05 /?gclid=b", "10:05 order @backend", "10:04 order @api"],
+        ["10:00 /?gclid=a", "10:05 /?gclid=b", "10:05 custom.x @backend", "10:04 custom.x @api"],
         ["10:00", "10:05", "10:05", "10:00"]),
     "a tagged page view of an email neither opens nor splits": (
         ["10:00 /?gclid=a", "10:05 /?gclid=b @email", "10:06 /?gclid=a"], ["10:00", "10:00", "10:00"]),
@@ -79,10 +80,10 @@ SESSION_CASES: dict[str, tuple[list[str], list[str]]] = {
     "a session without a campaign takes one after midnight": (["23:50 /a", "24:05 /?gclid=b"], ["23:50", "23:50"]),
     "a session runs over two midnights": (
         [f"{minute // 60}:{minute % 60:02} /p" for minute in range(23 * 60, 50 * 60, 25)], ["23:00"] * 65),
-    "a backend event after midnight finds its session": (["23:50 /a", "24:15 order @backend", "24:21 order @backend"],
-        ["23:50", "23:50", "-"]),
+    "a backend event after midnight finds its session": (
+        ["23:50 /a", "24:15 custom.x @backend", "24:21 custom.x @backend"], ["23:50", "23:50", "-"]),
     "a backend event before midnight finds a session that goes on": (
-        ["23:45 /a", "23:55 order @backend", "24:10 /b", "24:40 order @backend"], ["23:45"] * 4),
+        ["23:45 /a", "23:55 custom.x @backend", "24:10 /b", "24:40 custom.x @backend"], ["23:45"] * 4),
     "apps have sessions": (["10:00 /a @ios", "10:31 /b @android"], ["10:00", "10:31"]),
     "platforms share a visitor's session": (["10:00 /a @ios", "10:10 /b @mobile_web"], ["10:00", "10:00"]),
 }  # fmt: skip
@@ -440,7 +441,7 @@ def test_another_gap_or_rate_redoes_what_it_must(tmp_path: Path, monkeypatch: py
     """What a changed setting leaves is what a fresh home says under it; the setting before brings back what was."""
     messages = [
         *events("23:40 /a", "23:55 /b", "24:20 /c", "24:31 /d", "25:02 /e"),
-        *events("10:00 /a?gclid=a", "10:11 /b", "47:50 /c", "48:05 order @backend", visitor="w"),
+        *events("10:00 /a?gclid=a", "10:11 /b", "47:50 /c", "48:05 custom.x @backend", visitor="w"),
         *burst(10, timedelta(seconds=50), visitor="fast"),
     ]
     old = House(tmp_path / "old")
@@ -460,7 +461,7 @@ def test_another_gap_or_rate_redoes_what_it_must(tmp_path: Path, monkeypatch: py
 
 def test_an_event_may_come_late_in_any_place(house: House) -> None:
     """The same visit for many visitors, of each of whom another event is late; some by two, with what lies between."""
-    cases = ["23:10 /a", "23:40 /b?gclid=a", "23:40 click", "23:59:59.999 /c?gclid=b", "24:10 order @backend",
+    cases = ["23:10 /a", "23:40 /b?gclid=a", "23:40 click", "23:59:59.999 /c?gclid=b", "24:10 custom.x @backend",
              "24:20 /d?gclid=b", "24:50 /a", "25:20 custom.x", "25:51 /e", "25:51 /e?gclid=c"]  # fmt: skip
     pairs = [{first, second} for first in range(len(cases)) for second in range(first, len(cases))]
     made = {f"v{number}": events(*cases, visitor=f"v{number}") for number in range(len(pairs))}
