@@ -68,7 +68,7 @@ def event(case: str, number: int = 0, visitor: str = "v", day: str = DAY, **keys
         "country": "US", "locale": "en_US",
         "page": {"id": page_id, "type": "deal", "url": url, "referrer": None, "referring_page_id": None,
                  "referring_click_id": None, "navigation": "navigate"},
-        "data": {},
+        "data": {"order_id": f"{visitor}-o{number}", "revenue": "5.00"} if what == "order" else {},
     }  # fmt: skip
     for key, value in keys.items():
         holder, name = (message["page"], key[5:]) if key.startswith("page_") else (message, key)
