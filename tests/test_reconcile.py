@@ -1,9 +1,14 @@
 """Loss, gaps, silence and their checks: the models' own SQL on narrow rows whose truth is known."""
 
-from collections.abc import Iterable, Iterator
+import importlib
+import json
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import duckdb
@@ -16,8 +21,10 @@ from dbt.cli.main import dbtRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from etl import lake
-from etl.thresholds import read_thresholds
+from etl import lake, reconcile, tasks
+from etl.errors import BadUse, CheckFailed
+from etl.settings import Settings, load_settings
+from etl.thresholds import CHECKS, read_thresholds
 
 PROJECT = Path(__file__).resolve().parent.parent
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -36,9 +43,12 @@ COLUMNS = {
     "int_orders_chosen": """
         order_id varchar, revenue double, reporting_revenue double, currency varchar""",
     "int_spend_chosen": "source_file varchar, is_chosen boolean",
-    "int_marketing_checks": """
-        check_name varchar, scope varchar, check_value double, threshold double, status varchar, hint varchar""",
 }
+OTHERS_CHECKS = ("int_marketing_checks", "int_visit_checks")
+COLUMNS |= dict.fromkeys(
+    OTHERS_CHECKS,
+    "check_name varchar, scope varchar, check_value double, threshold double, status varchar, hint varchar",
+)
 MODELS = [
     *COLUMNS, "sessions", "page_views", "orders", "int_stream_islands", "int_stream_runs", "int_stream_rejections",
     "int_messages_hourly", "int_access_days", "int_shares_daily", "int_checks_daily", "int_incidents_cut",
@@ -490,3 +500,394 @@ def test_what_was_silent_for_a_month_is_unknown_and_not_forgotten(models: Models
     ((status,),) = models.query("select status from build.quality.silence where platform = 'ios' "
                                 "order by hour desc limit 1")  # fmt: skip
     assert status == "unknown"
+
+
+# Checks: what is missing is never ok
+
+WORLD_DAYS = 5
+HOURLY = 60
+CHAIN = (
+    "int_messages_hourly", "int_access_days", "int_stream_islands", "int_stream_runs", "int_stream_rejections",
+    "message_gaps", "int_page_hits_deduplicated", "int_pages_witnessed", "loss_hourly", "loss_daily",
+    "access_loss_daily", "silence", "stage_balance", "loss_by_cause", "ledger", "int_shares_daily", "int_checks_daily",
+    "int_incidents_cut", "incidents", "checks",
+)  # fmt: skip
+
+
+@dataclass
+class World:
+    """Page views of one app, each an event with its stream's index and a hit, from two collectors in turn."""
+
+    views: list[Row]
+    hits: list[Row]
+
+    @classmethod
+    def make(cls) -> "World":
+        views = []
+        for number in range(WORLD_DAYS * 24 * HOURLY):
+            view = page_view(number, number / HOURLY)
+            views.append(view | {"stream_id": view["visitor_id"], "message_index": number // 50})
+        return cls(views, [hit(view) for view in views])
+
+    def check(self, models: Models, quarantine: Iterable[Row] = (), lost_by_parse: int = 0) -> None:
+        """Run all the models of quality over it, with the books that the pipeline would have kept."""
+        events = [
+            {
+                "event_id": view["event_id"], "schema_name": "page_view", "app_id": view["app_id"],
+                "platform": view["platform"], "tracker": view["tracker"], "stream_id": view["stream_id"],
+                "message_index": view["message_index"], "event_at": view["viewed_at"],
+                "received_at": view["viewed_at"], "batch_position": 0, "session_id": None,
+                "event_date": view["viewed_at"].date(), "session_date": view["viewed_at"].date(), "is_access": False,
+            }
+            for view in self.views
+        ]  # fmt: skip
+        days = sorted({row["event_date"] for row in events})
+        models.fill("stg_lake__events", events)
+        models.fill("stg_lake__quarantine", list(quarantine))
+        models.fill("stg_lake__event_counts", [
+            {"file_id": 1, "source_file": "events/a", "event_date": day, "app_id": "shop", "platform": "desktop_web",
+             "tracker": "bh/1", "accepted_count": sum(row["event_date"] == day for row in events),
+             "duplicate_count": 0, "collision_count": 0, "streamed_duplicate_count": 0} for day in days
+        ])  # fmt: skip
+        models.fill("stg_lake__files", [
+            {"file_id": 1, "source_file": "events/a", "inbox_folder": "events", "landing_status": "landed",
+             "line_count": len(events), "bad_line_count": 0, "message_count": len(events) + lost_by_parse,
+             "valid_count": len(events) + lost_by_parse, "quarantined_count": 0, "is_parsed": True,
+             "received_date": START.date()}
+        ] if events else [])  # fmt: skip
+        models.fill("int_page_views_numbered", [
+            {name: value for name, value in view.items() if name not in ("stream_id", "message_index")}
+            for view in self.views
+        ])  # fmt: skip
+        models.fill("page_views", [{"event_id": row["event_id"], "viewed_at": row["event_at"]} for row in events])
+        models.fill("stg_lake__pixel_hits", self.hits)
+        models.fill("int_lake_now", [{"latest_received_at": START + timedelta(days=WORLD_DAYS)}])
+        for name in ("sessions", "orders", "int_sessions_aggregated", "int_order_events", "int_orders_chosen",
+                     "int_spend_chosen", *OTHERS_CHECKS):  # fmt: skip
+            models.fill(name, [])
+        models.make(*CHAIN)
+
+
+def statuses(models: Models, check: str) -> dict[str, str]:
+    """Say each scope's status of a check."""
+    return dict(models.query(f"""select scope, status from build.quality.checks where "check" = '{check}'"""))
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return World.make()
+
+
+def test_a_whole_world_has_no_error_and_no_warning(models: Models, world: World) -> None:
+    world.check(models)
+    assert models.query("select * from build.quality.checks where status in ('warn', 'error')") == []
+    assert models.query("select count(*) from build.quality.incidents") == [(0,)]
+    assert models.query("select sum(abs(balance)), count(distinct stage) from build.quality.stage_balance") == [(0, 5)]
+
+
+def test_without_a_pixel_log_loss_is_unknown_on_every_day(models: Models, world: World) -> None:
+    World(world.views, []).check(models)
+    for check in ("event_loss", "pixel_loss"):
+        assert list(statuses(models, check).values()) == ["unknown"] * WORLD_DAYS
+
+
+def test_a_day_without_a_pixel_log_is_unknown_and_the_others_stay_ok(models: Models, world: World) -> None:
+    World(world.views, [row for row in world.hits if row["hit_date"].day != 3]).check(models)
+    found = statuses(models, "event_loss")
+    assert found["2026-03-03 shop desktop_web"] == "unknown"
+    assert found["2026-03-02 shop desktop_web"] == "ok"
+
+
+def test_a_day_without_events_is_an_error_of_all_three_witnesses(models: Models, world: World) -> None:
+    """GIVEN a day's event logs are gone THEN pixel, indexes and silence say so, as one incident each."""
+    World([row for row in world.views if row["viewed_at"].day != 4], world.hits).check(models)
+    assert statuses(models, "event_loss")["2026-03-04 shop desktop_web"] == "error"
+    assert statuses(models, "silence")["2026-03-04 shop desktop_web"] == "error"
+    assert statuses(models, "message_gaps")["2026-03-05 shop desktop_web"] == "error"
+    rows = models.query("""select "check", first_date, last_date from build.quality.incidents order by 1""")
+    fourth, fifth = date(2026, 3, 4), date(2026, 3, 5)
+    assert rows == [("event_loss", fourth, fourth), ("message_gaps", fifth, fifth), ("silence", fourth, fourth)]
+
+
+def test_a_collector_whose_log_is_gone_is_an_error(models: Models, world: World) -> None:
+    """GIVEN every other message of each stream is not there for two days THEN pixel and indexes say so."""
+    kept = [row for number, row in enumerate(world.views) if number // 50 % 2 or row["viewed_at"].day not in (3, 4)]
+    World(kept, world.hits).check(models)
+    for check in ("event_loss", "message_gaps"):
+        found = statuses(models, check)
+        assert found["2026-03-03 shop desktop_web"] == found["2026-03-04 shop desktop_web"] == "error"
+    ((first, last, is_ongoing),) = models.query("""
+        select first_date, last_date, is_ongoing from build.quality.incidents where "check" = 'event_loss'
+    """)
+    assert (first, last, is_ongoing) == (date(2026, 3, 3), date(2026, 3, 4), False)
+    seen = models.query("""
+        select distinct cast(first_seen as date) from build.quality.checks
+        where "check" = 'event_loss' and status = 'error'
+    """)
+    assert seen == [(date(2026, 3, 3),)]
+
+
+def test_without_a_baseline_no_day_is_ok(models: Models, world: World) -> None:
+    World([row for row in world.views if row["viewed_at"].day == 5], world.hits).check(models)
+    assert statuses(models, "silence") == {"2026-03-05 shop desktop_web": "unknown"}
+
+
+def test_nothing_at_all_is_unknown_in_every_check_that_measures(models: Models) -> None:
+    World([], []).check(models)
+    found = models.query("""select "check", status from build.quality.checks where status = 'ok'""")
+    assert {check for check, _ in found} <= {"currency_rates", "orders_with_id", "orders_with_revenue"}
+    expected = {"stage_balance", "event_loss", "message_gaps", "silence", "quarantine_share", "unknown_schema"}
+    assert expected <= {check for (check,) in models.query("""select "check" from build.quality.checks""")}
+
+
+def test_a_stage_that_loses_messages_is_named(models: Models, world: World) -> None:
+    world.check(models, lost_by_parse=3)
+    assert statuses(models, "stage_balance")["judge"] == "error"
+    ((hint,),) = models.query("""
+        select hint from build.quality.checks where "check" = 'stage_balance' and scope = 'judge'
+    """)
+    assert hint.startswith("At judge messages went missing or came twice, first on 2026-03-01")
+
+
+def test_each_cause_has_its_step_in_the_waterfall(models: Models, world: World) -> None:
+    """GIVEN lost, refused and late messages, and pages of streams that never arrived THEN each is where it belongs."""
+    gone = {number for number in range(1000, 1100)}
+    refusals = {number for number in range(1200, 1210)}
+    unseen = [hit(page_view(number, 20, visitor_id=f"blocked{number}")) for number in range(90_000, 90_040)]
+    views = [row for number, row in enumerate(world.views) if number not in gone | refusals]
+    quarantine = [
+        {name: world.views[number][name] for name in ("event_id", "app_id", "platform", "tracker", "stream_id",
+                                                      "message_index")}
+        | {"schema_name": "page_view", "reason": "malformed_key", "source_file": "events/a",
+           "received_at": world.views[number]["viewed_at"]}
+        for number in refusals
+    ]  # fmt: skip
+    World(views, world.hits + unseen).check(models, quarantine)
+    rows = dict(
+        models.query("""
+        select cause, sum(messages)::int from build.quality.loss_by_cause where date = '2026-03-01' group by 1
+    """)
+    )
+    assert rows["lost_before_collector"] == -100
+    assert rows["rejected"] == -10
+    assert rows["unexplained"] == -40
+    assert rows["sent"] == 1440 + 40
+    assert (
+        rows["sent"] + sum(value for cause, value in rows.items() if cause not in ("sent", "counted"))
+        == rows["counted"]
+    )
+
+
+# Thresholds
+
+GENERAL = 'warn = 0.02\nerror = 0.05\nowner = "me"\nhint = "look"\n'
+
+
+def written(tmp_path: Path, change: str = "", **sections: str) -> Path:
+    """Write a thresholds file in which these sections replace the plain ones."""
+    text = "".join(f"[{check}]\n{sections.get(check, GENERAL)}" for check in CHECKS)
+    path = tmp_path / "thresholds.toml"
+    path.write_text(text + change)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("section", "complaint"),
+    [
+        ("warn = 0.02\n", "thresholds.toml: event_loss: error: Field required"),
+        (GENERAL + "wrn = 1\n", "thresholds.toml: event_loss: wrn: Extra inputs are not permitted"),
+        (GENERAL.replace("0.05", "0.01"), "thresholds.toml: event_loss: error (0.01) is below warn (0.02)"),
+        (GENERAL.replace("0.05", "5"), "thresholds.toml: event_loss: error is a share, not 5"),
+        (GENERAL.replace("0.05", "nan"), "thresholds.toml: event_loss: error: Input should be a finite number"),
+        (GENERAL + "[[event_loss.only]]\nwarn = 0\n",
+         "thresholds.toml: event_loss.only 1: an `only` names an app_id, a platform, from or until"),
+        (GENERAL + "[[event_loss.only]]\nfrom = 2026-03-02\nuntil = 2026-03-02\n",
+         "thresholds.toml: event_loss.only 1: until (2026-03-02) is not after from (2026-03-02)"),
+        (GENERAL + "only = 3\n", "thresholds.toml: event_loss.only is not a list"),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_the_thresholds_is_said_with_its_place(tmp_path: Path, section: str, complaint: str) -> None:
+    with pytest.raises(BadUse) as found:
+        read_thresholds(written(tmp_path, event_loss=section))
+    assert found.value.message == complaint
+
+
+def test_a_check_without_a_section_and_one_that_is_none_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadUse, match="there is no check event_lost"):
+        read_thresholds(written(tmp_path, change="[event_lost]\nwarn = 1\n"))
+    path = tmp_path / "short.toml"
+    path.write_text("[event_loss]\n" + GENERAL)
+    with pytest.raises(BadUse, match="the check pixel_loss has no section"):
+        read_thresholds(path)
+    with pytest.raises(BadUse, match="there is no thresholds file"):
+        read_thresholds(tmp_path / "none.toml")
+
+
+def test_the_narrowest_threshold_counts_and_an_acknowledged_day_is_ok(
+    models: Models, world: World, tmp_path: Path
+) -> None:
+    """GIVEN a platform's own threshold and one for a day of it THEN that day passes, the next fails."""
+    only = (
+        '[[event_loss.only]]\nplatform = "desktop_web"\nerror = 0.4\n'
+        '[[event_loss.only]]\nplatform = "desktop_web"\nfrom = 2026-03-02\nuntil = 2026-03-03\n'
+        "warn = 1.0\nerror = 1.0\n"
+    )
+    models.fill("stg_lake__thresholds", read_thresholds(written(tmp_path, event_loss=GENERAL + only)))
+    kept = [row for number, row in enumerate(world.views) if number % 2 or row["viewed_at"].day not in (2, 3)]
+    World(kept, world.hits).check(models)
+    found = statuses(models, "event_loss")
+    assert (found["2026-03-02 shop desktop_web"], found["2026-03-03 shop desktop_web"]) == ("ok", "error")
+
+
+# Alerts
+
+
+def incident(check: str = "event_loss", days: str = "2026-03-02", **keys: Any) -> Row:
+    """Make an incident of "2026-03-02" or "2026-03-02 2026-03-04"."""
+    first, _, last = days.partition(" ")
+    return {"key": [check, "shop", "ios"], "first_date": first, "last_date": last or first, "is_ongoing": True,
+            "owner": "me", "text": f"{check} {days}"} | keys  # fmt: skip
+
+
+def kinds(told: list[Row], *runs: list[Row]) -> list[list[str]]:
+    """Follow runs one after the other; say the alerts of each."""
+    found = []
+    for run in runs:
+        told, alerts = reconcile.follow(told, run)
+        found.append([f"{alert['kind']} {alert['key'][0]}" for alert in alerts])
+    return found
+
+
+def test_an_incident_is_told_once_and_its_end_once() -> None:
+    """GIVEN an incident that grows by days, ends and stays in the past THEN there are two alerts."""
+    over = incident(days="2026-03-02 2026-03-04", is_ongoing=False)
+    runs = [[incident()], [incident()], [incident(days="2026-03-02 2026-03-03")], [over], [over], []]
+    assert kinds([], *runs) == [["opened event_loss"], [], [], ["recovered event_loss"], [], []]
+
+
+def test_an_incident_that_is_mended_recovers_and_comes_again_as_a_new_one() -> None:
+    runs = [[incident()], [], [incident(days="2026-03-09")]]
+    assert kinds([], *runs) == [["opened event_loss"], ["recovered event_loss"], ["opened event_loss"]]
+
+
+def test_an_incident_first_seen_when_it_is_over_is_told_once() -> None:
+    past = incident(is_ongoing=False)
+    assert kinds([], [past], [past], []) == [["opened event_loss"], [], []]
+
+
+def test_a_late_file_that_moves_an_incident_does_not_make_it_another() -> None:
+    runs = [[incident(days="2026-03-02")], [incident(days="2026-03-01 2026-03-02")], [incident(days="2026-03-05")]]
+    assert kinds([], *runs)[1:] == [[], ["opened event_loss", "recovered event_loss"]]
+
+
+def test_a_failed_task_is_told_once_until_it_ends_well(tmp_path: Path) -> None:
+    home = Settings(inbox=tmp_path, home=tmp_path / "home")
+    for reason in ("disk", "disk", None, None, "disk"):
+        reconcile.note_task(home, "collect.land", reason)
+    assert [alert["kind"] for alert in reconcile.waiting_alerts(home)] == ["opened", "recovered", "opened"]
+
+
+@dataclass
+class Receiver:
+    """A local web server that keeps what it is sent, and can be told to refuse."""
+
+    server: HTTPServer
+    bodies: list[Row]
+    tokens: list[str | None]
+    status: int = 200
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.server.server_port}/hook"
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """Listen on a free port of this machine."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            if made.status == 200:
+                made.bodies.append(json.loads(body))
+                made.tokens.append(self.headers["Authorization"])
+            self.send_response(made.status)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    made = Receiver(HTTPServer(("127.0.0.1", 0), Handler), [], [])
+    thread = threading.Thread(target=made.server.serve_forever, daemon=True)
+    thread.start()
+    yield made
+    made.server.shutdown()
+    made.server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Exception | None], None]:
+    """Let a task of a home of its own end, as Airflow would tell the notifier."""
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path / "airflow"))
+    monkeypatch.setenv("BLOODHOUND_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("BLOODHOUND_WEBHOOK_URL", raising=False)
+    alerts = importlib.import_module("dags.alerts")
+    task = SimpleNamespace(dag_id="reconcile", task_id="reconcile", run_id="r")
+
+    def end(error: Exception | None) -> None:
+        notifier = alerts.TellOfIncidents(failed=error is not None)
+        notifier.notify({"ti": task, "exception": error})
+
+    return end
+
+
+def test_the_webhook_hears_of_an_incident_once_and_of_its_end(
+    told: Callable[..., None], receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BLOODHOUND_WEBHOOK_URL", receiver.address)
+    for error in (OSError("disk"), OSError("disk"), None, None):
+        told(error)
+    assert [body["text"] for body in receiver.bodies] == [
+        "Bloodhound: opened: reconcile.reconcile failed: disk",
+        "Bloodhound: recovered: reconcile.reconcile ends well again",
+    ]
+
+
+def test_an_alert_that_cannot_be_sent_waits_for_the_next_task(
+    told: Callable[..., None], receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BLOODHOUND_WEBHOOK_URL", receiver.address)
+    receiver.status = 500
+    told(OSError("disk"))
+    assert receiver.bodies == []
+    receiver.status = 200
+    told(None)
+    assert [body["alert"]["kind"] for body in receiver.bodies] == ["opened", "recovered"]
+
+
+def test_checks_in_error_are_told_as_incidents_and_not_as_a_failed_task(
+    told: Callable[..., None], receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_BLOODHOUND_WEBHOOK", json.dumps(
+        {"conn_type": "http", "host": receiver.address, "password": "secret"}
+    ))  # fmt: skip
+    home = load_settings()
+    home.warehouse.parent.mkdir(parents=True)
+    with duckdb.connect(str(home.warehouse)) as con:
+        con.execute("create schema quality")
+        con.execute("""
+            create table quality.incidents as select 'event_loss' as "check", 'shop' as app_id, 'ios' as platform,
+            date '2026-03-02' as first_date, date '2026-03-02' as last_date, true as is_ongoing, 0.5 as worst_value,
+            0.02 as threshold, 'me' as owner, 'look' as hint, 'error' as status""")
+        con.execute("""
+            create table quality.checks as select 'event_loss' as "check", '2026-03-02 shop ios' as scope, 0.5 as value,
+            0.02 as threshold, 'error' as status, 'me' as owner, 'look' as hint, date '2026-03-02' as date""")
+    for _ in range(2):
+        with pytest.raises(CheckFailed) as failed:
+            tasks.reconcile(home)
+        told(failed.value)
+    assert [body["text"] for body in receiver.bodies] == [
+        "Bloodhound: opened: event_loss (shop ios, 2026-03-02): 0.5, allowed 0.02; look"
+    ]
+    assert receiver.tokens == ["Bearer secret"]
