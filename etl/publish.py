@@ -26,8 +26,7 @@ BY_DAY = {
     ("core", "sessions"): "session_date",
     ("marketing", "touchpoints"): "touched_date",
 }
-"""The marts kept a file per day, and their column of the day. Their rows follow from the events of the day's
-sessions, and from what `session_digests` sees."""
+"""The marts kept a file per day, and their column of the day."""
 
 
 def publish(settings: Settings) -> Path:
@@ -87,50 +86,36 @@ def copy_marts(con: duckdb.DuckDBPyConnection) -> None:
             con.execute(f'create table {schema}."{name}" as select * from built.{schema}."{name}"')
 
 
-def session_day_inputs(settings: Settings) -> dict[str, str]:
-    """Name, for each day on which sessions start, the events and the code that its marts are made of."""
-    built = lake.read_manifest(lake.manifest_path(settings, "state", "built")) or {"days": {}}
-    made_of: dict[str, list[tuple[str, str]]] = {}
-    for event_day, day in sorted(built["days"].items()):
-        for name in {event_day, *day["session_dates"]}:
-            made_of.setdefault(name, []).append((event_day, day["version"]))
-    code = (built.get("project"), built.get("variables"))
-    return {name: hashlib.sha256(repr((code, days)).encode()).hexdigest()[:16] for name, days in made_of.items()}
+def day_contents(con: duckdb.DuckDBPyConnection, schema: str, name: str) -> dict[str, str]:
+    """Name what each day of a mart holds, by its rows in any order, their columns and types.
 
-
-def session_digests(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
-    """Name, for each day on which sessions start, what other days decide of it: persons, visits, orders, policy."""
+    By content, not by what it was made of: a login of today gives sessions of last month their person, and what else
+    a mart's rows follow from is dbt's to know. The hash reads all rows, a fifth of the time it takes to write them.
+    """
+    columns = con.execute(f"describe built.{schema}.{name}").fetchall()
+    shape = repr([(column, kind) for column, kind, *_ in columns])
+    listed = ", ".join(f'"{column}"' for column, *_ in columns)
     rows = con.execute(
-        """
-        select
-            cast(sessions.session_date as varchar),
-            hash(
-                count(*), any_value(policy.is_access_counted), sum(cast(hash(
-                    sessions.session_id, sessions.person_id, sessions.visit_number, sessions.order_count,
-                    sessions.revenue, sessions.is_bot, sessions.is_excluded
-                ) as hugeint))
-            )
-        from built.core.sessions cross join built.intermediate.int_access_policy as policy
-        group by sessions.session_date
+        f"""
+        select cast({BY_DAY[schema, name]} as varchar), count(*), sum(cast(hash({listed}) as hugeint))
+        from built.{schema}.{name} group by 1 order by 1
         """
     ).fetchall()
-    return {day: f"{number:016x}" for day, number in rows}
+    return {day: hashlib.sha256(repr((shape, *content)).encode()).hexdigest()[:16] for day, *content in rows}
 
 
 def write_days(con: duckdb.DuckDBPyConnection, settings: Settings) -> dict[tuple[str, str], list[Path]]:
     """Write the days of the marts in `BY_DAY` that no version holds yet; return each mart's versions, by day."""
-    inputs, decided = session_day_inputs(settings), session_digests(con)
     written: dict[tuple[str, str], list[Path]] = {}
     for (schema, name), column in BY_DAY.items():
         folder = lake.lake_path(settings, "versions", f"{schema}.{name}")
-        paths = written[schema, name] = [
-            folder / f"{column}={day}" / f"{inputs[day]}-{decided.get(day, 'none')}.parquet" for day in sorted(inputs)
-        ]
+        paths = written[schema, name] = []
         with lake.staging(settings) as staged:
-            for path in paths:
+            for day, content in day_contents(con, schema, name).items():
+                path = folder / f"{column}={day}" / f"{content}.parquet"
+                paths.append(path)
                 if path.exists():
                     continue
-                day = path.parent.name.partition("=")[2]
                 part = staged / f"{day}.parquet"
                 con.execute(
                     f"copy (select * exclude ({column}) from built.{schema}.{name} where {column} = date '{day}')"
