@@ -36,7 +36,8 @@ MESSAGE = {
 }  # fmt: skip
 
 TEXT_KEYS = ("id", "schema", "app_id", "platform", "stream_id", "visitor_id")
-REQUIRED_KEYS = ("id", "schema", "app_id", "platform", "stream_id", "index", "created_at", "visitor_id")
+REQUIRED_KEYS = ("id", "schema", "app_id", "platform", "index", "created_at", "visitor_id", "stream_id")
+"""The stream last: version 2 has none, its app and visitor name it."""
 NOT_OF_SNOWPLOW = ("stream_id", "index", "created_at")
 """Keys that a Snowplow event may lack: it then takes no part in gaps, or happened when it was received."""
 REQUIRED_PAGE_KEYS = ("page.id", "page.url")
