@@ -21,7 +21,7 @@ CHECKS = (
     "unknown_schema", "malformed_keys", "duplicate_share", "late_share",
 )  # fmt: skip
 COUNTS = ("silence",)
-"""Checks whose thresholds are numbers of messages; the others' are shares."""
+"""Checks whose thresholds are numbers of visits; the others' are shares."""
 
 
 class Threshold(BaseModel):

@@ -439,7 +439,7 @@ def heard(app_id: str, platform: str, hours: int, mean: float, silent: range = r
         if count and hour not in silent:
             at = START + timedelta(hours=hour)
             rows.append({"hour": at, "event_date": at.date(), "app_id": app_id, "platform": platform,
-                         "message_count": count, "is_access": False})  # fmt: skip
+                         "message_count": count, "visit_count": count, "is_access": False})  # fmt: skip
     return rows
 
 
@@ -538,6 +538,7 @@ class World:
                 "message_index": view["message_index"], "event_at": view["viewed_at"],
                 "received_at": view["viewed_at"], "batch_position": 0, "session_id": None,
                 "event_date": view["viewed_at"].date(), "session_date": view["viewed_at"].date(), "is_access": False,
+                "session_event_number": 1, "is_session_event": True,
             }
             for view in self.views
         ]  # fmt: skip

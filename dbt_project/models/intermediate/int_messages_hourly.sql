@@ -22,6 +22,8 @@ counted as (
         make_timestamptz(epoch_us(event_at) // 3600000000 * 3600000000) as hour,
         count(*) as message_count,
         count(*) filter (where session_id is not null) as session_message_count,
+        -- Messages come in clumps, a visit at a time; what has no sessions speaks a message at a time.
+        count(*) filter (where session_event_number = 1 or not is_session_event) as visit_count,
         count(*) filter (where schema_name = 'page_view') as page_view_count,
         count(*) filter (where stream_id is null or message_index is null) as streamless_count,
         count(*) filter (where received_at > event_at + interval 1 day) as late_count,

@@ -4,7 +4,8 @@ with messages_hourly as (
         app_id,
         platform,
         hour,
-        cast(sum(message_count) as bigint) as message_count
+        cast(sum(message_count) as bigint) as message_count,
+        cast(sum(visit_count) as bigint) as visit_count
     from {{ ref('int_messages_hourly') }}
     group by all
 
@@ -60,7 +61,8 @@ heard as (
         expected_hours.platform,
         expected_hours.first_heard_at,
         expected_hours.hour,
-        coalesce(messages_hourly.message_count, 0) as message_count
+        coalesce(messages_hourly.message_count, 0) as message_count,
+        coalesce(messages_hourly.visit_count, 0) as visit_count
     from expected_hours
     left join messages_hourly
         on
@@ -75,9 +77,9 @@ compared as (
 
     select
         *,
-        avg(message_count) over four_weeks as weekly_mean,
+        avg(visit_count) over four_weeks as weekly_mean,
         count(*) over four_weeks as week_count,
-        avg(message_count) over seven_days as daily_mean,
+        avg(visit_count) over seven_days as daily_mean,
         count(*) over seven_days as day_count,
         coalesce(sum(message_count) over (
             partition by app_id, platform
@@ -115,7 +117,7 @@ baselined as (
 
 ),
 
--- Within a silence the messages missed add up from hour to hour.
+-- Within a silence the visits missed add up from hour to hour.
 streaked as (
 
     select
