@@ -601,6 +601,8 @@ CORRUPTIONS = {
         delete from core.sessions where visitor_id = 'ben'""",
     "assert_visits_of_a_person_are_numbered_without_gaps": """
         update core.sessions set visit_number = 4 where visit_number = 1""",
+    "assert_bot_impact_agrees_with_the_kpis": """
+        update quality.bot_impact set sessions_with = sessions_with + 1 where is_flagging""",
 }
 
 
