@@ -689,7 +689,7 @@ def test_foreign_currency_without_a_rate_is_not_added(warehouse: Warehouse) -> N
         where "check" in ('currency_rates', 'orders_with_revenue') and scope = 'orders' order by 1
     """) == [("error", 1.0), ("warn", 1.0)]
     warehouse.execute("insert into seeds.currency_rates values ('EUR', 'USD', '2026-01-01', 1.25)")
-    warehouse.run("--select", "int_orders_chosen+", "--exclude", "resource_type:seed", fresh=False)
+    warehouse.run("--select", "int_orders_chosen+,+kpi_daily", fresh=False)
     assert warehouse.query("select orders, revenue from executive.kpi_daily") == [(3, 35)]
 
 
