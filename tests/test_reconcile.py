@@ -24,6 +24,8 @@ from hypothesis import strategies as st
 from etl import lake, reconcile, tasks
 from etl.errors import BadUse, CheckFailed
 from etl.settings import Settings, load_settings
+from etl.simulate import simulate
+from etl.simulate.plan import Incident, Plan
 from etl.thresholds import CHECKS, read_thresholds
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -423,6 +425,48 @@ def test_a_page_lies_where_its_earliest_hit_says(models: Models) -> None:
     rows = models.query("select platform, pixel_hits, event_page_views, matched from build.quality.loss_hourly")
     assert rows == [("mobile_web", 1, 1, 1)]
     assert models.query("select is_platform_disputed from build.intermediate.int_pages_witnessed") == [(True,)]
+
+
+# The web server's log
+
+
+def request(number: int, path: str, **columns: Any) -> Row:
+    """Make a page view of a tracker; `is_access` makes it one of the web server's log."""
+    at = START + timedelta(minutes=number)
+    return {
+        "event_id": f"{number}-{columns.get('is_access', False)}", "schema_name": "page_view", "app_id": "shop",
+        "platform": "desktop_web", "ip": "198.51.100.4", "user_agent": "Firefox", "browser": "Firefox",
+        "url_path": path, "is_access": False, "event_at": at, "received_at": at, "event_date": at.date(),
+        "session_date": at.date(),
+    } | columns  # fmt: skip
+
+
+def served(number: int, path: str, **columns: Any) -> Row:
+    """Make a request in the web server's log."""
+    return request(number, path, is_access=True, app_id="access:site", **columns)
+
+
+def compare_access(models: Models, *rows: Row, bots: Iterable[str] = ()) -> list[tuple[Any, ...]]:
+    """Run the third witness over page views; say path, requests and what no tracker reported."""
+    models.fill("stg_lake__events", rows)
+    flagged = [{"event_id": event_id, "is_bot": True, "is_access": True} for event_id in bots]
+    models.fill("int_page_views_numbered", flagged)
+    models.make("int_messages_hourly", "int_access_days", "access_loss_daily")
+    return models.query("""
+        select url_path, page_requests, unreported from build.quality.access_loss_daily order by 1
+    """)
+
+
+def test_a_path_without_a_tracker_stands_out(models: Models) -> None:
+    """GIVEN three requests of which two were reported, a path that never is, and a bot THEN each is counted so."""
+    rows = [*(served(number, "/a") for number in range(3)), served(5, "/old"), served(6, "/a", ip="203.0.113.9")]
+    found = compare_access(models, *rows, request(1, "/a"), request(2, "/a"), bots=["6-True"])
+    assert found == [("/a", 3, 1), ("/old", 1, 1)]
+
+
+def test_more_reports_than_requests_lose_nothing_and_one_side_alone_says_nothing(models: Models) -> None:
+    assert compare_access(models, served(1, "/a"), *(request(number, "/a") for number in range(4))) == [("/a", 1, 0)]
+    assert compare_access(models, served(1, "/a")) == []
 
 
 # Silence
@@ -892,3 +936,63 @@ def test_checks_in_error_are_told_as_incidents_and_not_as_a_failed_task(
         "Bloodhound: opened: event_loss (shop ios, 2026-03-02): 0.5, allowed 0.02; look"
     ]
     assert receiver.tokens == ["Bearer secret"]
+
+
+# The whole pipeline, with incidents planted by the simulator
+
+
+def reconciled(tmp_path: Path, **plan: Any) -> tuple[set[tuple[Any, ...]], dict[str, Any]]:
+    """Simulate, run every stage; return the incidents in error and the truth of the messages."""
+    home = Settings(inbox=tmp_path / "inbox", home=tmp_path / "home")
+    simulate(home.inbox, Plan(**plan), truth=tmp_path / "truth")
+    for stage in (tasks.land, tasks.parse, tasks.sessionize, tasks.build):
+        stage(home)
+    with duckdb.connect(str(home.warehouse), read_only=True) as con:
+        rows = con.execute("""
+            select "check", platform, unnest(range(first_date, last_date + 1, interval 1 day))::date
+            from quality.incidents where status = 'error'
+        """).fetchall()
+        balance = con.execute("select sum(abs(balance)) from quality.stage_balance").fetchone()
+        lost, expected = con.execute("select sum(lost), sum(expected) from quality.message_gaps").fetchall()[0]
+    assert balance == (0,)
+    truth = json.loads((tmp_path / "truth" / "truth.json").read_text())["messages"]
+    return set(rows), truth | {"lost": lost, "expected": expected}
+
+
+@pytest.mark.prove
+def test_thirty_simulated_quiet_days_fail_nothing(tmp_path: Path) -> None:
+    """GIVEN the simulator's ordinary losses, retries, late batches and restarts THEN no incident is an error."""
+    found, _ = reconciled(tmp_path, messages=240_000, days=30, loss=0.01)
+    assert found == set()
+
+
+DAY = date(2026, 3, 5)
+ALL_DAY = "start=2026-03-05,end=2026-03-06"
+PLANTED = {
+    "one host falls silent": (f"loss=1,{ALL_DAY},host=t1.shop.example", "event_loss", "desktop_web"),
+    "one hour is lost": ("loss=1,start=2026-03-05T15,end=2026-03-05T18", "event_loss", "desktop_web"),
+    "one browser": (f"loss=0.9,{ALL_DAY},browser=Firefox", "event_loss", "desktop_web"),
+    "one tracker version": (f"loss=0.8,{ALL_DAY},tracker=bh-js/3.1.0", "event_loss", "desktop_web"),
+    "a platform falls silent": ("loss=1,start=2026-03-05T10,end=2026-03-05T20,platform=ios", "silence", "ios"),
+    "a platform loses a third": (f"loss=0.33,{ALL_DAY},platform=android", "message_gaps", "android"),
+}  # fmt: skip
+
+
+@pytest.mark.prove
+@pytest.mark.parametrize("name", PLANTED)
+def test_a_planted_incident_is_an_error_of_its_day_and_of_no_day_before(tmp_path: Path, name: str) -> None:
+    text, check, platform = PLANTED[name]
+    found, _ = reconciled(tmp_path, messages=90_000, days=6, loss=0.005, incidents=(Incident.read(text),))
+    assert (check, platform, DAY) in found
+    assert {day for *_, day in found if day < DAY} == set()
+    checks = {found_check for found_check, *_ in found}
+    assert checks <= {"event_loss", "message_gaps", "silence"}
+
+
+@pytest.mark.prove
+def test_lost_messages_are_found_by_their_indexes(tmp_path: Path) -> None:
+    """GIVEN messages lost one by one and by the batch, restarts, late batches THEN gaps find those inside streams."""
+    _, truth = reconciled(tmp_path, messages=120_000, days=4, loss=0.04, restarts=0.02, wrong_clocks=0.0)
+    lost = truth["lost_singly"] + truth["lost_batch"]
+    # What is lost at a stream's end, or with the whole stream, leaves no gap.
+    assert 0.75 * lost <= truth["lost"] <= 1.05 * lost

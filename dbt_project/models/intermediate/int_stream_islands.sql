@@ -15,7 +15,8 @@ with messages as (
         tracker,
         event_at,
         received_at,
-        batch_position
+        batch_position,
+        hash(app_id, platform, tracker) as sender
     from {{ ref('stg_lake__events') }}
     where
         stream_id is not null
@@ -28,42 +29,38 @@ with messages as (
 followed as (
 
     select
-        *,
-        lag(message_index) over stream_order as index_before,
-        lag(app_id) over stream_order as app_id_before,
-        lag(platform) over stream_order as platform_before,
-        lag(tracker) over stream_order as tracker_before
+        event_date,
+        stream_id,
+        message_index,
+        app_id,
+        platform,
+        tracker,
+        event_at,
+        row_number() over stream_order as ordinal,
+        coalesce(message_index - lag(message_index) over stream_order, 0) <> 1
+        or lag(sender) over stream_order <> sender as is_first,
+        lead(message_index) over stream_order is null as is_last_of_day
     from messages
     window
         stream_order as (
             partition by event_date, stream_id
-            order by event_at, received_at, batch_position, message_index, app_id, platform, tracker
+            order by event_at, received_at, batch_position, message_index, sender
         )
 
 ),
 
-started as (
+-- Indexes of an island follow each other, so that its length follows from where the next one begins.
+edges as (
 
     select
         *,
-        coalesce(message_index - index_before, 0) <> 1
-        or (app_id is distinct from app_id_before)
-        or (platform is distinct from platform_before)
-        or (tracker is distinct from tracker_before) as is_start
+        coalesce(lead(ordinal) over day_order, ordinal + 1) - ordinal as length_to_next,
+        coalesce(lead(is_first) over day_order, true) as is_next_first
     from followed
-
-),
-
-cut as (
-
-    select
-        *,
-        count(*) filter (where is_start) over (
-            partition by event_date, stream_id
-            order by event_at, received_at, batch_position, message_index, app_id, platform, tracker
-            rows between unbounded preceding and current row
-        ) as island_of_day
-    from started
+    where
+        is_first
+        or is_last_of_day
+    window day_order as (partition by event_date, stream_id order by ordinal)
 
 ),
 
@@ -72,15 +69,15 @@ islands as (
     select
         event_date,
         stream_id,
-        island_of_day,
-        any_value(app_id) as app_id,
-        any_value(platform) as platform,
-        any_value(tracker) as tracker,
-        min(message_index) as first_index,
-        max(message_index) as last_index,
-        min(event_at) as started_at
-    from cut
-    group by event_date, stream_id, island_of_day
+        ordinal as island_of_day,
+        app_id,
+        platform,
+        tracker,
+        message_index as first_index,
+        event_at as started_at,
+        message_index + length_to_next - case when is_next_first then 1 else 0 end as last_index
+    from edges
+    where is_first
 
 )
 
