@@ -2,7 +2,7 @@
 
 import duckdb
 
-from etl.collector import sql_list
+from etl.collector import is_log_time, sql_list
 from etl.urls import query_value
 
 COMBINED = (
@@ -74,7 +74,7 @@ def decode_lines(con: duckdb.DuckDBPyConnection) -> None:
                     when line_sha256 is not null then 'the line has ' || line_bytes || ' bytes; SHA-256 ' || line_sha256
                     when text is null then 'not UTF-8'
                     when not is_combined then 'not in combined format'
-                    when received_us is null or received_us not between 0 and 253402300799999999
+                    when not coalesce({is_log_time("received_us")}, false)
                         then 'no time: ' || left(found.time, 100)
                 end as detail
             from timed

@@ -62,7 +62,7 @@ def check(content: bytes, settings: Settings) -> list[Verdict]:
         con.register("raw", raw)
         limits = collector.Limits(settings.max_message_bytes, settings.max_lateness_days)
         collector.decode_requests(con)
-        collector.list_messages(con)
+        collector.list_messages(con, settings.max_message_bytes)
         collector.decode_messages(con, limits, plan.load_plan(settings.tracking_plan))
         silent = con.execute(
             "select line_number from requests where line_reason is null and coalesce(len(items), 0) = 0 order by 1"

@@ -42,6 +42,9 @@ NOT_OF_SNOWPLOW = ("stream_id", "index", "created_at")
 """Keys that a Snowplow event may lack: it then takes no part in gaps, or happened when it was received."""
 REQUIRED_PAGE_KEYS = ("page.id", "page.url")
 
+MOST_MESSAGES = 250_000
+"""A longer list is no batch but an attack: eight million zeros fit into a line, and no message into so few bytes."""
+
 NOT_TEXT = r"-?[0-9][0-9.eE+\-]*|true|false|[\[{].*|-?(?i:nan|inf(inity)?)"
 """What a JSON value that is not a string looks like once DuckDB has cast it to text. Some strings
 look like it too; they are only looked at more closely."""
@@ -49,6 +52,10 @@ look like it too; they are only looked at more closely."""
 NOT_A_NUMBER = "(^|[:,[])-?(?i:nan|inf)"
 """What JSON does not have, but some trackers write and DuckDB reads. Python's spellings are looked for in
 whole messages, others (slower to find) in the data alone: elsewhere no harm comes of them."""
+
+FIRST_LOG_US, LAST_LOG_US = 631_152_000_000_000, 7_258_118_399_999_999
+"""1990 to 2199: no web server's log is of another time, and a clock that says so would stretch every
+table of days over thousands of years."""
 
 MACROS = """
 create or replace macro in_range(us) as
@@ -72,6 +79,11 @@ class Limits:
 def sql_list(values: tuple[str, ...]) -> str:
     """Write constants of this project as an SQL list."""
     return ", ".join(f"'{value}'" for value in values)
+
+
+def is_log_time(us: str) -> str:
+    """Say in SQL whether a server may have written a log at that moment."""
+    return f"{us} between {FIRST_LOG_US} and {LAST_LOG_US}"
 
 
 def shape(columns: Mapping[str, object]) -> str:
@@ -117,7 +129,7 @@ def decode_requests(con: duckdb.DuckDBPyConnection) -> None:
         judged as (
             select
                 *,
-                case when stated_us between 0 and 253402300799999999 then stated_us end as received_us,
+                case when {is_log_time("stated_us")} then stated_us end as received_us,
                 case
                     when line_sha256 is not null then 'the line has ' || line_bytes || ' bytes; SHA-256 ' || line_sha256
                     when text is null then 'not UTF-8'
@@ -157,10 +169,11 @@ def decode_requests(con: duckdb.DuckDBPyConnection) -> None:
             case
                 when line_sha256 is not null then 'too_large'
                 when wrong_line is not null then 'bad_line'
-                when protocol is not null and items is null then 'bad_body'
+                when protocol is not null and (items is null or len(items) > {MOST_MESSAGES}) then 'bad_body'
             end as line_reason,
             case
                 when wrong_line is not null then wrong_line
+                when len(items) > {MOST_MESSAGES} then 'the list of ' || list_name || ' holds ' || len(items)
                 when protocol is null or items is not null then null
                 when envelope.body is null then 'the body is missing'
                 when try(json_type(envelope.body)) is null and try(json_type({mended("envelope.body")})) is null
@@ -170,20 +183,21 @@ def decode_requests(con: duckdb.DuckDBPyConnection) -> None:
             case
                 when line_sha256 is not null then coalesce(try(decode(line)), cast(line as varchar))
                 when wrong_line is not null then coalesce(text, cast(line as varchar))
-                when line_reason is not null then envelope.body
+                when line_reason is not null then coalesce(envelope.body, text)
             end as payload
         from opened
         """
     )
 
 
-def list_messages(con: duckdb.DuckDBPyConnection) -> None:
+def list_messages(con: duckdb.DuckDBPyConnection, max_message_bytes: int) -> None:
     """Make the view `sent` of `requests`: one row a message, in the newest version, and one a refused line.
 
     Columns: those of `requests` but the list, ordinal (place in the batch, from 0), item (the message's
-    JSON as it came; null of a refused line), message (the same in the newest version), version_text (the
-    version it came in, or `snowplow`), wrong (why a Snowplow event cannot be read), sent_platform (`web`,
-    `mob`: Snowplow's, still to be told apart by the user agent).
+    JSON as it came; null of a refused line), message (the same in the newest version; null when it is so much
+    too large that reading it would take the memory of all others), version_text (the version it came in, or
+    `snowplow`), wrong (why a Snowplow event cannot be read), sent_platform (`web`, `mob`: Snowplow's, still to
+    be told apart by the user agent).
     """
     con.execute(
         f"""
@@ -198,9 +212,9 @@ def list_messages(con: duckdb.DuckDBPyConnection) -> None:
         versioned as (
             select
                 * replace (cast(item as varchar) as item),
-                cast(item as varchar) as message,
+                case when strlen(item) <= {4 * max_message_bytes} then cast(item as varchar) end as message,
                 case
-                    when line_reason is not null then null
+                    when line_reason is not null or strlen(item) > {4 * max_message_bytes} then null
                     when protocol = 'snowplow' then 'snowplow'
                     when starts_with(item, '{{"version":{NEWEST_VERSION},') then '{NEWEST_VERSION}'
                     when json_type(item) <> 'OBJECT' then 'none'

@@ -7,9 +7,10 @@ file of it was superseded.
 """
 
 import hashlib
+import itertools
 import shutil
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -190,6 +191,28 @@ def cut_file(path: Path, file: dict[str, Any]) -> Iterator[Part]:
             first, size = None, 0
 
 
+def halve(parts: Sequence[Part]) -> list[list[Part]]:
+    """Cut a slice in two, down to single lines.
+
+    Raises:
+        duckdb.OutOfMemoryException: it is a single line.
+    """
+    middle = len(parts) // 2
+    if middle:
+        return [list(parts[:middle]), list(parts[middle:])]
+    (part,) = parts
+    metadata = pq.ParquetFile(part.path).metadata
+    numbers = [metadata.row_group(index).column(0).statistics for index in range(metadata.num_row_groups)]
+    first = min(found.min for found in numbers) if part.first is None else part.first
+    last = max(found.max for found in numbers) if part.last is None else part.last
+    if first == last:
+        raise duckdb.OutOfMemoryException(f"{part.file['source_file']}, line {first}, takes more than memory_limit")
+    half = (first + last) // 2
+    return [
+        [replace(part, size=part.size // 2, first=low, last=high)] for low, high in ((first, half), (half + 1, last))
+    ]
+
+
 def parse_batch(settings: Settings, files: Sequence[dict[str, Any]], advance: Callable[[int], None]) -> dict[str, Any]:
     """Parse a group of files of one source; commit; return the manifest."""
     numbers = sorted(file["file_id"] for file in files)
@@ -201,15 +224,25 @@ def parse_batch(settings: Settings, files: Sequence[dict[str, Any]], advance: Ca
     schemas: set[str] = set()
     counts: dict[int, dict[str, int]] = {number: {} for number in numbers}
     with lake.staging(settings) as folder:
-        for index, parts in enumerate(plan_slices(settings, files)):
+        waiting = list(plan_slices(settings, files))
+        for index in itertools.count():
+            if not waiting:
+                break
+            parts = waiting.pop(0)
             target = folder / str(index)
             target.mkdir()
-            with lake.engine(settings, folder) as con:
-                register_raw(con, parts)
-                DECODERS[source](con, settings)
-                write_slice(con, source, target)
-                add_counts(con, source, counts)
-                schemas |= sent_schemas(con) if source == "events" else set()
+            try:
+                with lake.engine(settings, folder) as con:
+                    register_raw(con, parts)
+                    DECODERS[source](con, settings)
+                    write_slice(con, source, target)
+                    schemas |= sent_schemas(con) if source == "events" else set()
+                    add_counts(con, source, counts)
+            except duckdb.OutOfMemoryException:
+                # Few lines can hold very many messages: no client may stop the parser so.
+                waiting[:0] = halve(parts)
+                shutil.rmtree(target)
+                continue
             outputs += place_slice(settings, target, f"{name}-{index}")
             advance(sum(part.size for part in parts))
     manifest = {
@@ -280,7 +313,7 @@ def decode_events(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     """Make `decoded`, `rejected` and `agents` of collector lines."""
     limits = collector.Limits(settings.max_message_bytes, settings.max_lateness_days)
     collector.decode_requests(con)
-    collector.list_messages(con)
+    collector.list_messages(con, settings.max_message_bytes)
     collector.decode_messages(con, limits, plan.load_plan(settings.tracking_plan))
     describe_agents(con, "decoded")
     con.execute(
@@ -479,8 +512,9 @@ def add_counts(con: duckdb.DuckDBPyConnection, source: str, counts: dict[int, di
         queries["hits"] = "select file_id, count(*) from hits group by 1"
     else:
         queries["valid"] = "select file_id, count(*) from decoded where reason is null group by 1"
-    for key, query in queries.items():
-        for number, count in con.execute(query).fetchall():
+    found = [(key, con.execute(query).fetchall()) for key, query in queries.items()]
+    for key, rows in found:
+        for number, count in rows:
             counts[number][key] = counts[number].get(key, 0) + count
 
 

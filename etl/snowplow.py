@@ -104,7 +104,7 @@ def translate(source: str) -> str:
     """Say in SQL the CTEs that turn the Snowplow events among `source`'s rows into messages.
 
     Args:
-        source: a CTE with protocol, item, message, ordinal, line_hash, ip, user_agent, sent_us.
+        source: a CTE with protocol, message, ordinal, line_hash, ip, user_agent, sent_us.
 
     Returns:
         CTEs separated by commas, the last named `translated`: the columns of `source`, with `message` and
@@ -119,7 +119,7 @@ def translate(source: str) -> str:
     )
     return f"""
         of_snowplow as (
-            select *, case when protocol = 'snowplow' then try(from_json(item, '{shape}')) end as event
+            select *, case when protocol = 'snowplow' then try(from_json(message, '{shape}')) end as event
             from {source}
         ),
         with_contexts as (
@@ -172,7 +172,7 @@ def translate(source: str) -> str:
                     client_session, web_page_id, navigation_type, other_contexts, described_name, event_id, created,
                     sent, unread, own_data)
                 replace (
-                    case when protocol = 'snowplow' and json_type(item) = 'OBJECT' then cast(json_object(
+                    case when protocol = 'snowplow' and json_type(message) = 'OBJECT' then cast(json_object(
                         'version', {NEWEST_VERSION}, 'id', event_id,
                         'schema', case
                             when bought is not null or event.e = 'tr' then 'order'

@@ -297,10 +297,11 @@ def is_same_content(one: Texts | None, other: Texts | None) -> bool:
 def canonical(text: str, drop_nulls: bool = False) -> str | None:
     """Write a message's JSON with its keys in order; None when it is none.
 
-    Integers keep all their digits: two that differ in the twentieth are two contents.
+    Integers keep all their digits: two that differ in the twentieth are two contents. Of a key that comes twice the
+    first counts, as in the columns. A message nested deeper than Python reads (about a thousand levels) has no content.
     """
     try:
-        message = json.loads(text)
+        message = json.loads(text, object_pairs_hook=lambda pairs: dict(reversed(pairs)))
         if drop_nulls and isinstance(message, dict):
             page = message.get("page")
             if isinstance(page, dict):
@@ -338,12 +339,12 @@ def message_texts(settings: Settings, wanted: set[tuple[int, int]]) -> dict[tupl
                 from {lake.scan(paths)} semi join wanted_messages using (line_number)
                 """
             )
-            rows = con.execute(cut_messages(con, file["source"])).fetchall()
+            rows = con.execute(cut_messages(con, settings, file["source"])).fetchall()
             found |= {(number, line << 24 | position): Texts(*texts) for line, position, *texts in rows if texts[0]}
     return found
 
 
-def cut_messages(con: duckdb.DuckDBPyConnection, source: str) -> str:
+def cut_messages(con: duckdb.DuckDBPyConnection, settings: Settings, source: str) -> str:
     """Say in SQL the wanted messages of `raw`: line_number, position, and what `Texts` holds.
 
     By the parser that judged the lines: others read less (NaN, deep nesting) or other duplicate keys.
@@ -356,7 +357,7 @@ def cut_messages(con: duckdb.DuckDBPyConnection, source: str) -> str:
             " from raw inner join wanted_messages using (line_number)"
         )
     collector.decode_requests(con)
-    collector.list_messages(con)
+    collector.list_messages(con, settings.max_message_bytes)
     return """
         select sent.line_number, position, coalesce(query, item), message, version_text
         from sent inner join wanted_messages

@@ -50,6 +50,10 @@ BAD_ROWS: dict[str, tuple[Any, str, str]] = {
     "no received_at": (request([GOOD], received_at=...), "bad_line", "received_at is missing"),
     "a received_at that is no time": (request([GOOD], received_at="noon"), "bad_line", "received_at is no time: noon"),
     "a received_at before 1970": (request([GOOD], received_at=-1), "bad_line", "received_at is no time: -1"),
+    "a received_at of 1970": (request([GOOD], received_at=0), "bad_line", "received_at is no time: 0"),
+    "a received_at of year 9999": (
+        request([GOOD], received_at=253402300799), "bad_line", "received_at is no time: 253402300799",
+    ),
     "a received_at that is huge": (request([GOOD], received_at=1e300), "bad_line", "received_at is no time: 1e+300"),
     "no path": (request([GOOD], path=...), "bad_line", "path is missing"),
     "no body": (request([], "10:05", body=...), "bad_body", "the body is missing"),

@@ -25,28 +25,76 @@ thresholds as (
 ),
 
 -- Names come from clients: only the 200 that say most are watched, so that made-up ones cannot flood the roster.
-roster as (
+watched as (
 
     select
         app_id,
-        platform,
-        min(hour) as first_heard_at
+        platform
     from messages_hourly
     group by app_id, platform
     qualify row_number() over (order by -sum(message_count), app_id, platform) <= 200
 
 ),
 
--- Every whole hour since the first message; the hour that is still running may yet speak.
+-- Who comes back after four weeks of silence is new: nothing was expected of it any more.
+returned as (
+
+    select
+        messages_hourly.app_id,
+        messages_hourly.platform,
+        messages_hourly.hour,
+        coalesce(
+            messages_hourly.hour - lag(messages_hourly.hour) over series > interval 28 days, true
+        ) as is_first
+    from messages_hourly
+    semi join watched
+        on
+            messages_hourly.app_id is not distinct from watched.app_id
+            and messages_hourly.platform is not distinct from watched.platform
+    window series as (partition by messages_hourly.app_id, messages_hourly.platform order by messages_hourly.hour)
+
+),
+
+numbered as (
+
+    select
+        *,
+        count(*) filter (where is_first) over (
+            partition by app_id, platform
+            order by hour
+            rows between unbounded preceding and current row
+        ) as era
+    from returned
+
+),
+
+roster as (
+
+    select
+        app_id,
+        platform,
+        era,
+        min(hour) as first_heard_at,
+        max(hour) as last_heard_at
+    from numbered
+    group by app_id, platform, era
+
+),
+
+-- Every whole hour from the first message to four weeks after the last; the hour that is running may yet speak.
 expected_hours as (
 
     select
         roster.app_id,
         roster.platform,
+        roster.era,
         roster.first_heard_at,
         unnest(generate_series(
             roster.first_heard_at,
-            make_timestamptz(epoch_us(lake_now.latest_received_at) // 3600000000 * 3600000000) - interval 1 hour,
+            least(
+                make_timestamptz(epoch_us(lake_now.latest_received_at) // 3600000000 * 3600000000) - interval 1 hour,
+                roster.last_heard_at + interval 28 days
+            ),
             interval 1 hour
         )) as hour
     from roster
@@ -59,6 +107,7 @@ heard as (
     select
         expected_hours.app_id,
         expected_hours.platform,
+        expected_hours.era,
         expected_hours.first_heard_at,
         expected_hours.hour,
         coalesce(messages_hourly.message_count, 0) as message_count,
@@ -82,19 +131,19 @@ compared as (
         avg(visit_count) over seven_days as daily_mean,
         count(*) over seven_days as day_count,
         coalesce(sum(message_count) over (
-            partition by app_id, platform
+            partition by app_id, platform, era
             order by hour
             rows between 672 preceding and 1 preceding
         ), 0) as month_count
     from heard
     window
         four_weeks as (
-            partition by app_id, platform, epoch_us(hour) // 3600000000 % 168
+            partition by app_id, platform, era, epoch_us(hour) // 3600000000 % 168
             order by hour
             rows between 4 preceding and 1 preceding
         ),
         seven_days as (
-            partition by app_id, platform, epoch_us(hour) // 3600000000 % 24
+            partition by app_id, platform, era, epoch_us(hour) // 3600000000 % 24
             order by hour
             rows between 7 preceding and 1 preceding
         )
@@ -123,7 +172,7 @@ streaked as (
     select
         *,
         count(*) filter (where message_count > 0) over (
-            partition by app_id, platform
+            partition by app_id, platform, era
             order by hour
             rows between unbounded preceding and current row
         ) as streak
@@ -139,7 +188,7 @@ missed as (
             when message_count > 0 then 0
             else
                 coalesce(sum(case when message_count = 0 then expected_count end) over (
-                    partition by app_id, platform, streak
+                    partition by app_id, platform, era, streak
                     order by hour
                     rows between unbounded preceding and current row
                 ), 0)
