@@ -79,7 +79,7 @@ def validation(inbox: Path, home: Path) -> None:
                 parse.register_raw(con, parts)
                 begun = cpu_seconds()
                 collector.decode_requests(con)
-                collector.list_messages(con)
+                collector.list_messages(con, settings.max_message_bytes)
                 limits = collector.Limits(settings.max_message_bytes, settings.max_lateness_days)
                 collector.decode_messages(con, limits, asked)
                 taken[name].append(cpu_seconds() - begun)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import duckdb
 
-from etl import lake, restatements
+from etl import lake, plan, restatements
 from etl.build import build_path
 from etl.parse import sql_text
 from etl.sessionize import version_path
@@ -54,6 +54,7 @@ def publish(settings: Settings) -> Path:
             for (schema, name), paths in marts.items():
                 con.execute(f"create view {schema}.{name} as {select_days(con, schema, name, paths)}")
             con.execute(f"create or replace view core.events as {select_events(settings, versions)}")
+            create_typed_views(con, settings)
             con.execute("detach built")
             restatements.record(con, settings, partial)
             con.execute("checkpoint")
@@ -151,6 +152,21 @@ def link_days(settings: Settings, schema: str, name: str, paths: Sequence[Path])
             os.link(path, staged / "linked.parquet")
             lake.move_into_place(staged / "linked.parquet", shown)
     lake.lake_path(settings, "marts", schema, f"{name}.parquet").unlink(missing_ok=True)
+
+
+def create_typed_views(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    """Give each schema of the tracking plan that names one its view: the fields of its data as columns."""
+    for schema in plan.load_plan(settings.tracking_plan).values():
+        if schema.view:
+            con.execute(f'create view core."{schema.view}" as {plan.select_typed(schema, "core.events")}')
+            described = {"view": schema.description} | {
+                f"column.{name}": f"{field.description}{f' ({field.unit})' if field.unit else ''}"
+                for name, field in schema.fields.items()
+            }
+            for target, text in described.items():
+                kind, _, column = target.partition(".")
+                place = f'core."{schema.view}"' + (f'."{column}"' if column else "")
+                con.execute(f"comment on {kind} {place} is '{text.replace(chr(39), chr(39) * 2)}'")
 
 
 def current_versions(settings: Settings) -> list[Path]:
