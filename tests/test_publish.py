@@ -7,6 +7,9 @@ import pytest
 from builders import House, each, events
 
 from etl import build, publish, tasks
+from etl.trace import trace
+
+PINGS = [f"10:00:{second} custom.page_ping #a-p0" for second in ("05", "15", "19.999", "25")]
 
 
 @pytest.fixture(scope="module")
@@ -17,6 +20,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[House, dict[str
     for name, messages in {
         "first": [
             *events("10:00 /a", "10:01 /b", visitor="a", day="2026-03-01"),
+            *events(*PINGS, "10:02 click #a-p1", visitor="a", first=2, day="2026-03-01", data={"click_id": "c"}),
             *events("10:00 /a", "10:01 /b", visitor="b", day="2026-03-02"),
         ],
         "late": events("10:00 /c", visitor="b", first=2, day="2026-03-03", user_id="u1"),
@@ -45,6 +49,32 @@ def test_a_later_login_reaches_the_days_before(published: tuple[House, dict[str,
     with duckdb.connect(str(house.settings.warehouse), read_only=True) as con:
         persons = con.execute("select session_date::varchar, person_id from core.page_views order by 1").fetchall()
     assert persons == [("2026-03-01", "a")] * 2 + [("2026-03-02", "u1")] * 2 + [("2026-03-03", "u1")]
+
+
+def test_pings_tell_how_long_somebody_was_active(published: tuple[House, dict[str, int], dict[str, int]]) -> None:
+    """Three different tens of seconds: two whole ones, and five seconds for the first."""
+    house, _, _ = published
+    with duckdb.connect(str(house.settings.warehouse), read_only=True) as con:
+        rows = con.execute("select page_id, engaged_seconds from core.page_views where visitor_id = 'a' order by 1")
+        assert rows.fetchall() == [("a-p0", 25), ("a-p1", None)]
+
+
+def test_schema_has_a_view_with_its_fields(published: tuple[House, dict[str, int], dict[str, int]]) -> None:
+    house, _, _ = published
+    with duckdb.connect(str(house.settings.warehouse), read_only=True) as con:
+        assert con.execute("select page_id, click_id, target from core.clicks").fetchall() == [("a-p1", "c", None)]
+        described = con.execute("select comment from duckdb_columns() where column_name = 'click_id'").fetchall()
+    assert described == [("Id of this click; the page it leads to names it as its referring click.",)]
+
+
+def test_trace_ends_at_the_marts(published: tuple[House, dict[str, int], dict[str, int]]) -> None:
+    told = trace(published[0].settings, "a-0")
+    assert told[told.index("marts      core.events") :] == [
+        "marts      core.events",
+        "           core.page_views: page 1 of person a",
+        "           core.sessions: visit 1 of person a, channel Direct",
+        "           executive.kpi_daily: counted on 2026-03-01",
+    ]
 
 
 def test_marts_kept_by_day_hold_what_dbt_built(published: tuple[House, dict[str, int], dict[str, int]]) -> None:
