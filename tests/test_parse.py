@@ -52,7 +52,9 @@ BAD_ROWS: dict[str, tuple[Any, str, str]] = {
     "a received_at before 1970": (request([GOOD], received_at=-1), "bad_line", "received_at is no time: -1"),
     "a received_at of 1970": (request([GOOD], received_at=0), "bad_line", "received_at is no time: 0"),
     "a received_at of year 9999": (
-        request([GOOD], received_at=253402300799), "bad_line", "received_at is no time: 253402300799",
+        request([GOOD], received_at=253402300799),
+        "bad_line",
+        "received_at is no time: 253402300799",
     ),
     "a received_at that is huge": (request([GOOD], received_at=1e300), "bad_line", "received_at is no time: 1e+300"),
     "no path": (request([GOOD], path=...), "bad_line", "path is missing"),
@@ -183,7 +185,72 @@ BAD_ROWS |= {
     )
 }
 
+# What the tracking plan requires, and of which type.
+ORDER = {"order_id": "o1", "revenue": "12.50", "currency": "EUR", "quantity": 2}
+
+
+def ordered(**changed: Any) -> Row:
+    """Receive an order with some of its data changed; `...` takes a field away."""
+    data = {key: value for key, value in (ORDER | changed).items() if value is not ...}
+    return request([event("10:00 order", data=data)])
+
+
+BAD_ROWS |= {
+    f"an order whose {key} is {how}": (ordered(**{key: value}), "missing_key", f"data.{key} is missing")
+    for key in ("order_id", "revenue")
+    for how, value in (("absent", ...), ("null", None), ("empty", ""))
+}
+BAD_ROWS |= {
+    f"an order whose {key} is {value!r}": (ordered(**{key: value}), "malformed_key", f"data.{key} is {detail}")
+    for key, value, detail in (
+        ("order_id", 7, "a number, not a string: '7'"),
+        ("order_id", ["o1"], "a list, not a string: '[\"o1\"]'"),
+        ("revenue", "much", "a string, not a decimal: 'much'"),
+        ("revenue", "1e2", "a string, not a decimal: '1e2'"),
+        ("revenue", "12,50", "a string, not a decimal: '12,50'"),
+        ("revenue", True, "a boolean, not a decimal: 'true'"),
+        ("revenue", "1" * 15, f"a string, not a decimal: '{'1' * 15}'"),
+        ("currency", 978, "a number, not a string: '978'"),
+        ("quantity", 1.5, "a number, not a whole number: '1.5'"),
+        ("quantity", "two", "a string, not a whole number: 'two'"),
+        ("quantity", {"a": 1}, "an object, not a whole number: '{\"a\":1}'"),
+    )
+}
+BAD_ROWS |= {
+    "an order without data": (request([event("10:00 order", data=...)]), "missing_key", "data.order_id is missing"),
+    "an order whose data is a list": (request([event("10:00 order", data=[1])]), "missing_key",
+                                      "data.order_id is missing"),
+    "a feature without a name": (request([event("10:00 feature_use", data={})]), "missing_key",
+                                 "data.feature is missing"),
+    "an exposure without a variant": (request([event("10:00 experiment_exposure", data={"experiment": "e"})]),
+                                      "missing_key", "data.variant is missing"),
+    "a click whose id is a number": (request([event("10:00 click", data={"click_id": 5})]), "malformed_key",
+                                     "data.click_id is a number, not a string: '5'"),
+    "an impression whose position is a word": (
+        request([event("10:00 impression", data={"position": "top"})]), "malformed_key",
+        "data.position is a string, not a whole number: 'top'"),
+    "a number that JSON has not": (raw(json.dumps(event("10:00 click", data={"x": float("nan")}))), "bad_body",
+                                   "the message holds NaN or Infinity, which are no JSON"),
+    "a newer version in text": (request([GOOD | {"version": "3"}]), "unknown_version", 'version "3" is not read'),
+    "a null version": (request([GOOD | {"version": None}]), "unknown_version", "version null is not read"),
+}  # fmt: skip
+
 GOOD_ROWS: dict[str, Any] = {
+    "an order": ordered(),
+    "an order with what is required alone": ordered(currency=..., quantity=...),
+    "an order with nulls where it may": ordered(currency=None, quantity=None),
+    "an order with empty texts where it may": ordered(currency=""),
+    "an order of no money": ordered(revenue="0"),
+    "an order paid back": ordered(revenue="-12.50"),
+    "an order's revenue as number": ordered(revenue=12.5),
+    "an order's quantity as text": ordered(quantity="2"),
+    "an order with a field of its own": ordered(coupon={"a": [None]}),
+    "an order of fourteen digits": ordered(revenue="9" * 14),
+    "an exposure": request([event("10:00 experiment_exposure", data={"experiment": "e", "variant": "v"})]),
+    "a click without data": request([event("10:00 click", data=None)]),
+    "a click of another's fields": request([event("10:00 click", data={"order_id": 5, "revenue": "much"})]),
+    "a custom schema of an order's fields": request([event("10:00 custom.order", data={"revenue": "much"})]),
+    "a text that says NaN": request([event("10:00 click", data={"target": "a:NaN,Infinity"})]),
     "received_at as text": request([GOOD], "10:05", received_at="1772359500.123"),
     "received_at in whole seconds": request([GOOD], "10:05", received_at=1772359500),
     "unknown keys": request([GOOD | {"extra": {"a": [1]}}], "10:05", server="x"),
