@@ -1,6 +1,7 @@
 """Small inboxes that read like the case, and the house that works on them."""
 
 import json
+import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -9,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pytest
 
 from etl import tasks
-from etl.settings import Settings
+from etl.settings import PROJECT, Settings
 
 Message = dict[str, Any]
 Row = dict[str, Any]
@@ -134,6 +136,15 @@ def combined(
     clock, _, target = case.rpartition(" ")
     when = moment(clock).strftime("%d/%b/%Y:%H:%M:%S +0000")
     return f'{ip} - - [{when}] "{method} {target} HTTP/1.1" {status} 512 "{referrer}" "{agent}"'
+
+
+def shared(name: str) -> Path:
+    """Name a file of real input beside the project; without it a test is skipped, but never by CI."""
+    path = PROJECT.parent / "shared" / "data" / name
+    if not path.exists():
+        assert not os.environ.get("CI"), f"{path} is missing"
+        pytest.skip(f"{path} is not there")
+    return path
 
 
 @dataclass

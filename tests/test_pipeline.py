@@ -15,20 +15,23 @@ from typing import Any
 import duckdb
 import pytest
 from backports import zstd
-from builders import House, combined, event, events, lines, request
+from builders import House, combined, event, events, lines, request, shared
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from test_migrations import V1, V2, V3
+from test_snowplow import PV, posted
 
 from etl import tasks
 from etl.settings import PROJECT
+from etl.simulate import simulate
 
 DATA = Path(__file__).resolve().parent / "data"
-SHARED = PROJECT.parent / "shared" / "data"
 SOURCE_COLUMNS = {"source_file", "line_number", "position", "file_id"}
 HISTORY = {"quality.restatements"}
 """What was published when is outside the promise."""
 BY_FILE = {
     "quality.ledger": "select sum(accepted), sum(abs(balance)) from quality.ledger",
+    "quality.stage_balance": "select distinct stage, balance from quality.stage_balance order by all",
     "quality.quarantine": "select count(distinct (reason, detail, payload, received_at)) from quality.quarantine",
 }
 """Count a file delivered again as often as it comes; of these what does not depend on that is compared."""
@@ -36,27 +39,21 @@ BY_FILE = {
 
 @pytest.fixture(scope="module")
 def simulated(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[bytes]]:
-    """A small simulated inbox: the lines of each source."""
+    """A small simulated inbox in all formats that are read: the lines of each source."""
     inbox = tmp_path_factory.mktemp("simulated")
-    command = [
-        "simulate",
-        "--out",
-        str(inbox),
-        "--messages",
-        "2500",
-        "--days",
-        "3",
-        "--seed",
-        "11",
-        "--compress",
-        "none",
-    ]
-    subprocess.run([sys.executable, "-m", "etl", *command], cwd=PROJECT, check=True, capture_output=True)
+    simulate(
+        inbox, messages=2500, days=3, seed=11, compress="none", v1=0.1, v2=0.2, snowplow=0.2, retries=0.05, late=0.02,
+        garbage=0.01,
+    )  # fmt: skip
     found: dict[str, list[bytes]] = {}
     for path in sorted(inbox.rglob("*")):
         if path.is_file():
             source = path.relative_to(inbox).parts[0]
             found.setdefault(source, []).extend(path.read_bytes().splitlines(keepends=True))
+    # An app that was updated sends what it could not send before once more, in the newest version.
+    again = [request([V1], "10:01"), request([V2, V3], "10:02"), request([V2 | {"nav": 0}], "10:03")]
+    again += [posted(PV), posted(PV, received="10:01:10"), posted({key: PV[key] for key in PV if key != "eid"})]
+    found["events"] += lines(again).splitlines(keepends=True)
     return {source: found[source] for source in ("events", "pixel")}
 
 
@@ -175,6 +172,14 @@ def test_marts_are_the_same_however_the_lines_come_many_times(
     assert outcome(house) == outcome(at_once)
 
 
+def test_all_formats_are_among_what_comes(at_once: House) -> None:
+    versions = {row["version"] for row in at_once.scan("messages", columns="distinct version")}
+    assert versions == {1, 2, 3, None}
+    assert {"duplicates", "collisions"} <= {
+        key for row in at_once.scan("ledger/event_counts") for key, count in row.items() if count
+    }
+
+
 def test_fingerprint_sees_a_changed_value() -> None:
     with duckdb.connect() as con:
         con.execute("create table a as select * from (values (1, 'x'), (2, null)) as t(n, s)")
@@ -291,15 +296,6 @@ def test_second_run_says_that_nothing_is_new(day: Path) -> None:
 
 
 # Real input, where it lies beside the project.
-
-
-def shared(name: str) -> Path:
-    """Name a file of real input; without it a test is skipped, but never by CI."""
-    path = SHARED / name
-    if not path.exists():
-        assert not os.environ.get("CI"), f"{path} is missing"
-        pytest.skip(f"{path} is not there")
-    return path
 
 
 def test_real_access_log_gives_the_page_views_a_plain_count_gives(house: House) -> None:

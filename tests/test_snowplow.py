@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from builders import BROWSER, PHONE, House, Row, lines, moment, request
+from builders import BROWSER, PHONE, House, Row, lines, moment, request, shared
 from snowplow_tracker import (
     Emitter,
     PagePing,
@@ -27,7 +27,6 @@ from snowplow_tracker import (
     Subject,
     Tracker,
 )
-from test_pipeline import shared
 
 POST = "/com.snowplowanalytics.snowplow/tp2"
 VENDOR = "iglu:com.snowplowanalytics.snowplow"
