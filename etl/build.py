@@ -42,7 +42,7 @@ def variables(settings: Settings) -> dict[str, Any]:
             "reporting_timezone", "session_gap_minutes",
             "own_hosts", "max_lateness_days", "bot_rules",
         )
-    } | {"bot_platforms": bot_rules.PLATFORMS, "bot_behaviour": bot_rules.behaviour()}  # fmt: skip
+    } | {"bot_platforms": list(bot_rules.PLATFORMS), "bot_behaviour": bot_rules.behaviour()}  # fmt: skip
 
 
 def project_hash() -> str:

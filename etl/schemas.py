@@ -158,7 +158,8 @@ EVENT_COUNTS = pa.schema(
         ("accepted", pa.int64()),
         ("duplicates", pa.int64()),
         ("collisions", pa.int64()),
-        ("streamed_duplicates", pa.int64()),
+        ("resent", pa.int64()),
+        ("resent_streamed", pa.int64()),
         ("event_date", pa.date32()),
     ]
 )

@@ -21,7 +21,7 @@ from etl.collector import SESSIONLESS_PLATFORMS, sql_list
 from etl.schemas import EVENT_COUNTS, EVENTS, QUARANTINE
 from etl.settings import Settings
 
-SESSIONIZER_VERSION = 3
+SESSIONIZER_VERSION = 4
 IDENTITY = ("event_id", "schema", "app_id", "platform", "tracker", "stream_id", "message_index")
 """What a quarantined message still tells of itself."""
 DAY_US = 86_400_000_000
@@ -478,7 +478,10 @@ def select_events(con: duckdb.DuckDBPyConnection, inputs: DayInputs) -> str:
 
 
 def count_messages(con: duckdb.DuckDBPyConnection, inputs: DayInputs) -> pa.Table:
-    """Count what became of the messages of each file, app, platform and tracker (columns of `EVENT_COUNTS`)."""
+    """Count what became of the messages of each file, app, platform and tracker (columns of `EVENT_COUNTS`).
+
+    `resent` are the duplicates that were sent again: not the same line in a file that was delivered again.
+    """
     return (
         con.sql(
             """
@@ -487,20 +490,36 @@ def count_messages(con: duckdb.DuckDBPyConnection, inputs: DayInputs) -> pa.Tabl
         ),
         judged as (
             select
-                messages.file_id, source_file, app_id, platform, tracker, verdict,
-                stream_id is not null and message_index is not null as is_streamed
+                messages.file_id, source_file, app_id, platform, tracker, verdict, event_id, received_at, request_id,
+                position, messages.message_ref, stream_id is not null and message_index is not null as is_streamed
             from messages
             left join refused on messages.file_id = refused.file_id and messages.message_ref = refused.message_ref
+        ),
+        resent as (
+            select file_id, message_ref, is_streamed
+            from (
+                select * from judged
+                where event_id in (select event_id from judged where verdict = 'duplicate')
+                    and verdict is distinct from 'id_collision'
+            )
+            qualify
+                verdict = 'duplicate'
+                and row_number() over (
+                    partition by event_id, received_at, request_id, position
+                    order by verdict nulls first, source_file, message_ref
+                ) = 1
         )
         select
-            file_id, source_file, app_id, platform, tracker,
+            judged.file_id, source_file, app_id, platform, tracker,
             count(*) filter (verdict is null) as accepted,
             count(*) filter (verdict = 'duplicate') as duplicates,
             count(*) filter (verdict = 'id_collision') as collisions,
-            count(*) filter (verdict = 'duplicate' and is_streamed) as streamed_duplicates,
+            count(resent.file_id) as resent,
+            count(resent.file_id) filter (resent.is_streamed) as resent_streamed,
             $day as event_date
         from judged
-        group by file_id, source_file, app_id, platform, tracker
+        left join resent on judged.file_id = resent.file_id and judged.message_ref = resent.message_ref
+        group by judged.file_id, source_file, app_id, platform, tracker
         order by source_file, file_id, app_id, platform, tracker
         """,
             params={"day": inputs.day},

@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from builders import House, event, iso, lines, moment, request
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 from hypothesis import HealthCheck, given, settings
@@ -53,8 +54,8 @@ COLUMNS |= dict.fromkeys(
 )
 MODELS = [
     *COLUMNS, "sessions", "page_views", "orders", "int_stream_islands", "int_stream_runs", "int_stream_rejections",
-    "int_messages_hourly", "int_access_days", "int_shares_daily", "int_checks_daily", "int_incidents_cut",
-    "int_page_hits_deduplicated", "int_pages_witnessed",
+    "int_messages_hourly", "int_access_days", "int_refusals_deduplicated", "int_shares_daily",
+    "int_checks_daily", "int_incidents_cut", "int_page_hits_deduplicated", "int_pages_witnessed",
 ]  # fmt: skip
 
 
@@ -296,6 +297,20 @@ def test_hostile_streams_count_as_the_definition_reads(
     assert {row[0]: row for row in models.query(GAPS)} == found
 
 
+def test_a_file_delivered_again_is_no_second_copy_of_its_messages(house: House) -> None:
+    """GIVEN a message, its file once more, its batch sent again THEN of two duplicates one was sent again."""
+    batch = [event("10:00 /a")]
+    first = lines([request([*batch], "10:01", sent_at=iso(moment("10:00:30")))])
+    house.put("events/a.jsonl", first)
+    house.put("events/b.jsonl", first)
+    house.put("events/c.jsonl", lines([request([*batch], "10:02", sent_at=iso(moment("10:00:30")))]))
+    house.digest()
+    rows = house.scan("ledger/event_counts", columns="accepted, duplicates, resent, resent_streamed")
+    assert {name: sum(row[name] for row in rows) for name in rows[0]} == {
+        "accepted": 1, "duplicates": 2, "resent": 1, "resent_streamed": 1,
+    }  # fmt: skip
+
+
 # Loss
 
 TRUE_PAGES = 100_000
@@ -311,8 +326,8 @@ def witnessed(seeds: int, rate: float, name: str) -> list[Row]:
     hours = rng.multinomial(TRUE_PAGES, [1 / 24] * 24, size=seeds)
     rows = []
     for seed, views in enumerate(hours):
-        for hour, (both, pixel, event, _) in enumerate(rng.multinomial(views, shares)):
-            rows.append(counts(f"{name}{seed}", hour, both, pixel, event))
+        for hour, (both, pixel, alone, _) in enumerate(rng.multinomial(views, shares)):
+            rows.append(counts(f"{name}{seed}", hour, both, pixel, alone))
     return rows
 
 
@@ -430,7 +445,7 @@ def test_a_page_lies_where_its_earliest_hit_says(models: Models) -> None:
 # The web server's log
 
 
-def request(number: int, path: str, **columns: Any) -> Row:
+def viewed(number: int, path: str, **columns: Any) -> Row:
     """Make a page view of a tracker; `is_access` makes it one of the web server's log."""
     at = START + timedelta(minutes=number)
     return {
@@ -443,7 +458,7 @@ def request(number: int, path: str, **columns: Any) -> Row:
 
 def served(number: int, path: str, **columns: Any) -> Row:
     """Make a request in the web server's log."""
-    return request(number, path, is_access=True, app_id="access:site", **columns)
+    return viewed(number, path, is_access=True, app_id="access:site", **columns)
 
 
 def compare_access(models: Models, *rows: Row, bots: Iterable[str] = ()) -> list[tuple[Any, ...]]:
@@ -460,12 +475,12 @@ def compare_access(models: Models, *rows: Row, bots: Iterable[str] = ()) -> list
 def test_a_path_without_a_tracker_stands_out(models: Models) -> None:
     """GIVEN three requests of which two were reported, a path that never is, and a bot THEN each is counted so."""
     rows = [*(served(number, "/a") for number in range(3)), served(5, "/old"), served(6, "/a", ip="203.0.113.9")]
-    found = compare_access(models, *rows, request(1, "/a"), request(2, "/a"), bots=["6-True"])
+    found = compare_access(models, *rows, viewed(1, "/a"), viewed(2, "/a"), bots=["6-True"])
     assert found == [("/a", 3, 1), ("/old", 1, 1)]
 
 
 def test_more_reports_than_requests_lose_nothing_and_one_side_alone_says_nothing(models: Models) -> None:
-    assert compare_access(models, served(1, "/a"), *(request(number, "/a") for number in range(4))) == [("/a", 1, 0)]
+    assert compare_access(models, served(1, "/a"), *(viewed(number, "/a") for number in range(4))) == [("/a", 1, 0)]
     assert compare_access(models, served(1, "/a")) == []
 
 
@@ -538,12 +553,14 @@ def test_without_a_baseline_silence_is_unknown(models: Models) -> None:
     assert models.query("select distinct status, is_new from build.quality.silence") == [("unknown", True)]
 
 
-def test_what_was_silent_for_a_month_is_unknown_and_not_forgotten(models: Models) -> None:
+def test_silence_is_an_error_for_four_weeks_and_then_off_the_roster(models: Models) -> None:
+    """GIVEN a platform that is never heard again THEN each later hour of four weeks fails, and it ends there."""
     hours = 60 * 24
     listen(models, heard("shop", "ios", 240, 200) + heard("shop", "desktop_web", hours, 200), hours)
-    ((status,),) = models.query("select status from build.quality.silence where platform = 'ios' "
-                                "order by hour desc limit 1")  # fmt: skip
-    assert status == "unknown"
+    found = silences(models)[("ios", "error")]
+    last_heard = 239
+    assert found[0] <= last_heard + 2
+    assert found == list(range(found[0], last_heard + 28 * 24 + 1))
 
 
 # Checks: what is missing is never ok
@@ -553,7 +570,8 @@ HOURLY = 60
 CHAIN = (
     "int_messages_hourly", "int_access_days", "int_stream_islands", "int_stream_runs", "int_stream_rejections",
     "message_gaps", "int_page_hits_deduplicated", "int_pages_witnessed", "loss_hourly", "loss_daily",
-    "access_loss_daily", "silence", "stage_balance", "loss_by_cause", "ledger", "int_shares_daily", "int_checks_daily",
+    "access_loss_daily", "silence", "stage_balance", "int_refusals_deduplicated", "loss_by_cause", "ledger",
+    "int_shares_daily", "int_checks_daily",
     "int_incidents_cut", "incidents", "checks",
 )  # fmt: skip
 
@@ -592,7 +610,7 @@ class World:
         models.fill("stg_lake__event_counts", [
             {"file_id": 1, "source_file": "events/a", "event_date": day, "app_id": "shop", "platform": "desktop_web",
              "tracker": "bh/1", "accepted_count": sum(row["event_date"] == day for row in events),
-             "duplicate_count": 0, "collision_count": 0, "streamed_duplicate_count": 0} for day in days
+             "duplicate_count": 0, "collision_count": 0, "resent_count": 0, "resent_streamed_count": 0} for day in days
         ])  # fmt: skip
         models.fill("stg_lake__files", [
             {"file_id": 1, "source_file": "events/a", "inbox_folder": "events", "landing_status": "landed",

@@ -28,15 +28,9 @@ event_counts as (
 
 ),
 
-quarantine as (
+refusals as (
 
-    select
-        reason,
-        app_id,
-        platform,
-        {{ utc_date('received_at') }} as received_date
-    from {{ ref('stg_lake__quarantine') }}
-    where split_part(source_file, '/', 1) in ('events', 'access')
+    select * from {{ ref('int_refusals_deduplicated') }}
 
 ),
 
@@ -73,8 +67,8 @@ duplicates_by_day as (
         event_date as check_date,
         app_id,
         platform,
-        sum(duplicate_count) as duplicate_count,
-        sum(accepted_count + duplicate_count + collision_count) as message_count
+        sum(resent_count) as duplicate_count,
+        sum(accepted_count + resent_count) as message_count
     from event_counts
     group by all
 
@@ -89,8 +83,7 @@ refused_by_day as (
         count(*) filter (where reason in ('unknown_schema', 'unknown_version')) as unknown_count,
         count(*) filter (where reason in ('missing_key', 'malformed_key')) as malformed_count,
         count(*) filter (where reason = 'too_late') as too_late_count
-    from quarantine
-    where reason <> 'id_collision'
+    from refusals
     group by received_date
 
 ),

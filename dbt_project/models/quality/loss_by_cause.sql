@@ -17,17 +17,11 @@ message_gaps as (
 
 ),
 
-quarantine as (
+refusals as (
 
-    select
-        app_id,
-        platform,
-        reason,
-        schema_name,
-        {{ utc_date('received_at') }} as received_date
-    from {{ ref('stg_lake__quarantine') }}
+    select * from {{ ref('int_refusals_deduplicated') }}
     where
-        split_part(source_file, '/', 1) = 'events'
+        not is_access
         and received_at is not null
 
 ),
@@ -78,7 +72,7 @@ duplicates_by_day as (
         event_date as cause_date,
         app_id,
         platform,
-        sum(duplicate_count) as duplicates
+        sum(resent_count) as duplicates
     from event_counts
     where app_id not like 'access:%'
     group by all
@@ -94,7 +88,7 @@ refused_by_day as (
         count(*) filter (where reason <> 'too_late') as rejected,
         count(*) filter (where reason = 'too_late') as late,
         count(*) filter (where schema_name = 'page_view') as refused_page_views
-    from quarantine
+    from refusals
     group by all
 
 ),

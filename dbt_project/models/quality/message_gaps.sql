@@ -13,7 +13,7 @@ rejections as (
 duplicate_counts as (
 
     select * from {{ ref('stg_lake__event_counts') }}
-    where streamed_duplicate_count > 0
+    where resent_streamed_count > 0
 
 ),
 
@@ -96,7 +96,7 @@ duplicates_by_day as (
         app_id,
         platform,
         coalesce(tracker, '') as tracker,
-        sum(streamed_duplicate_count) as duplicate_count
+        sum(resent_streamed_count) as duplicate_count
     from duplicate_counts
     group by all
 

@@ -17,7 +17,8 @@ renamed as (
         accepted as accepted_count,
         duplicates as duplicate_count,
         collisions as collision_count,
-        streamed_duplicates as streamed_duplicate_count
+        resent as resent_count,
+        resent_streamed as resent_streamed_count
     from source
 
 )
