@@ -15,6 +15,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import orjson
 import pyarrow as pa
 
@@ -217,6 +218,16 @@ def dbt_variables(settings: Settings, days: Sequence[str] | None) -> str:
     return orjson.dumps({"days": days} | variables(settings)).decode()
 
 
+def failure(database: Path, result: Any) -> str:
+    """Name a node that failed and say why: of a model's rules for its rows those that are broken, by how many rows."""
+    metadata = getattr(result.node, "test_metadata", None)
+    if result.status == "fail" and metadata is not None and metadata.name == "rows_hold":
+        with duckdb.connect(str(database), read_only=True) as con:
+            broken = con.execute(result.node.compiled_code).fetchall()
+        return f"{result.node.file_key_name}: " + ", ".join(f"{rule} ({rows:,})" for rule, rows in broken)
+    return f"{result.node.name}: {' '.join(str(result.message).split())[:300]}"
+
+
 def run_dbt(settings: Settings, days: Sequence[str] | None) -> tuple[int, int]:
     """Run `dbt build` in this process; return how many models and tests ran.
 
@@ -230,7 +241,7 @@ def run_dbt(settings: Settings, days: Sequence[str] | None) -> tuple[int, int]:
     common = [
         "--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT),
         "--target-path", str(work / "target"), "--log-path", str(work / "logs"), "--log-level-file", "info",
-        "--no-write-json", "--quiet", "--no-use-colors",
+        "--no-write-json", "--log-level", "none", "--no-use-colors",
     ]  # fmt: skip
     # Unit tests judge the code, not the data: the project's own tests run them. Seeds are files of the
     # project, so a build of some days finds them as the first build left them.
@@ -264,7 +275,7 @@ def run_dbt(settings: Settings, days: Sequence[str] | None) -> tuple[int, int]:
     results: list[Any] = list(outcome.result)  # type: ignore[arg-type]
     failed = [result for result in results if result.status in {"error", "fail", "runtime error"}]
     if failed or not outcome.success:
-        reasons = "; ".join(f"{result.node.name}: {' '.join(str(result.message).split())[:300]}" for result in failed)
+        reasons = "; ".join(failure(build_path(settings), result) for result in failed)
         raise BuildFailed(
             f"dbt failed at {reasons}",
             f"The warehouse stays as it was; see {work / 'logs' / 'dbt.log'}",

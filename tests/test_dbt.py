@@ -21,6 +21,7 @@ from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
 
 from etl import schemas
+from etl.build import failure
 from etl.thresholds import read_thresholds
 
 PROJECT = Path(__file__).resolve().parent.parent / "dbt_project"
@@ -163,6 +164,7 @@ class Warehouse:
 
     lake: Path
     database: Path
+    manifest: Manifest
     dbt: Callable[..., Any]
 
     def fill(self, **datasets: list[Row]) -> None:
@@ -250,7 +252,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
         def dbt(*arguments: str) -> Any:
             return dbtRunner(manifest=manifest).invoke([*arguments, *folders])
 
-        yield Warehouse(root / "lake", root / "build.duckdb", dbt)
+        yield Warehouse(root / "lake", root / "build.duckdb", manifest, dbt)
 
 
 def reference_cases(name: str) -> list[dict[str, str]]:
@@ -619,6 +621,47 @@ def test_corrupted_mart_is_found(warehouse: Warehouse, shop: Path, name: str) ->
     warehouse.execute(CORRUPTIONS[name])
     result = warehouse.invoke("test", "--select", name)
     assert [node.status for node in result.result] == ["fail"]
+
+
+ROW_RULES = {
+    "models.sessions: session_id repeated (2)": """
+        insert into core.sessions from core.sessions where visitor_id = 'anna'""",
+    "models.sessions: person_id is null (1)": """
+        update core.sessions set person_id = null where visitor_id = 'ben'""",
+    "models.sessions: visitor_kind unheard of (1)": """
+        update core.sessions set visitor_kind = 'x' where visitor_id = 'ben'""",
+    "models.kpi_daily_by_platform: date, platform repeated (4)": """
+        insert into executive.kpi_daily_by_platform
+        from executive.kpi_daily_by_platform where date = '2026-03-01'""",
+    "models.int_sessions_counted: session_id is null (1)": """
+        update intermediate.int_sessions_counted set session_id = null where visitor_id = 'ben'""",
+}
+
+
+@pytest.mark.parametrize("named", ROW_RULES)
+def test_broken_rule_of_a_models_rows_is_found_and_named(warehouse: Warehouse, shop: Path, named: str) -> None:
+    """GIVEN rows that break one rule WHEN the model's rows are tested THEN that rule alone is named, and how many."""
+    model = named.split(":", maxsplit=1)[0].removeprefix("models.")
+    shutil.copy(shop, warehouse.database)
+    warehouse.execute(ROW_RULES[named])
+    (result,) = warehouse.invoke("test", "--select", f"{model},test_name:rows_hold").result
+    assert result.status == "fail"
+    assert failure(warehouse.database, result) == named
+
+
+def test_every_mart_has_a_key_that_is_tested(warehouse: Warehouse) -> None:
+    """GIVEN the project THEN each table people query has a key that may not come twice; events are the lake's."""
+    nodes = warehouse.manifest.nodes.values()
+    marts = {node.name for node in nodes if node.resource_type == "model" and node.config.contract.enforced}
+    keyed = {
+        node.file_key_name.removeprefix("models.")
+        for node in nodes
+        if node.resource_type == "test"
+        and getattr(node, "test_metadata", None) is not None
+        and node.test_metadata.name == "rows_hold"
+        and node.test_metadata.kwargs.get("unique")
+    }
+    assert marts - keyed == {"events", "quarantine"}
 
 
 def test_empty_lake_builds(warehouse: Warehouse) -> None:
