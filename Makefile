@@ -59,6 +59,10 @@ backfill: setup ## Do days again while Airflow is up: FROM=2026-03-01 TO=2026-03
 	@test -n "$(FROM)" -a -n "$(TO)" || { echo "bloodhound: say which days: make backfill FROM=2026-03-01 TO=2026-03-07" >&2; exit 2; }
 	$(BIN)/python -m ops airflow backfill create --dag-id collect --from-date "$(FROM)" --to-date "$(TO)" --reprocess-behavior completed
 
+.PHONY: report
+report: setup ## Make the page of the published warehouse: [HOME_DIR=results]
+	@$(BIN)/python -m etl report $(if $(HOME_DIR),--home "$(HOME_DIR)")
+
 .PHONY: plan
 plan: setup ## Bring docs/tracking-plan.md up to date with etl/tracking_plan/
 	@$(BIN)/python -m etl plan --write

@@ -2,6 +2,7 @@
 
 dbt builds into a file of its own; the published one is replaced at once after every test passed, so
 readers never see half of it. A failing model or test is named, and readers keep what they had.
+Then the page is made of what was published.
 """
 
 from airflow.sdk import DAG, get_current_context, task
@@ -21,4 +22,9 @@ with DAG("warehouse", schedule=all_days_of(EVENTS), doc_md=__doc__, **POLICY) as
         hand_on(context, WAREHOUSE, tasks.pending(load_settings()))
         return result
 
-    build()
+    @task
+    def report() -> dict:
+        """Make the page of what was published."""
+        return tasks.report(load_settings())
+
+    build() >> report()

@@ -199,6 +199,16 @@ def summary(home: Home = None) -> None:
 
 
 @app.command()
+def report(
+    home: Home = None,
+    out: Annotated[Path | None, typer.Option(help="The file; default: report/index.html in the home.")] = None,
+) -> None:
+    """Make the page of the published warehouse: one HTML file that opens anywhere and loads nothing."""
+    made = tasks.report(load_settings(None, home), out=out)
+    print(f"report: {made['page']}, {made['bytes']:,} bytes")
+
+
+@app.command()
 def suspects(
     home: Home = None,
     out: Annotated[Path | None, typer.Option(help="Where the lists go; default: `suspects` in the home.")] = None,

@@ -6,9 +6,11 @@ and day lists, never data.
 
 import errno
 import os
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date
+from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -188,6 +190,34 @@ def reconcile(settings: Settings, *, days: Sequence[date] | None = None, advance
         published = lake.read_manifest(lake.manifest_path(settings, "state", "warehouse")) or {}
         lake.write_manifest(lake.manifest_path(settings, "state", "reconciled"), published)
     return outcome
+
+
+def report(settings: Settings, *, out: Path | None = None, days: Sequence[date] | None = None) -> dict[str, Any]:
+    """Make the page of the published warehouse: `report/index.html` in the home, or `out`.
+
+    Raises:
+        BadUse: nothing has been published yet.
+    """
+    del days  # The page is of all days.
+    from etl.report import page  # noqa: PLC0415  (starts a JavaScript engine)
+
+    target = out or settings.home / "report" / "index.html"
+    with reconciling.published(settings) as con:
+        made = page.render(
+            con,
+            published_at=datetime.fromtimestamp(settings.warehouse.stat().st_mtime, UTC),
+            currency=settings.reporting_currency,
+            time_zone=settings.reporting_timezone,
+        )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # Whoever is being served the old page gets it whole.
+    partial = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
+    try:
+        partial.write_text(made)
+        lake.move_into_place(partial, target)
+    finally:
+        partial.unlink(missing_ok=True)
+    return {"page": str(target), "bytes": len(made.encode())}
 
 
 def note_task(settings: Settings, task: str, reason: str | None) -> None:

@@ -300,4 +300,5 @@ def test_the_chain_runs_task_by_task(dags: dict[str, Any], tmp_path: Path, monke
 
     assert states == dict.fromkeys(states, "success")
     assert (tmp_path / "home" / "warehouse" / "bloodhound.duckdb").exists()
+    assert (tmp_path / "home" / "report" / "index.html").exists()
     assert again == {"land": "success", "parse": "skipped"}

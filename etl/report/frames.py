@@ -1,0 +1,71 @@
+"""Frames of the warehouse, small enough for a page: read, cut to the days shown, written as columns."""
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+DAYS = 120
+"""Days shown: the longest period of 56 days, and the one before it."""
+OTHER = "(other)"
+Frame = dict[str, Any]
+
+
+def read(con: duckdb.DuckDBPyConnection, query: str, **parameters: Any) -> pa.Table:
+    """Run a query; `$since` in it is the first day shown."""
+    if "$since" in query:
+        parameters["since"] = first_day(con)
+    return con.sql(query, params=parameters or None).to_arrow_table()
+
+
+def first_day(con: duckdb.DuckDBPyConnection) -> date:
+    """The first day shown: a page of years would be megabytes, and nobody compares two days of them."""
+    found = con.execute(f"select max(date) - {DAYS - 1} from executive.kpi_daily").fetchall()[0][0]
+    return found.date() if isinstance(found, datetime) else found or date(1970, 1, 1)
+
+
+def encode(table: pa.Table) -> Frame:
+    """Write a table as columns: days as days since 1970, text as a list of values and numbers into it."""
+    return {"rows": table.num_rows, "columns": {name: encode_column(table[name]) for name in table.column_names}}
+
+
+def encode_column(column: pa.ChunkedArray) -> Any:
+    """Write one column; text that a client chose is never anything but a value in JSON."""
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        values: dict[Any, int] = {}
+        codes = [values.setdefault(value, len(values)) for value in column.to_pylist()]
+        return {"values": list(values), "codes": codes}
+    return [plain(value) for value in column.to_pylist()]
+
+
+def plain(value: Any) -> Any:
+    """Make JSON of a value: no NaN, no more digits than anybody reads."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
+    if isinstance(value, date):
+        return (value - date(1970, 1, 1)).days
+    if isinstance(value, Decimal):
+        value = float(value)
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            return None
+        return int(value) if value.is_integer() and abs(value) < 2**53 else round(value, 6)
+    return value
+
+
+def encode_all(tables: Mapping[str, pa.Table]) -> dict[str, Frame]:
+    """Write several tables."""
+    return {name: encode(table) for name, table in tables.items()}
+
+
+def top(column: str, table: str, weight: str, most: int, where: str = "true") -> str:
+    """Say in SQL a column with all but its heaviest values as `(other)`: clients choose how many there are."""
+    return (
+        f"case when {column} is null then '(unknown)' when {column} in"
+        f" (select {column} from {table} where {where} group by 1 order by sum({weight}) desc, 1 limit {most})"
+        f" then {column} else '{OTHER}' end"
+    )
