@@ -79,7 +79,7 @@ prove: setup ## The long proofs: kills, shuffles, fuzz
 lint: setup ## Style and types of Python, style of SQL
 	@$(BIN)/ruff check --quiet .
 	$(BIN)/ruff format --check --quiet .
-	$(BIN)/mypy etl dags ops
+	$(BIN)/mypy etl dags ops plugins
 	$(BIN)/sqlfluff lint --disable-progress-bar dbt_project
 
 .PHONY: format

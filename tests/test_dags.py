@@ -37,6 +37,10 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         "AIRFLOW_HOME": str(home),
         "AIRFLOW_CONFIG": str(home / "airflow.cfg"),
         "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT / "plugins"),
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "password.json"),
+        "AIRFLOW__API_AUTH__JWT_SECRET": "only for tests, and long enough for HS512 to be content with: 64 bytes",
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
@@ -45,6 +49,7 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environment.items():
             patch.setenv(name, value)
+        (home / "password.json").write_text('{"admin": "right"}')
         subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, capture_output=True)
         yield home
 
@@ -302,3 +307,36 @@ def test_the_chain_runs_task_by_task(dags: dict[str, Any], tmp_path: Path, monke
     assert (tmp_path / "home" / "warehouse" / "bloodhound.duckdb").exists()
     assert (tmp_path / "home" / "report" / "index.html").exists()
     assert again == {"land": "success", "parse": "skipped"}
+
+
+def test_the_page_is_for_those_who_are_logged_in(
+    airflow: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """GIVEN the page inside Airflow THEN nobody gets it without a login, and every view leads to where it is."""
+    monkeypatch.setenv("BLOODHOUND_HOME", str(tmp_path))
+    testing = importlib.import_module("fastapi.testclient")
+    served = importlib.import_module("airflow.api_fastapi.app").create_app(apps="core")
+    with testing.TestClient(served, base_url="http://127.0.0.1") as client:
+        views = importlib.import_module("airflow.plugins_manager").get_plugin_info()
+        hrefs = [view["href"] for plugin in views for view in plugin["external_views"]]
+
+        def status(**headers: str) -> int:
+            return int(client.get("/bloodhound/page", headers=headers).status_code)
+
+        def token(password: str) -> str:
+            answer = client.post("/auth/token", json={"username": "admin", "password": password})
+            return str(answer.json().get("access_token"))
+
+        assert {href.partition("#")[0] for href in hrefs} == {"bloodhound/page"}
+        assert [status(), status(Authorization="Bearer nonsense"), status(Cookie="_token=nonsense")] == [401, 403, 403]
+        assert status(Authorization=f"Bearer {token('wrong')}") == 403
+        assert {client.get(f"/bloodhound/{path}").status_code for path in ("", "docs", "openapi.json")} == {404}
+
+        right = {"Authorization": f"Bearer {token('right')}"}
+        assert "No page yet" in client.get("/bloodhound/page", headers=right).text
+        (tmp_path / "report").mkdir()
+        (tmp_path / "report" / "index.html").write_text("<title>Figures</title>")
+        answer = client.get("/bloodhound/page", headers=right)
+
+    assert (answer.status_code, answer.text) == (200, "<title>Figures</title>")
+    assert answer.headers["content-security-policy"] == "frame-ancestors 'self'"
