@@ -177,7 +177,7 @@ unhurried: Any = {
 }  # fmt: skip
 
 
-@settings(max_examples=10, **unhurried)
+@settings(max_examples=5, **unhurried)
 @given(content=st.lists(sent(), min_size=20, max_size=40))
 def test_any_line_ends_in_one_place(con: duckdb.DuckDBPyConnection, content: list[tuple[bytes, int | None]]) -> None:
     check(decode(con, [line for line, _ in content]), content)
