@@ -209,6 +209,18 @@ def report(
 
 
 @app.command()
+def export(
+    mart: Annotated[str, typer.Argument(help="A table of the warehouse, as executive.kpi_daily.")],
+    form: Annotated[str, typer.Option("--format", help="csv or xlsx.")] = "csv",
+    out: Annotated[Path | None, typer.Option(help="The file; default: exports/ in the home.")] = None,
+    home: Home = None,
+) -> None:
+    """Write a mart for a spreadsheet; no cell of it can be a formula."""
+    made = tasks.export(load_settings(None, home), mart, form=form, out=out)
+    print(f"export: {made['rows']:,} rows, {made['file']}")
+
+
+@app.command()
 def suspects(
     home: Home = None,
     out: Annotated[Path | None, typer.Option(help="Where the lists go; default: `suspects` in the home.")] = None,

@@ -17,6 +17,7 @@ import duckdb
 
 from etl import bot_rules, exclusions, lake, publish, spend
 from etl import build as dbt_build
+from etl import export as exporting
 from etl import land as landing
 from etl import parse as parsing
 from etl import reconcile as reconciling
@@ -218,6 +219,17 @@ def report(settings: Settings, *, out: Path | None = None, days: Sequence[date] 
     finally:
         partial.unlink(missing_ok=True)
     return {"page": str(target), "bytes": len(made.encode())}
+
+
+def export(settings: Settings, mart: str, *, form: str = "csv", out: Path | None = None) -> dict[str, Any]:
+    """Write a mart of the published warehouse as CSV or XLSX.
+
+    Raises:
+        BadUse: nothing has been published, or there is no such mart or format.
+    """
+    target = out or settings.home / "exports" / f"{mart}.{form}"
+    with reconciling.published(settings) as con:
+        return {"rows": exporting.export(con, mart, target, form), "file": str(target)}
 
 
 def note_task(settings: Settings, task: str, reason: str | None) -> None:

@@ -1,0 +1,52 @@
+"""What the docs tell people to type, typed."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+from marts import publish, shop
+
+from etl.settings import PROJECT
+
+READERS = ("marketing", "executives", "product")
+ASKED_BY_MARKETING = 8
+QUESTION = re.compile(r"^\*\*(?P<question>[^*]+\?)\*\*.*?^```sql\n(?P<sql>.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def questions(reader: str) -> list[tuple[str, str]]:
+    text = (PROJECT / "docs" / f"{reader}.md").read_text()
+    return [(found["question"], found["sql"]) for found in QUESTION.finditer(text)]
+
+
+def statements(reader: str) -> Iterator[str]:
+    """Every statement of every SQL block."""
+    text = (PROJECT / "docs" / f"{reader}.md").read_text()
+    for block in re.findall(r"^```sql\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+        yield from (statement for statement in block.split(";") if statement.strip())
+
+
+@pytest.fixture(scope="module")
+def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return publish(tmp_path_factory.mktemp("docs") / "bloodhound.duckdb", shop())
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_every_query_of_the_docs_runs(warehouse: Path, reader: str) -> None:
+    with duckdb.connect(str(warehouse), read_only=True) as con:
+        for statement in statements(reader):
+            con.execute(statement).fetchall()
+
+
+def test_marketings_questions_each_have_their_query() -> None:
+    assert len(questions("marketing")) >= ASKED_BY_MARKETING
+
+
+def test_campaigns_that_pay_are_answered_by_the_marts_own_sums(warehouse: Path) -> None:
+    sql = dict(questions("marketing"))["Which campaigns pay?"]
+    with duckdb.connect(str(warehouse), read_only=True) as con:
+        found = con.execute(sql).fetchall()
+    rows = [row for row in shop()["marketing.channel_performance"] if row["model"] == "position_based"]
+    assert sum(row[3] for row in found) == sum(row["cost"] for row in rows)
+    assert {row[2] for row in found} == {"spring", "brand"}
