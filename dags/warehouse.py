@@ -2,7 +2,7 @@
 
 dbt builds into a file of its own; the published one is replaced at once after every test passed, so
 readers never see half of it. A failing model or test is named, and readers keep what they had.
-Then the page is made of what was published.
+Then the page and the daily mail are made of what was published.
 """
 
 from airflow.sdk import DAG, get_current_context, task
@@ -27,4 +27,9 @@ with DAG("warehouse", schedule=all_days_of(EVENTS), doc_md=__doc__, **POLICY) as
         """Make the page of what was published."""
         return tasks.report(load_settings())
 
-    build() >> report()
+    @task
+    def mail() -> dict:
+        """Write the daily summary, and send it if a mail server is set; each day of data once."""
+        return tasks.mail(load_settings())
+
+    build() >> report() >> mail()

@@ -209,6 +209,17 @@ def report(
 
 
 @app.command()
+def mail(
+    home: Home = None,
+    out: Annotated[Path | None, typer.Option(help="The file; default: report/mail.eml in the home.")] = None,
+    again: Annotated[bool, typer.Option("--again", help="Send it though this day has been sent.")] = False,
+) -> None:
+    """Write the daily summary as a mail, and send it if BLOODHOUND_SMTP_HOST is set."""
+    made = tasks.mail(load_settings(None, home), out=out, again=again)
+    print(f"mail: {made['file']}, sent to {made['sent']}")
+
+
+@app.command()
 def export(
     mart: Annotated[str, typer.Argument(help="A table of the warehouse, as executive.kpi_daily.")],
     form: Annotated[str, typer.Option("--format", help="csv or xlsx.")] = "csv",

@@ -221,6 +221,33 @@ def report(settings: Settings, *, out: Path | None = None, days: Sequence[date] 
     return {"page": str(target), "bytes": len(made.encode())}
 
 
+def mail(settings: Settings, *, out: Path | None = None, again: bool = False) -> dict[str, Any]:
+    """Write the daily summary as `report/mail.eml` in the home, or `out`; send it if a mail server is set.
+
+    A day of data is sent once, however often it is published; `again` sends it anyway.
+
+    Raises:
+        BadUse: nothing has been published, or the mail settings have no sense.
+    """
+    from etl import mail as mailing  # noqa: PLC0415  (starts a JavaScript engine)
+
+    post = mailing.read_post()
+    target = out or settings.home / "report" / "mail.eml"
+    with reconciling.published(settings) as con:
+        published_at = datetime.fromtimestamp(settings.warehouse.stat().st_mtime, UTC)
+        message = mailing.compose(con, published_at=published_at, currency=settings.reporting_currency)
+        day = str(con.execute("select max(date) from executive.kpi_daily").fetchall()[0][0])
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(message.as_bytes())
+    note = lake.manifest_path(settings, "state", "mailed")
+    is_new = (lake.read_manifest(note) or {}).get("day") != day
+    is_sent = bool(post and (is_new or again))
+    if post and is_sent:
+        mailing.send(message, post)
+        lake.write_manifest(note, {"day": day})
+    return {"file": str(target), "sent": len(post.recipients) if post and is_sent else 0}
+
+
 def export(settings: Settings, mart: str, *, form: str = "csv", out: Path | None = None) -> dict[str, Any]:
     """Write a mart of the published warehouse as CSV or XLSX.
 

@@ -1,0 +1,291 @@
+"""The daily summary as a mail: yesterday's figures, how sure they are, what is wrong with the data.
+
+Pictures are drawn here and lie in the mail itself: mail programs run no scripts and, rightly, load nothing.
+"""
+
+import hashlib
+import os
+import smtplib
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import format_datetime, getaddresses
+from html import escape
+from typing import Any
+
+import duckdb
+import vl_convert
+
+from etl.errors import BadUse, BloodhoundError
+
+DAYS_DRAWN = 28
+SHOWN_ERRORS = 8
+TIMEOUT_SECONDS = 30
+UNKNOWN = "unknown"
+FIGURES = (
+    ("Revenue", "revenue", "money"), ("Orders", "orders", "count"), ("Conversion", "conversion_rate", "rate"),
+    ("Visitors", "visitors", "count"), ("Sessions", "sessions", "count"), ("Page views", "page_views", "count"),
+    ("Page views, likely true", "page_views_estimated", "count"), ("Measured", "completeness", "rate"),
+)  # fmt: skip
+BLUE, SOFT, INK, MUTED, LINE = "#2457c5", "#c3d2f2", "#16191f", "#565d6b", "#dfe3e9"
+Row = dict[str, Any]
+
+
+class NotSent(BloodhoundError):
+    """The mail server did not take the mail."""
+
+
+@dataclass(frozen=True)
+class Post:
+    """Where mail goes out, and to whom; from the environment, since it holds a password."""
+
+    host: str
+    port: int
+    security: str
+    user: str
+    password: str
+    sender: str
+    recipients: tuple[str, ...]
+
+
+def read_post(environment: Mapping[str, str] = os.environ) -> Post | None:
+    """Read the mail settings; None when no server is named.
+
+    Raises:
+        BadUse: a setting is missing or has no sense.
+    """
+    host = environment.get("BLOODHOUND_SMTP_HOST", "")
+    if not host:
+        return None
+    security = environment.get("BLOODHOUND_SMTP_SECURITY", "starttls")
+    if security not in ("starttls", "tls", "none"):
+        raise BadUse(f"BLOODHOUND_SMTP_SECURITY is {security!r}", "It is starttls, tls or none")
+    port = environment.get("BLOODHOUND_SMTP_PORT", {"starttls": "587", "tls": "465", "none": "25"}[security])
+    if not port.isdecimal():
+        raise BadUse(f"BLOODHOUND_SMTP_PORT is {port!r}", "It is a number")
+    sender = environment.get("BLOODHOUND_MAIL_FROM", "")
+    recipients = tuple(address for _, address in getaddresses([environment.get("BLOODHOUND_MAIL_TO", "")]) if address)
+    if "@" not in sender or not recipients:
+        raise BadUse("a mail needs BLOODHOUND_MAIL_FROM and BLOODHOUND_MAIL_TO", "Addresses; several with commas")
+    user, password = (environment.get(f"BLOODHOUND_SMTP_{name}", "") for name in ("USER", "PASSWORD"))
+    if password and security == "none" and host not in ("localhost", "127.0.0.1", "::1"):
+        raise BadUse("the mail server's password would go over the network in the clear", "Take starttls or tls")
+    return Post(host, int(port), security, user, password, sender, recipients)
+
+
+def compose(con: duckdb.DuckDBPyConnection, *, published_at: datetime, currency: str) -> EmailMessage:
+    """Write the summary of the last day of data.
+
+    The same warehouse gives the same mail: its date is the publication's.
+    """
+    days = read_days(con)
+    errors = con.execute(
+        """
+        select "check", scope, hint from quality.checks where status = 'error' order by date desc nulls first, 1, 2
+        """
+    ).fetchall()
+    message = EmailMessage()
+    message["Date"] = format_datetime(published_at)
+    digest = hashlib.sha256(repr((days, errors, published_at)).encode()).hexdigest()[:32]
+    message["Message-ID"] = f"<{digest}@bloodhound.invalid>"
+    message["Auto-Submitted"] = "auto-generated"
+    message["Subject"] = subject(days, currency, len(errors))
+    message.set_content(as_text(days, errors, currency))
+    message.add_alternative(as_html(days, errors, currency), subtype="html")
+    if days:
+        part: Any = message.get_payload()[1]  # type: ignore[index]
+        for name, drawn in draw(days).items():
+            part.add_related(drawn, "image", "png", cid=f"<{name}@bloodhound>", filename=f"{name}.png")
+    return message
+
+
+def read_days(con: duckdb.DuckDBPyConnection) -> list[Row]:
+    """Read the last days, the newest last."""
+    found = con.execute(
+        f"select * from (select * from executive.kpi_daily order by date desc limit {DAYS_DRAWN + 6}) order by date"
+    )
+    names = [column[0] for column in found.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+
+def show(value: Any, form: str, currency: str) -> str:
+    """Write a figure; what nobody knows is said to be unknown."""
+    if value is None:
+        return UNKNOWN
+    if form == "rate":
+        return f"{100 * value:.1f} %"
+    return f"{currency} {value:,.2f}" if form == "money" else f"{value:,.0f}"
+
+
+def moved(now: Any, before: Any, form: str) -> str:
+    """Write a change; empty where one side is unknown or nothing."""
+    if now is None or before is None or (form != "rate" and not before):
+        return ""
+    if form == "rate":
+        return f"{100 * (now - before):+.1f} points"
+    return f"{100 * (float(now) / float(before) - 1):+.1f} %"
+
+
+def compared(days: list[Row]) -> tuple[Row, Row, Row]:
+    """The last day, the day before, and the same day of the week before; empty where there is none."""
+    last = days[-1]
+    by_date = {row["date"]: row for row in days}
+    return last, by_date.get(last["date"] - timedelta(1), {}), by_date.get(last["date"] - timedelta(7), {})
+
+
+def subject(days: list[Row], currency: str, errors: int) -> str:
+    """One line that can be read on a phone's lock screen."""
+    if not days:
+        return "Bloodhound: no data yet"
+    last, _, week_ago = compared(days)
+    change = moved(last["revenue"], week_ago.get("revenue"), "money")
+    wrong = f"; {errors} checks in error" if errors > 1 else "; a check in error" if errors else ""
+    return (
+        f"{last['date']:%d %b}: revenue {show(last['revenue'], 'money', currency)}"
+        f"{f' ({change} on a week ago)' if change else ''}, measured {show(last['completeness'], 'rate', '')}{wrong}"
+    )
+
+
+def lines(days: list[Row], currency: str) -> list[tuple[str, str, str, str]]:
+    """Each figure with its changes against the day before and the week before."""
+    last, before, week_ago = compared(days)
+    return [
+        (title, show(last[name], form, currency), moved(last[name], before.get(name), form),
+         moved(last[name], week_ago.get(name), form))
+        for title, name, form in FIGURES
+    ]  # fmt: skip
+
+
+def measured(last: Row) -> str:
+    """Say how much of reality the figures show."""
+    if last["completeness"] is None:
+        return "How much of reality was measured is unknown: no pixel saw these pages."
+    return f"Of the page views that the pixel saw, {100 * last['completeness']:.1f} % were measured."
+
+
+def as_text(days: list[Row], errors: list[Any], currency: str) -> str:
+    """Write the mail for those who read text."""
+    if not days:
+        return "There is no data yet: no day has an event or a pixel hit.\n"
+    rows = [f"{title:<26}{value:>16}  {day:>12}  {week:>12}" for title, value, day, week in lines(days, currency)]
+    wrong = [f"- {check} ({scope}): {hint or ''}" for check, scope, hint in errors[:SHOWN_ERRORS]]
+    title = f"{'':<26}{'':>16}  {'a day before':>12}  {'a week before':>12}"
+    trouble = [f"{len(errors)} checks in error:", *wrong] if errors else ["No check is in error."]
+    return "\n".join([f"{days[-1]['date']:%A, %d %B %Y}", "", title, *rows, "", measured(days[-1]), "", *trouble, ""])
+
+
+def as_html(days: list[Row], errors: list[Any], currency: str) -> str:
+    """Write the mail for those who see it; all styles inline, as mail programs want it."""
+    if not days:
+        return "<p>There is no data yet: no day has an event or a pixel hit.</p>"
+    cell = f"padding:6px 10px;border-bottom:1px solid {LINE};text-align:right;white-space:nowrap"
+    head = f"padding:6px 10px;color:{MUTED};font-size:12px;text-align:right;font-weight:normal"
+    rows = "".join(
+        f'<tr><th scope="row" style="{cell};text-align:left;font-weight:normal">{escape(title)}</th>'
+        f'<td style="{cell};font-weight:bold">{escape(value)}</td>'
+        f'<td style="{cell}">{escape(day)}</td><td style="{cell}">{escape(week)}</td></tr>'
+        for title, value, day, week in lines(days, currency)
+    )
+    wrong = "".join(
+        f"<li><b>{escape(check)}</b> ({escape(scope or '')}): {escape(hint or '')}</li>"
+        for check, scope, hint in errors[:SHOWN_ERRORS]
+    )
+    more = len(errors) - SHOWN_ERRORS
+    trouble = (
+        f"<p><b>{len(errors)} in error</b> among the checks of the data:</p><ul>{wrong}</ul>"
+        f"{f'<p>and {more} more.</p>' if more > 0 else ''}"
+        if errors
+        else "<p>No check of the data is in error.</p>"
+    )
+    wide = 'width="600" style="max-width:100%"'
+    return f"""<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Bloodhound</title></head>
+<body style="margin:0;padding:20px;background:#ffffff;color:{INK};font:15px/1.5 sans-serif">
+<div style="max-width:640px">
+<h1 style="font-size:20px;margin:0 0 4px">{days[-1]["date"]:%A, %d %B %Y}</h1>
+<p style="margin:0 0 12px">{measured(days[-1])}</p>
+<table style="border-collapse:collapse;width:100%"><thead><tr><th style="{head}"></th><th style="{head}">that day</th>
+<th style="{head}">on the day before</th><th style="{head}">on a week before</th></tr></thead>
+<tbody>{rows}</tbody></table>
+<h2 style="font-size:16px;margin:20px 0 4px">Revenue per day, and its mean of seven</h2>
+<img src="cid:revenue@bloodhound" alt="Revenue per day, {min(len(days), DAYS_DRAWN)} days" {wide}>
+<h2 style="font-size:16px;margin:20px 0 4px">Measured share of the page views</h2>
+<img src="cid:measured@bloodhound" alt="Share of the pixel's page views that were measured, by day" {wide}>
+{trouble}
+<p style="color:{MUTED};font-size:13px">Bots and exclusions are left out. Empty: nothing to compare with.</p>
+</div></body></html>
+"""
+
+
+def draw(days: list[Row]) -> dict[str, bytes]:
+    """Draw the charts as PNG."""
+    rows = []
+    for index, row in enumerate(days):
+        week = [float(other["revenue"]) for other in days[max(0, index - 6) : index + 1]]
+        rows.append(
+            {
+                "day": f"{row['date']:%d %b}", "revenue": float(row["revenue"]),
+                "mean": sum(week) / 7 if len(week) == 7 else None, "measured": row["completeness"],  # noqa: PLR2004
+            }
+        )  # fmt: skip
+    shown = rows[-DAYS_DRAWN:]
+    # Days as words: no scale of time, so no time zone that could move them.
+    axis = {"title": None, "labelAngle": 0, "labelOverlap": "greedy", "ticks": False, "domain": True}
+    day = {"field": "day", "type": "ordinal", "sort": None, "axis": axis}
+    look = {
+        "background": "#ffffff", "view": {"stroke": None},
+        "axis": {"labelColor": MUTED, "gridColor": LINE, "domainColor": LINE, "tickColor": LINE, "labelFontSize": 11},
+    }  # fmt: skip
+    base = {"data": {"values": shown}, "width": 540, "config": look}
+    mean = {
+        "mark": {"type": "line", "color": BLUE, "strokeWidth": 2},
+        "encoding": {"x": day, "y": {"field": "mean", "type": "quantitative"}},
+    }
+    bars = {
+        "mark": {"type": "bar", "color": SOFT},
+        "encoding": {
+            "x": day,
+            "y": {"field": "revenue", "type": "quantitative", "axis": {"title": None, "format": "~s", "tickCount": 4}},
+        },
+    }
+    line = {
+        "mark": {"type": "line", "color": BLUE, "point": True},
+        "encoding": {
+            "x": day,
+            "y": {
+                "field": "measured", "type": "quantitative", "scale": {"zero": False, "nice": True},
+                "axis": {"title": None, "format": ".1%", "tickCount": 4},
+            },
+        },
+    }  # fmt: skip
+    drawn = {"revenue": {**base, "height": 180, "layer": [bars, mean]}, "measured": {**base, "height": 110, **line}}
+    return {name: vl_convert.vegalite_to_png(spec, vl_version="6.4", scale=2) for name, spec in drawn.items()}
+
+
+def send(message: EmailMessage, post: Post) -> None:
+    """Hand the mail to the server.
+
+    Raises:
+        NotSent: it did not take it; the message says why, never with the password.
+    """
+    name, _, domain = post.sender.rpartition("@")
+    message["From"] = Address("Bloodhound", name, domain)
+    message["To"] = ", ".join(post.recipients)
+    trusted = ssl.create_default_context()
+    try:
+        if post.security == "tls":
+            server: smtplib.SMTP = smtplib.SMTP_SSL(post.host, post.port, timeout=TIMEOUT_SECONDS, context=trusted)
+        else:
+            server = smtplib.SMTP(post.host, post.port, timeout=TIMEOUT_SECONDS)
+        with server:
+            if post.security == "starttls":
+                server.starttls(context=trusted)
+            if post.user:
+                server.login(post.user, post.password)
+            refused = server.send_message(message)
+    except (OSError, smtplib.SMTPException) as error:
+        raise NotSent(f"the mail server {post.host}:{post.port} did not take the mail: {error}") from error
+    if refused:
+        raise NotSent(f"the mail server refused {', '.join(refused)}", "The others have it")
