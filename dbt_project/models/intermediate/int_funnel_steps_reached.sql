@@ -28,26 +28,56 @@ events as (
 
 ),
 
-matched as (
+candidates as (
 
     select
         funnels.funnel,
         funnels.step_number,
+        funnels.field,
+        funnels.pattern,
         events.session_id,
         events.session_date,
-        events.event_at
+        events.event_at,
+        case funnels.field
+            when 'page_type' then events.page_type
+            when 'url_path' then events.url_path
+            else events.data_json ->> ('$.' || funnels.field)
+        end as field_value
     from events
     inner join funnels on events.schema_name = funnels.schema_name
+
+),
+
+-- A pattern that is data is compiled anew for each row, so it is held against each value once; with `min`, or the
+-- optimizer would do so before values are grouped.
+fitting as (
+
+    select
+        pattern,
+        field_value
+    from candidates
+    where field is not null
+    group by pattern, field_value
+    having regexp_full_match(min(field_value), pattern)
+
+),
+
+matched as (
+
+    select
+        candidates.funnel,
+        candidates.step_number,
+        candidates.session_id,
+        candidates.session_date,
+        candidates.event_at
+    from candidates
+    left join fitting
+        on
+            candidates.pattern = fitting.pattern
+            and candidates.field_value = fitting.field_value
     where
-        funnels.field is null
-        or regexp_full_match(
-            case funnels.field
-                when 'page_type' then events.page_type
-                when 'url_path' then events.url_path
-                else events.data_json ->> ('$.' || funnels.field)
-            end,
-            funnels.pattern
-        )
+        candidates.field is null
+        or fitting.pattern is not null
 
 ),
 
