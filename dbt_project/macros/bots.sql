@@ -24,8 +24,13 @@
     {{ nobody_found('visitor') }}
     union all
     {{ nobody_found('address') }}
-    {% for rule in var('bot_behaviour') -%}
-        union all
+    {%- for rule in var('bot_behaviour') %}
+        {{ found_by(rule) }}
+    {%- endfor %}
+{%- endmacro %}
+
+{% macro found_by(rule) -%}
+    union all
     select
         session_date,
         suspect,
@@ -33,16 +38,15 @@
         '{{ rule.scope }}' as scope,
         concat_ws(
             ', '
-        {%- for condition in rule.conditions %},
+    {%- for condition in rule.conditions %},
             '{{ condition.measure }} ' || round({{ condition.measure }}, 3)
-        {%- endfor %}
+    {%- endfor %}
         ) as evidence
     from {{ rule.scope }}_measures
     where
         true
-        {%- for condition in rule.conditions %}
+    {%- for condition in rule.conditions %}
         and {{ condition.measure }} {{ condition.comparison }} {{ condition.limit }}
-        {%- endfor %}
     {%- endfor %}
 {%- endmacro %}
 

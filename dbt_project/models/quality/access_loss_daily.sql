@@ -13,15 +13,14 @@ with page_views as (
     where
         schema_name = 'page_view'
         and platform in ('desktop_web', 'mobile_web')
-        and event_date in (select access_date from {{ ref('int_access_days') }})
+        and event_date in (select watched.access_date from {{ ref('int_access_days') }} as watched)
 
 ),
 
 -- Bots that run no script are seen by the server alone: they are no loss.
 bots as (
 
-    select
-        event_id
+    select event_id
     from {{ ref('int_page_views_numbered') }}
     where
         is_access
@@ -99,10 +98,10 @@ counted as (
     select
         shared.event_date,
         shared.app_id,
-        coalesce(shared.browser, '(unknown)') as browser,
-        case when paths.event_date is not null then shared.url_path else '(other)' end as url_path,
         cast(sum(shared.request_count) as bigint) as request_count,
-        cast(sum(greatest(least(shared.request_count, shared.reports_left), 0)) as bigint) as reported_count
+        cast(sum(greatest(least(shared.request_count, shared.reports_left), 0)) as bigint) as reported_count,
+        coalesce(shared.browser, '(unknown)') as browser,
+        case when paths.event_date is not null then shared.url_path else '(other)' end as url_path
     from shared
     left join paths
         on

@@ -73,8 +73,12 @@ daily_checks as (
             when checks_daily.check_name = 'silence' then 'No baseline: it takes two days of history'
             else 'Nothing came that could be judged'
         end as hint,
-        cast(coalesce(incidents.first_date, case when checks_daily.status = 'unknown' then checks_daily.check_date end)
-            as timestamp) at time zone 'UTC' as first_seen,
+        cast(
+            coalesce(
+                incidents.first_date,
+                case when checks_daily.status = 'unknown' then checks_daily.check_date end
+            ) as timestamp
+        ) at time zone 'UTC' as first_seen,
         checks_daily.owner,
         checks_daily.check_date,
         checks_daily.app_id,
@@ -93,7 +97,9 @@ daily_checks as (
 -- Without a single row a check would be missing, and what is missing looks like health.
 expected_checks as (
 
-    select *
+    select
+        expected.check_name,
+        expected.hint
     from (
         values
         ('event_loss', 'No web page was seen by tracker or pixel: loss is unknown'),
@@ -122,7 +128,7 @@ nothing_seen as (
         expected_checks.hint
     from expected_checks
     where
-        expected_checks.check_name not in (select check_name from daily_checks)
+        expected_checks.check_name not in (select daily_checks.check_name from daily_checks)
         and (expected_checks.check_name <> 'stage_balance' or not exists (select 1 from stage_balance))
 
 ),
