@@ -135,9 +135,11 @@ def translate(source: str) -> str:
             select
                 *,
                 nullif(regexp_extract(described.schema, '^iglu:[^/]+/([^/]+)/', 1), '') as described_name,
-                -- A payment that failed has the entity too: its action is another.
-                case when coalesce(described_name, '') <> '{ECOMMERCE_ACTION}'
-                    or described.data ->> '$.type' = 'transaction' then {entity("transaction")} end as bought,
+                -- A payment that failed has the entity too: its action is another. A page view stays one.
+                case when event.e = 'ue' and (
+                    coalesce(described_name, '') <> '{ECOMMERCE_ACTION}'
+                    or described.data ->> '$.type' = 'transaction'
+                ) then {entity("transaction")} end as bought,
                 case when bought is not null then try(from_json(bought, '{TRANSACTION_SHAPE}')) end as purchase,
                 try(from_json({entity("client_session")}, '{SESSION}')) as client_session,
                 nullif({entity("web_page")} ->> '$.id', '') as web_page_id,
