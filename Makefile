@@ -63,6 +63,18 @@ backfill: setup ## Do days again while Airflow is up: FROM=2026-03-01 TO=2026-03
 report: setup ## Make the page of the published warehouse: [HOME_DIR=results]
 	@$(BIN)/python -m etl report $(if $(HOME_DIR),--home "$(HOME_DIR)")
 
+.PHONY: explore
+explore: setup ## Ten questions to begin with, in a notebook on loopback: [HOME_DIR=results]
+	@$(if $(HOME_DIR),BLOODHOUND_HOME="$(HOME_DIR)") MARIMO_SKIP_UPDATE_CHECK=1 PYTHONPATH=. $(BIN)/marimo edit notebooks/explore.py
+
+.PHONY: sql
+sql: setup ## The published warehouse in a terminal, read-only: [HOME_DIR=results]
+	@$(BIN)/harlequin --read-only "$(or $(HOME_DIR),data)/warehouse/bloodhound.duckdb"
+
+.PHONY: columns
+columns: setup ## Bring docs/columns.md up to date with the dbt project
+	@$(BIN)/python -m etl columns --write
+
 .PHONY: plan
 plan: setup ## Bring docs/tracking-plan.md up to date with etl/tracking_plan/
 	@$(BIN)/python -m etl plan --write

@@ -209,6 +209,20 @@ def report(
 
 
 @app.command()
+def columns(
+    write: Annotated[bool, typer.Option("--write", help="Bring docs/columns.md up to date.")] = False,
+) -> None:
+    """Show every mart's columns, types and meanings as a page, or write the page."""
+    from etl.report import definitions  # noqa: PLC0415
+    from etl.settings import PROJECT  # noqa: PLC0415
+
+    if write:
+        (PROJECT / "docs" / "columns.md").write_text(definitions.dictionary())
+    else:
+        print(definitions.dictionary(), end="")
+
+
+@app.command()
 def mail(
     home: Home = None,
     out: Annotated[Path | None, typer.Option(help="The file; default: report/mail.eml in the home.")] = None,

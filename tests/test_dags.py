@@ -291,22 +291,64 @@ def test_what_only_a_person_can_mend_is_not_tried_again(airflow: Path) -> None:
     assert decision(OSError("no space")) == "default"
 
 
-def test_the_chain_runs_task_by_task(dags: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    inbox = tmp_path / "inbox"
-    monkeypatch.setenv("BLOODHOUND_INBOX", str(inbox))
-    monkeypatch.setenv("BLOODHOUND_HOME", str(tmp_path / "home"))
-    simulate = ["simulate", "--out", str(inbox), "--days", "1", "--messages", "500", "--seed", "7"]
-    subprocess.run([sys.executable, "-m", "etl", *simulate], check=True, cwd=PROJECT, env=os.environ)
-    pools = importlib.import_module("airflow.models.pool")
-    pools.Pool.create_or_update_pool("one_writer", slots=1, description="", include_deferred=False)
+@pytest.fixture(scope="module")
+def chained(dags: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    """A home in which the chain ran task by task, and how each DAG ended."""
+    root = tmp_path_factory.mktemp("chained")
+    inbox, home = root / "inbox", root / "home"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BLOODHOUND_INBOX", str(inbox))
+        patch.setenv("BLOODHOUND_HOME", str(home))
+        simulate = ["simulate", "--out", str(inbox), "--days", "1", "--messages", "500", "--seed", "7"]
+        subprocess.run([sys.executable, "-m", "etl", *simulate], check=True, cwd=PROJECT, env=os.environ)
+        pools = importlib.import_module("airflow.models.pool")
+        pools.Pool.create_or_update_pool("one_writer", slots=1, description="", include_deferred=False)
+        return home, {name: dags[name].test().state for name in ("collect", "sessionize", "warehouse", "reconcile")}
 
-    states = {name: dags[name].test().state for name in ("collect", "sessionize", "warehouse", "reconcile")}
+
+def test_the_chain_runs_task_by_task(
+    chained: tuple[Path, dict[str, str]], dags: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, states = chained
+    monkeypatch.setenv("BLOODHOUND_INBOX", str(home.parent / "inbox"))
+    monkeypatch.setenv("BLOODHOUND_HOME", str(home))
     again = {task.task_id: task.state for task in dags["collect"].test().get_task_instances()}
 
     assert states == dict.fromkeys(states, "success")
-    assert (tmp_path / "home" / "warehouse" / "bloodhound.duckdb").exists()
-    assert (tmp_path / "home" / "report" / "index.html").exists()
+    assert (home / "warehouse" / "bloodhound.duckdb").exists()
+    assert (home / "report" / "index.html").exists()
+    assert (home / "report" / "mail.eml").exists()
     assert again == {"land": "success", "parse": "skipped"}
+
+
+def test_the_notebook_answers_on_what_the_chain_made(
+    chained: tuple[Path, dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, _ = chained
+    monkeypatch.setenv("BLOODHOUND_HOME", str(home))
+    monkeypatch.syspath_prepend(str(PROJECT / "notebooks"))
+    _, found = importlib.import_module("explore").app.run()
+
+    answers = (
+        "days",
+        "page_paths",
+        "channel_paths",
+        "lengths",
+        "curve",
+        "browsers",
+        "transitions",
+        "returns",
+        "hours",
+        "late",
+    )
+    assert {name: len(found[name]) > 0 for name in answers} == dict.fromkeys(answers, True)
+    assert (
+        found["hours"]["events"].sum()
+        == found["warehouse"]
+        .execute("select count(*) from core.events where not is_bot and not is_excluded")
+        .fetchall()[0][0]
+    )
+    found["warehouse"].close()
 
 
 def test_the_page_is_for_those_who_are_logged_in(

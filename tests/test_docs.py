@@ -8,6 +8,7 @@ import duckdb
 import pytest
 from marts import publish, shop
 
+from etl.report import definitions
 from etl.settings import PROJECT
 
 READERS = ("marketing", "executives", "product")
@@ -50,3 +51,19 @@ def test_campaigns_that_pay_are_answered_by_the_marts_own_sums(warehouse: Path) 
     rows = [row for row in shop()["marketing.channel_performance"] if row["model"] == "position_based"]
     assert sum(row[3] for row in found) == sum(row["cost"] for row in rows)
     assert {row[2] for row in found} == {"spring", "brand"}
+
+
+def test_dictionary_of_columns_is_the_dbt_projects() -> None:
+    assert (PROJECT / "docs" / "columns.md").read_text() == definitions.dictionary(), (
+        "docs/columns.md is out of date: run `make columns`"
+    )
+
+
+def test_every_column_of_every_mart_has_a_type_and_a_meaning() -> None:
+    bare = [
+        f"{table}.{name}"
+        for table, model in definitions.described().items()
+        for name, column in model["columns"].items()
+        if not (column["data_type"] and column["description"])
+    ]
+    assert bare == []

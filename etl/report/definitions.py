@@ -31,6 +31,22 @@ def described() -> dict[str, dict[str, Any]]:
     return found
 
 
+def dictionary() -> str:
+    """Write all marts and their columns as a page of Markdown."""
+    parts = [
+        "# Columns of the marts",
+        "",
+        "Made of the dbt project by `make columns`; edit the descriptions there, in `dbt_project/models/*/_*.yml`.",
+    ]
+    for table, model in described().items():
+        parts += ["", f"## {table}", "", model["description"], "", "| column | type | meaning |", "|---|---|---|"]
+        parts += [
+            f"| `{name}` | {column['data_type']} | {column['description'].replace('|', chr(92) + '|')} |"
+            for name, column in model["columns"].items()
+        ]
+    return "\n".join(parts) + "\n"
+
+
 def in_one_line(text: str) -> str:
     """Undo the line breaks of YAML."""
     return " ".join(str(text).split())
