@@ -346,3 +346,21 @@ def test_rest_of_a_column_is_other() -> None:
 def test_page_of_no_warehouse_is_bad_use(tmp_path: Path) -> None:
     with pytest.raises(tasks.BadUse, match="no warehouse"):
         tasks.report(Settings(home=tmp_path))
+
+
+def test_site_that_sells_nothing_is_asked_about_its_visits(browser: Browser, tmp_path: Path) -> None:
+    rows = {"executive.kpi_daily": [kpi(day, 1.0, orders=0, revenue=0, sessions_with_order=0) for day in days(4)]}
+    reader = Reader(browser, make_page(tmp_path, rows))
+    assert reader.headline().startswith("400 sessions in the 4 days to 4 Mar")
+    assert reader.page.inner_text("#panel-revenue_by_day .empty") == "No order in this period."
+    assert reader.complaints == []
+    reader.context.close()
+
+
+def test_few_days_are_named_once(browser: Browser, tmp_path: Path) -> None:
+    reader = Reader(browser, make_page(tmp_path, shop(4)))
+    read = "(nodes) => nodes.map((node) => node.textContent).filter((text) => / Mar$/.test(text))"
+    assert reader.page.eval_on_selector_all("#panel-revenue_by_day svg text", read) == [
+        f"0{day} Mar" for day in range(1, 5)
+    ]
+    reader.context.close()

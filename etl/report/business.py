@@ -96,6 +96,7 @@ def panels() -> list[Panel]:
                 height=260,
             ),
             is_wide=True,
+            empty="No order in this period.",
         ),
         Panel(
             "revenue_moved",

@@ -13,6 +13,7 @@ INK, MUTED, LINE = "var(--ink)", "var(--muted)", "var(--line)"
 BLUE, GREEN, RED, AMBER, GREY = "var(--blue)", "var(--green)", "var(--red)", "var(--amber)", "var(--grey)"
 VIOLET, TEAL, PINK = "var(--violet)", "var(--teal)", "var(--pink)"
 FONT = "system-ui, -apple-system, 'Segoe UI', 'Noto Sans', 'Liberation Sans', sans-serif"
+DAY_MS = 86_400_000
 STATUS_COLOURS = {"ok": GREEN, "warn": AMBER, "error": RED, "unknown": GREY}
 
 CONFIG: Spec = {
@@ -83,12 +84,16 @@ def mark(kind: str, encoding: Spec, where: str = "", **options: Any) -> Spec:
     return {"transform": [{"filter": where}], **made} if where else made
 
 
-def day(title: str | None = None, **axis: Any) -> Spec:
-    """Put whole days on x; rows hold them as milliseconds since 1970."""
+def day(title: str | None = None) -> Spec:
+    """Put whole days on x; rows hold them as milliseconds since 1970.
+
+    As many ticks as there are days and room: with more, Vega names half days, and the same day twice.
+    """
+    ticks = f"max(1, min((domain('x')[1] - domain('x')[0]) / {DAY_MS}, width / 64, 9))"
     return {
         "field": "day_ms", "type": "temporal", "scale": {"type": "utc"},
         "axis": {"format": "%d %b", "title": title, "grid": False, "labelOverlap": "greedy", "labelFlush": True,
-                 "tickCount": {"interval": "utcday", "step": 1} if axis.pop("daily", False) else 8, **axis},
+                 "labelSeparation": 6, "tickCount": {"expr": ticks}},
     }  # fmt: skip
 
 

@@ -90,6 +90,7 @@ def panels() -> list[Panel]:
                      align="left", dx=5),
                 height={"step": 28},
             ),
+            empty="No tracker sent anything in this period.",
         ),
         Panel(
             "loss_by",

@@ -24,7 +24,16 @@ HEADLINES.business = (state) => {
   const before = totalled(during(kpiRows(state), span.before));
   const moved = span.before && change(now.revenue, before.revenue);
   const orders = span.before && change(now.orders, before.orders);
+  const visits = span.before && change(now.sessions, before.sessions);
   const wrong = errorsIn(span, state.platform).length;
+  // A site that sells nothing is asked about its visits.
+  if (!sum(frame('kpi'), 'orders')) {
+    return [
+      strong(plural(now.sessions, 'session')), `${sliceWords(state)} ${inWords(span)}`,
+      isKnown(visits) ? [', ', changeWords(visits), ` on the ${plural(span.length, 'day')} before.`] : '; there is no whole period before to compare with.',
+      ' No order is known.', measuredWords(now.completeness),
+    ].flat();
+  }
   return [
     `Revenue${sliceWords(state)} was `, strong(asMoney(now.revenue)), ` ${inWords(span)}`,
     isKnown(moved) ? [', ', changeWords(moved), ` on the ${plural(span.length, 'day')} before; orders `, changeWords(orders ?? 0), '.'] : [` from ${plural(now.orders, 'order')}; there is no whole period before to compare with.`],
@@ -70,7 +79,7 @@ ROWS.revenue_by_day = (state) => {
   // Several incidents may begin on one day: one line, all their numbers.
   const marks = grouped(incidentMarks(state, span), 'incident_ms').map((same) => ({ incident_ms: same[0].incident_ms, label: same.map((one) => one.label).join(' ') }));
   const notes = incidentMarks(state, span).map((mark) => `${mark.check_name} ${named(mark.app_id, mark.platform)}, ${mark.first_date === mark.last_date ? asDay(mark.first_date) : `${asDay(mark.first_date)} to ${asDay(mark.last_date)}`}`);
-  return { table: rows, chart: [...rows, ...marks], notes };
+  return { table: rows, chart: sum(rows, 'revenue') ? [...rows, ...marks] : [], notes };
 };
 ROWS.revenue_moved = (state, by) => {
   const span = period(state);
@@ -92,9 +101,10 @@ ROWS.funnel = (state, by) => {
   const steps = grouped(rows, 'step_number', 'step').map((same) => ({ number: same[0].step_number, step: same[0].step, sessions: sum(same, 'sessions') }))
     .sort((one, other) => one.number - other.number);
   const table = steps.map((row, index) => {
-    const step_rate = index ? over(row.sessions, steps[index - 1].sessions) : null;
-    const funnel_rate = over(row.sessions, steps[0].sessions);
-    const words = index ? `${show(row.sessions, 'count')} · ${show(step_rate, 'rate')} of ${steps[index - 1].step}` : show(row.sessions, 'count');
+    const share = (of) => over(row.sessions, of) ?? NONE;
+    const step_rate = index ? share(steps[index - 1].sessions) : NONE;
+    const funnel_rate = share(steps[0].sessions);
+    const words = isKnown(step_rate) ? `${show(row.sessions, 'count')} · ${show(step_rate, 'rate')} of ${steps[index - 1].step}` : show(row.sessions, 'count');
     return { ...row, step: `${row.number}. ${row.step}`, step_rate, funnel_rate, words, tip: `${row.step}: ${words}` };
   });
   return { table };

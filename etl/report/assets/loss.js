@@ -77,7 +77,7 @@ ROWS.meaning = (state) => {
   const lost = isMeasured ? `at least ${asRate(1 - kpi.completeness)} of page views did not arrive` : 'no pixel log: nobody knows';
   return { table: [
     { figure: 'Page views', measured: show(kpi.page_views, 'count'), likely: isKnown(kpi.estimated) ? `${show(kpi.estimated, 'count')} (${show(kpi.low, 'count')} to ${show(kpi.high, 'count')})` : UNKNOWN, why: 'Two witnesses: what neither saw is estimated from what each missed. A blocker that stops both hides from this.' },
-    { figure: 'Page views on the web', measured: show(now.events, 'count'), likely: show(now.estimated, 'count'), why: lost },
+    { figure: 'Page views on the web, by trackers', measured: show(now.events, 'count'), likely: show(now.estimated, 'count'), why: lost },
     { figure: 'Sessions, visitors', measured: show(kpi.sessions, 'count'), likely: isMeasured ? 'a little more' : UNKNOWN, why: 'A session is lost only when all its messages are; the share of lost page views is an upper bound if loss hits messages, and about right if it hits people.' },
     { figure: 'Orders, revenue', measured: `${show(kpi.orders, 'count')}, ${show(kpi.revenue, 'money')}`, likely: UNKNOWN, why: "Where the backend reports orders, loss in browsers does not touch them; nothing here witnesses the backend." },
     { figure: 'Conversion rate', measured: show(kpi.conversion_rate, 'rate'), likely: isMeasured && isKnown(kpi.conversion_rate) ? `${percent(kpi.conversion_rate * kpi.completeness, 2)} to ${percent(kpi.conversion_rate, 2)}` : UNKNOWN, why: 'Orders are complete where sessions are not: the true rate is lower, at most by the share that was lost.' },

@@ -8,13 +8,13 @@ const applyTheme = () => {
 const pills = () => {
   const { checks } = meta;
   const all = Object.values(checks).reduce((total, count) => total + count, 0);
-  const worst = checks.error ? 'error' : checks.warn ? 'warn' : all ? 'ok' : 'unknown';
+  const worst = checks.error ? 'error' : checks.warn ? 'warn' : all && !checks.unknown ? 'ok' : 'unknown';
   const known = totalled(frame('kpi').filter((row) => row.dimension === 'all')).completeness;
   const whole = !isKnown(known) ? 'unknown' : 1 - known > (meta.target ?? 0.02) ? 'warn' : 'ok';
   byId('pills').replaceChildren(
     el('li', {}, 'data through ', strong(hasData ? asDay(meta.last_day, true) : UNKNOWN)),
     el('li', {}, 'published ', strong(`${meta.published_at} UTC`)),
-    el('li', { class: worst }, strong(`${checks.ok || 0} of ${all}`), ' checks ok', checks.error ? `, ${checks.error} in error` : ''),
+    el('li', { class: worst }, strong(`${checks.ok || 0} of ${all}`), ' checks ok', ...['error', 'warn', 'unknown'].filter((status) => checks[status]).map((status) => `, ${checks[status]} ${status}`)),
     el('li', { class: whole }, 'completeness ', strong(show(known, 'rate'))));
 };
 
