@@ -25,8 +25,6 @@ CONFIG: Spec = {
         "labelColor": MUTED, "titleColor": MUTED, "gridColor": LINE, "domainColor": LINE, "tickColor": LINE,
         "labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal", "labelLimit": 140,
     },
-    "legend": {"labelColor": INK, "titleColor": MUTED, "labelFontSize": 12, "orient": "top", "title": None,
-               "symbolStrokeWidth": 0, "columns": 4, "labelLimit": 150},
     "text": {"fill": INK, "fontSize": 12},
     "bar": {"cornerRadiusEnd": 2},
 }  # fmt: skip
@@ -54,6 +52,8 @@ class Panel:
     Attributes:
         spec: Vega-Lite over the data `rows`; none for a panel that is its table.
         choice: what a reader may choose in this panel: value → words.
+        legend: what is drawn in which colour. Vega's own is cut where a phone is too narrow for it.
+        shapes: what is drawn in which shape as well.
     """
 
     id: str
@@ -63,6 +63,8 @@ class Panel:
     spec: Spec | None = None
     is_wide: bool = False
     choice: dict[str, str] = field(default_factory=dict)
+    legend: dict[str, str] = field(default_factory=dict)
+    shapes: dict[str, str] = field(default_factory=dict)
     empty: str = "Nothing happened in this period."
 
     def described(self) -> dict[str, Any]:
@@ -121,7 +123,7 @@ def name(field_name: str, **more: Any) -> Spec:
     return {"field": field_name, "type": "nominal", "sort": None, "axis": axis, **more}
 
 
-def colours(field_name: str, meaning: dict[str, str], **legend: Any) -> Spec:
-    """Colour by a value that always means the same."""
+def colours(field_name: str, meaning: dict[str, str]) -> Spec:
+    """Colour by a value that always means the same; the panel's `legend` says what, in the page's own text."""
     scale = {"domain": list(meaning), "range": list(meaning.values())}
-    return {"field": field_name, "type": "nominal", "scale": scale, "legend": legend}
+    return {"field": field_name, "type": "nominal", "scale": scale, "legend": None}

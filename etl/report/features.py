@@ -84,6 +84,7 @@ def panels() -> list[Panel]:
                 height={"step": 28},
             ),
             empty="No feature was used in the weeks of this period.",
+            legend={"first week": GREY, "last week": BLUE},
         ),
         Panel(
             "retention",
@@ -119,6 +120,7 @@ def panels() -> list[Panel]:
             ),
             is_wide=True,
             empty="No experiment has been seen.",
+            legend=VERDICTS,
         ),
         Panel(
             "decisions",

@@ -119,6 +119,7 @@ def panels() -> list[Panel]:
                      "isValid(datum.status)", cornerRadiusEnd=0),
                 height={"step": 20},
             ),
+            legend=STATUS_COLOURS,
         ),
         Panel(
             "gaps",
@@ -205,6 +206,7 @@ def panels() -> list[Panel]:
                 height={"step": 22},
             ),
             empty="No rule found anything in this period.",
+            legend={"flags": BLUE, "only suspects": AMBER},
         ),
         Panel(
             "ledger",

@@ -91,6 +91,7 @@ def panels() -> list[Panel]:
                 height={"step": 28},
             ),
             empty="No tracker sent anything in this period.",
+            legend=kinds,
         ),
         Panel(
             "loss_by",
@@ -160,6 +161,7 @@ def panels() -> list[Panel]:
             ),
             is_wide=True,
             empty="There is no pixel log of this period: what was lost is unknown.",
+            legend={"tracker lost": RED, "pixel lost": GREY},
         ),
         Panel(
             "meaning",

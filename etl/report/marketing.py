@@ -102,7 +102,7 @@ def panels() -> list[Panel]:
     ]
     spread = {"x": number("low", None, "~s"), "x2": {"field": "high"}, "y": name("channel")}
     dots = {
-        "x": number("revenue", None, "~s"), "y": name("channel"), "color": colours("model", MODELS, columns=3),
+        "x": number("revenue", None, "~s"), "y": name("channel"), "color": colours("model", MODELS),
         "shape": {"field": "model", "type": "nominal", "legend": None, "scale": {
             "domain": list(MODELS),
             "range": ["circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "triangle-right"]}},
@@ -131,6 +131,8 @@ def panels() -> list[Panel]:
                 mark("point", dots, "isValid(datum.model)", filled=True, size=75, opacity=0.9),
                 height={"step": 26},
             ),
+            legend=MODELS,
+            shapes=dict(zip(MODELS, "●■▲◆▼✚▶", strict=True)),
         ),
         Panel(
             "spend_return",
@@ -194,5 +196,6 @@ def panels() -> list[Panel]:
                 height={"step": 14},
             ),
             empty="No spend file with clicks covers this period.",
+            legend={"clicks (theirs)": GREY, "sessions (ours)": BLUE},
         ),
     ]  # fmt: skip

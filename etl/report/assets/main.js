@@ -83,7 +83,7 @@ const showPanel = (panel, completeness) => {
     el('p', { class: 'note' }, panel.note));
   if (!rows.length) section.append(el('p', { class: 'empty' }, panel.empty));
   else {
-    if (hasChart) section.append(box);
+    if (hasChart) section.append(...[legendOf(panel), box].filter(isKnown));
     else if (content.specs[panel.id]) section.append(el('p', { class: 'empty' }, panel.empty));
     if (notes.length) section.append(panel.id === 'revenue_by_day' ? el('ol', { class: 'marks' }, notes.map((text) => el('li', {}, text))) : el('p', { class: 'aside' }, notes.join(' ')));
     const inner = table(panel, rows, panel.title);

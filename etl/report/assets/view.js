@@ -44,7 +44,9 @@ const meaning = (text, place) =>
     : text;
 
 const card = ({ title, value, format, before, better, sparks, below, place, isPoints, span }) => {
-  const moved = isPoints ? (isKnown(value) && isKnown(before) ? value - before : null) : change(value, before);
+  const change_ = isPoints ? (isKnown(value) && isKnown(before) ? value - before : null) : change(value, before);
+  // What is shown as nought is neither good nor bad.
+  const moved = isKnown(change_) && Math.abs(change_) < 0.0005 ? 0 : change_;
   const kind = !isKnown(moved) || moved === 0 ? 'plain' : better === 0 ? 'plain' : moved * (better ?? 1) > 0 ? 'good' : 'bad';
   const arrow = !isKnown(moved) || moved === 0 ? '' : moved > 0 ? '▲ ' : '▼ ';
   return el('li', { class: 'card' },
@@ -55,6 +57,16 @@ const card = ({ title, value, format, before, better, sparks, below, place, isPo
       : before === undefined && (!span.before || better === undefined) ? '' : 'no whole period before'),
     sparks ? sparkline(sparks) : null,
     el('div', { class: 'below' }, below || ''));
+};
+
+const legendOf = (panel) => {
+  const names = Object.keys(panel.legend);
+  if (!names.length) return null;
+  return el('ul', { class: 'legend', 'aria-hidden': 'true' }, names.map((name) => {
+    const sign = el('span', { class: 'sign' }, panel.shapes[name] || '●');
+    sign.style.color = panel.legend[name];
+    return el('li', {}, sign, name.replaceAll('_', ' '));
+  }));
 };
 
 // The table behind a chart.
