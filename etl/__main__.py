@@ -170,6 +170,8 @@ def check(
         raise BadUse(f"{file} is no file", "Name one, or - for standard input")
     content = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
     verdicts = checking.check(content, load_settings())
+    if not verdicts:
+        raise BadUse(f"there is nothing in {file}", "Give lines, batches or messages")
     for verdict in verdicts:
         print(verdict)
     if any(verdict.outcome == "quarantined" for verdict in verdicts):

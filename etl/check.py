@@ -5,6 +5,7 @@ or query strings; one a line, or one JSON text over many lines.
 """
 
 import hashlib
+import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -45,13 +46,14 @@ class Verdict:
 
 def check(content: bytes, settings: Settings) -> list[Verdict]:
     """Judge everything in `content` as the pipeline would, in its order."""
-    lines = list(as_collector_lines(content))
+    numbered = list(as_collector_lines(content))
+    lines = [line for _, line in numbered]
     sha256 = [hashlib.sha256(line).hexdigest() if len(line) > settings.max_line_bytes else None for line in lines]
     raw = pa.table(
         {
             "file_id": pa.array([0] * len(lines), pa.uint64()),
             "source_file": pa.array([""] * len(lines), pa.string()),
-            "line_number": pa.array(range(1, len(lines) + 1), pa.int64()),
+            "line_number": pa.array([number for number, _ in numbered], pa.int64()),
             "line": pa.array(lines, pa.binary()),
             "line_bytes": pa.array([len(line) for line in lines], pa.int64()),
             "line_sha256": pa.array(sha256, pa.string()),
@@ -124,20 +126,20 @@ def describe(row: dict[str, Any]) -> str:
     )
 
 
-def as_collector_lines(content: bytes) -> Iterator[bytes]:
-    """Cut input into collector lines, wrapping what is not one."""
+def as_collector_lines(content: bytes) -> Iterator[tuple[int, bytes]]:
+    """Cut input into numbered collector lines, wrapping what is not one; blank lines are counted and left out."""
     try:
-        yield wrap(orjson.loads(content), content.strip())
+        yield 1, wrap(json.loads(content), content.strip())
         return
-    except orjson.JSONDecodeError:
+    except (ValueError, RecursionError):
         pass
-    for line in content.split(b"\n"):
+    for number, line in enumerate(content.split(b"\n"), 1):
         if not line.strip():
             continue
         try:
-            yield wrap(orjson.loads(line), line)
-        except orjson.JSONDecodeError:
-            yield wrap_query(line) or line
+            yield number, wrap(json.loads(line), line)
+        except (ValueError, RecursionError):
+            yield number, wrap_query(line) or line
 
 
 def wrap(value: Any, line: bytes) -> bytes:

@@ -53,6 +53,9 @@ NOT_A_NUMBER = "(^|[:,[])-?(?i:nan|inf)"
 """What JSON does not have, but some trackers write and DuckDB reads. Python's spellings are looked for in
 whole messages, others (slower to find) in the data alone: elsewhere no harm comes of them."""
 
+LARGEST_INDEX = 10**15
+"""No client counts so far; what lies beyond would overflow whoever counts on."""
+
 FIRST_LOG_US, LAST_LOG_US = 631_152_000_000_000, 7_258_118_399_999_999
 """1990 to 2199: no web server's log is of another time, and a clock that says so would stretch every
 table of days over thousands of years."""
@@ -295,7 +298,7 @@ def decode_messages(con: duckdb.DuckDBPyConnection, limits: Limits, tracking_pla
                     or strlen(item) > {limits.max_message_bytes}
                     or wrong is not null
                     or (created_us is null and not is_snowplow)
-                    or coalesce(not regexp_full_match(index_text, '[0-9]{{1,18}}'), not is_snowplow)
+                    or coalesce(not regexp_full_match(index_text, '[0-9]{{1,15}}'), not is_snowplow)
                     or coalesce(event_id, '') = '' or coalesce(app_id, '') = ''
                     or (coalesce(stream_id, '') = '' and not is_snowplow) or coalesce(visitor_id, '') = ''
                     or not coalesce(platform in ({sql_list(PLATFORMS)}), false)
@@ -430,7 +433,8 @@ def list_rules(limits: Limits, tracking_plan: plan.Plan) -> list[Rule]:
          "'platform is unknown: ''' || left(platform, 100) || ''''"),
         ("malformed_key", f"{kind('index')} not in ('UBIGINT', 'BIGINT', 'NULL')",
          says_type("index", "a whole number")),
-        ("malformed_key", f"{kind('index')} <> 'NULL' and (message_index is null or message_index < 0)",
+        ("malformed_key",
+         f"{kind('index')} <> 'NULL' and not coalesce(message_index between 0 and {LARGEST_INDEX}, false)",
          f"'index is out of range: ' || {shown('index')}"),
         ("malformed_key", f"{kind('created_at')} <> 'NULL' and created_us is null",
          f"'created_at is no time: ''' || {shown('created_at')} || ''''"),

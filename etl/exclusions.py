@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 from etl import lake, land
+from etl.errors import BadUse
 from etl.schemas import QUARANTINE
 from etl.settings import Settings
 
@@ -53,7 +54,13 @@ class BadRow:
 
 
 def read_exclusions(settings: Settings) -> tuple[list[Exclusion], list[BadRow]]:
-    """Read the exclusion files that are in the inbox now; an exclusion taken out of it ends."""
+    """Read the exclusion files that are in the inbox now; an exclusion taken out of it ends.
+
+    Raises:
+        BadUse: there is no inbox. One that is not mounted must not take back every exclusion.
+    """
+    if not settings.inbox.is_dir():
+        raise BadUse(f"the inbox {settings.inbox} does not exist", "Its exclusions hold too: name it by --inbox")
     present = {file.name for file in land.find_files(settings.inbox) if file.source == "exclusions"}
     good: list[Exclusion] = []
     bad: list[BadRow] = []

@@ -111,11 +111,13 @@ def replay(settings: Settings, *, reasons: Sequence[str] = (), advance: Advance 
     A file is parsed whole, so nothing comes twice; what is still wrong goes back into quarantine.
 
     Raises:
-        BadUse: a reason is none that parsing gives.
+        BadUse: a reason is none that parsing gives, or there is no lake.
     """
     for reason in reasons:
         if reason not in parsing.REASONS:
             raise BadUse(f"no message is quarantined by parsing as {reason!r}", f"It is {', '.join(parsing.REASONS)}")
+    if not settings.lake.is_dir():
+        raise BadUse(f"there is no lake at {settings.lake}", "Name its home by --home, or run the pipeline first")
     with writing(settings):
         before = parsing.quarantined_by_file(settings, reasons)
         parsing.parse(settings, (), lambda size: advance("lines", size), set(before))

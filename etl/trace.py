@@ -26,8 +26,10 @@ def trace(settings: Settings, wanted: str) -> list[str]:
     """Tell what became of the message with this id, or of the line `file:line`; a line of text each.
 
     Raises:
-        BadUse: the lake holds neither.
+        BadUse: the lake holds neither, or there is no lake.
     """
+    if not settings.lake.is_dir():
+        raise BadUse(f"there is no lake at {settings.lake}", "Name its home by --home, or run the pipeline first")
     with lake.staging(settings) as folder, lake.engine(settings, folder) as con:
         place = find_place(settings, wanted)
         copies = find_messages(con, settings, wanted, place)

@@ -61,8 +61,18 @@ def test_tells_each_message_and_why() -> None:
     assert said(content)[2].endswith("duplicate: of line 1, message 0")
 
 
-def test_nothing_says_nothing() -> None:
+def test_nothing_to_check_is_refused() -> None:
     assert said(b"") == said(b"\n\n") == []
+    assert run("-").returncode == 2
+
+
+def test_blank_lines_are_counted() -> None:
+    content = b"\n\n" + AT_HAND["a message"] + b"\n\n5\n"
+    assert [where for where, _, _ in outcomes(content)] == ["line 3, message 0", "line 5"]
+
+
+def test_number_beyond_all_bounds_is_still_a_batch() -> None:
+    assert outcomes(b'{"sent_at":null,"messages":[{"version":1e999}]}')[0][2] == "unknown_version"
 
 
 def run(*arguments: str, content: bytes = b"") -> subprocess.CompletedProcess[bytes]:

@@ -15,13 +15,14 @@ from typing import Any
 import duckdb
 import pytest
 from backports import zstd
-from builders import House, combined, event, events, lines, request, shared
+from builders import House, combined, each, event, events, lines, request, shared
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from test_migrations import V1, V2, V3
 from test_snowplow import PV, posted
 
 from etl import tasks
+from etl.errors import BadUse
 from etl.settings import PROJECT
 from etl.simulate import simulate
 
@@ -229,6 +230,34 @@ def test_files_a_killed_parse_left_are_not_read(house: House) -> None:
     tasks.sessionize(house.settings)
     assert len(house.quarantine()) == 1
     assert len(house.scan("pixel_hits")) == 1
+
+
+def test_numbers_that_no_client_means_do_not_stop_publication(house: House) -> None:
+    """GIVEN the largest index and the largest sums that are read THEN the marts are built all the same."""
+    house.put(
+        "events/a.jsonl",
+        each(
+            [
+                event("10:00 /", 0, index=2**63 - 1), event("10:01 /", 1, index=10**15), event("10:02 /", 2, index=0),
+                event("10:03 order", 3, data={"order_id": "a", "revenue": "1000000000000.00"}),
+                event("10:04 order", 4, data={"order_id": "b", "revenue": "999999999999.9999", "quantity": 10**17}),
+                event("10:05 order", 5, data={"order_id": "c", "revenue": "-999999999999.99"}),
+            ]
+        ),
+    )  # fmt: skip
+    house.digest()
+    assert [reason for reason, _ in house.reasons()] == ["malformed_key", "malformed_key"]
+    tasks.build(house.settings)
+
+
+def test_missing_inbox_takes_back_no_exclusion(house: House) -> None:
+    house.put("exclusions/a.csv", b"kind,value,from,to,reason\nvisitor,v,,,test\n")
+    house.take(event("10:00 /"))
+    house.keys["inbox"] = house.root / "not mounted"
+    for stage in (tasks.sessionize, tasks.pending):
+        with pytest.raises(BadUse, match="not mounted"):
+            stage(house.settings)
+    assert [row["is_excluded"] for row in house.events()] == [True]
 
 
 def test_copies_of_a_message_months_apart_do_not_fail_the_build(house: House) -> None:

@@ -1,3 +1,13 @@
+{#- Money below a million million; beyond, nobody paid it, and cents of it would overflow. -#}
+{% macro bounded_money(amount) -%}
+    case when abs({{ amount }}) < 1000000000000 then cast({{ amount }} as decimal(18, 4)) end
+{%- endmacro %}
+
+{#- Whole cents as money; a division would be one of floating point. -#}
+{% macro money_of_cents(cents) -%}
+    cast({{ cents }} as decimal(18, 0)) * cast(0.01 as decimal(3, 2))
+{%- endmacro %}
+
 {#-
     The value of an event's field that a declared conversion names: a column, or what stands in its data under a name,
     nested by dots. The name is data too; as a JSON pointer it can be no other path than it says.

@@ -115,7 +115,7 @@ final as (
         session_date,
         case
             when value_field is null then fixed_value
-            else try_cast(value_text as decimal(18, 4))
+            else {{ bounded_money('try_cast(value_text as decimal(18, 4))') }}
         end as value,
         coalesce(fixed_currency, nullif(upper(trim(currency_text)), ''), '{{ var("reporting_currency") }}')
             as currency,

@@ -143,7 +143,7 @@ final as (
         numbered.event_at as converted_at,
         numbered.value,
         numbered.currency,
-        cast(numbered.value * rates.rate as decimal(18, 4)) as reporting_value
+        {{ bounded_money('(numbered.value * rates.rate)') }} as reporting_value
     from numbered
     left join rates
         on

@@ -55,7 +55,7 @@ typed as (
         session_id,
         session_date,
         nullif(trim(order_id), '') as order_id,
-        try_cast(revenue_text as decimal(18, 4)) as revenue,
+        {{ bounded_money('try_cast(revenue_text as decimal(18, 4))') }} as revenue,
         coalesce(nullif(upper(trim(currency_text)), ''), '{{ var("reporting_currency") }}') as currency,
         try_cast(quantity_text as bigint) as quantity,
         coalesce(is_bot, false) as is_bot,

@@ -161,7 +161,7 @@ joined as (
         end as person_id,
         case
             when chosen.currency = '{{ var("reporting_currency") }}' then chosen.revenue
-            else cast(chosen.revenue * rates.rate as decimal(18, 4))
+            else {{ bounded_money('(chosen.revenue * rates.rate)') }}
         end as reporting_revenue,
         chosen.is_bot or coalesce(sessions.is_bot, false) as is_bot,
         chosen.is_excluded or coalesce(sessions.is_excluded, false) as is_excluded

@@ -178,13 +178,10 @@ final as (
             case
                 -- A fraction of a cent that the order itself has goes with the first cent left over.
                 when remainder_rank = 1
-                    then revenue - floor(revenue * 100) / 100
+                    then revenue - {{ money_of_cents('floor(revenue * 100)') }}
                 else 0
             end
-            + (
-                cast(share_cents as decimal(18, 0))
-                + case when remainder_rank <= leftover_cents then 1 else 0 end
-            ) / 100
+            + {{ money_of_cents('(share_cents + case when remainder_rank <= leftover_cents then 1 else 0 end)') }}
             as decimal(18, 4)
         ) as revenue_credit,
         coalesce(touched_at, converted_at) as touched_at,
