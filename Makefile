@@ -81,18 +81,18 @@ plan: setup ## Bring docs/tracking-plan.md up to date with etl/tracking_plan/
 
 .PHONY: test
 test: lint ## Lint, types, and every test but the long ones
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 .PHONY: prove
 prove: setup ## The long proofs: kills, shuffles, fuzz
-	@$(BIN)/python -m pytest -m prove
+	@$(BIN)/python -m pytest -m prove -n 2 --dist loadfile
 
 .PHONY: lint
 lint: setup ## Style and types of Python, style of SQL
 	@$(BIN)/ruff check --quiet .
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy etl dags ops plugins
-	$(BIN)/sqlfluff lint --disable-progress-bar dbt_project
+	$(BIN)/sqlfluff lint --disable-progress-bar --processes 2 dbt_project
 
 .PHONY: format
 format: setup ## Put Python and SQL into shape
