@@ -56,6 +56,14 @@ def came_out(con: duckdb.DuckDBPyConnection) -> Iterator[str]:
     period = f", {first} to {last}" if sessions else ""
     yield f"Came out       {sessions:,} sessions ({bots:,} of bots), {views:,} page views{period}"
     yield f"Orders         {orders:,} without bots, revenue {revenue:,.2f}"
+    unknown, known = con.execute(
+        """
+        select count(*) filter (browser is null), count(*)
+        from core.sessions where platform in ('desktop_web', 'mobile_web') and not is_bot
+        """
+    ).fetchall()[0]
+    if unknown:
+        yield f"User agents    {unknown:,} of {known:,} web sessions by browsers that nobody knows"
 
 
 def was_lost(con: duckdb.DuckDBPyConnection) -> Iterator[str]:
