@@ -9,6 +9,8 @@ BIN := $(VENV)/bin
 # Any Python from 3.11: name another by `make setup PYTHON=python3.13`.
 PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(if $(shell command -v $(name)),$(name))))
 INSTALLED := $(VENV)/installed.txt
+# Tests at a time, a file each; 0 is one after the other in one process.
+JOBS ?= 2
 # The folders of a run, when given.
 FOLDERS = $(if $(INBOX),--inbox "$(INBOX)") $(if $(HOME_DIR),--home "$(HOME_DIR)")
 
@@ -81,11 +83,11 @@ plan: setup ## Bring docs/tracking-plan.md up to date with etl/tracking_plan/
 
 .PHONY: test
 test: lint ## Lint, types, and every test but the long ones
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 .PHONY: prove
 prove: setup ## The long proofs: kills, shuffles, fuzz
-	@$(BIN)/python -m pytest -m prove -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -m prove
 
 .PHONY: lint
 lint: setup ## Style and types of Python, style of SQL
