@@ -7,6 +7,8 @@ To do days again, this DAG and all behind it:
 `make backfill FROM=2026-03-01 TO=2026-03-07`, which is Airflow's own `backfill create`.
 """
 
+from datetime import timedelta
+
 from airflow.sdk import DAG, CronPartitionTimetable, get_current_context, task
 
 from dags.assets import MESSAGES, days_to_redo, hand_on
@@ -14,8 +16,11 @@ from dags.policy import POLICY
 from etl import tasks
 from etl.settings import load_settings
 
-# The partition of a run is the day that has just ended.
-DAILY = CronPartitionTimetable("0 0 * * *", timezone="UTC", run_offset=-1, key_format="%Y-%m-%d")
+# The partition of a run is the day that has just ended. A new Airflow begins with the midnight to come; unless told
+# so it would run at once, beside whoever started it, when a tenth of the day has not yet passed.
+DAILY = CronPartitionTimetable(
+    "0 0 * * *", timezone="UTC", run_offset=-1, run_immediately=timedelta(0), key_format="%Y-%m-%d"
+)
 
 with DAG("collect", schedule=DAILY, doc_md=__doc__, **POLICY) as dag:
 

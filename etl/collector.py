@@ -53,7 +53,7 @@ NOT_A_NUMBER = "(^|[:,[])-?(?i:nan|inf)"
 """What JSON does not have, but some trackers write and DuckDB reads. Python's spellings are looked for in
 whole messages, others (slower to find) in the data alone: elsewhere no harm comes of them."""
 
-LARGEST_INDEX = 10**15
+LARGEST_INDEX = 2**62
 """No client counts so far; what lies beyond would overflow whoever counts on."""
 
 FIRST_LOG_US, LAST_LOG_US = 631_152_000_000_000, 7_258_118_399_999_999
@@ -298,7 +298,7 @@ def decode_messages(con: duckdb.DuckDBPyConnection, limits: Limits, tracking_pla
                     or strlen(item) > {limits.max_message_bytes}
                     or wrong is not null
                     or (created_us is null and not is_snowplow)
-                    or coalesce(not regexp_full_match(index_text, '[0-9]{{1,15}}'), not is_snowplow)
+                    or coalesce(not regexp_full_match(index_text, '[0-9]{{1,18}}'), not is_snowplow)
                     or coalesce(event_id, '') = '' or coalesce(app_id, '') = ''
                     or (coalesce(stream_id, '') = '' and not is_snowplow) or coalesce(visitor_id, '') = ''
                     or not coalesce(platform in ({sql_list(PLATFORMS)}), false)

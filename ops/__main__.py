@@ -173,7 +173,8 @@ def report_failures(embedded: Embedded, chain: Chain) -> None:
     if not chain.has_failed:
         return
     failures = [f"{task.run.dag}.{task.name} failed: {chain.api.reason(task)}" for task in chain.failed]
-    reason = "; ".join(failures) or f"{chain.runs[-1].dag} failed without a failed task"
+    dags = ", ".join(run.dag for run in chain.runs.values() if run.state == "failed")
+    reason = "; ".join(failures) or f"{dags} failed without a failed task"
     raise OpsError(f"{reason}\nWhole logs: {embedded.logs}, or in the UI after `make up`")
 
 

@@ -108,6 +108,11 @@ class AirflowApi:
         """Look at a run again."""
         return Run(run.dag, run.run_id, self._get(f"/dags/{run.dag}/dagRuns/{run.run_id}")["state"])
 
+    def active_runs(self) -> list[Run]:
+        """Return the chain's runs that wait or run, whoever began them."""
+        found = self._get("/dags/~/dagRuns", state=sorted(ACTIVE), limit=100)["dag_runs"]
+        return [Run(run["dag_id"], run["dag_run_id"], run["state"]) for run in found if run["dag_id"] in CHAIN]
+
     def runs_caused_by(self, run: Run) -> list[Run] | None:
         """Return the runs that took up what this run handed on.
 

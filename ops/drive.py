@@ -92,23 +92,38 @@ def check_alive(embedded: Embedded, state: State) -> None:
 
 
 class Chain:
-    """One pass: the run of `collect` that was triggered, and every run its results caused."""
+    """One pass: the run of `collect` that was triggered, every run that goes on beside it, and all they cause.
+
+    Beside it goes the schedule's own run of a midnight that passed while Airflow was down: it may take the work
+    before ours does.
+    """
 
     def __init__(self, api: AirflowApi) -> None:
         self.api = api
-        self.runs = [api.trigger(CHAIN[0])]
+        self.runs: dict[tuple[str, str], Run] = {}
         self.tasks: dict[tuple[str, str], Task] = {}
         self.notes: dict[tuple[str, str], str] = {}
+        # Runs whose end was seen, with all they caused.
+        self._done: set[tuple[str, str]] = set()
+        self._take_up([api.trigger(CHAIN[0])])
 
     def poll(self) -> bool:
         """Look once; return whether everything has ended, or something failed."""
-        self.runs[-1] = newest = self.api.run(self.runs[-1])
-        self._look_at_tasks(newest)
-        if newest.is_active or newest.state == "failed":
-            return newest.state == "failed"
-        caused = self.api.runs_caused_by(newest)
-        self.runs += caused or []
-        return caused == []
+        self._take_up(self.api.active_runs())
+        for key in [key for key in self.runs if key not in self._done]:
+            self.runs[key] = run = self.api.run(self.runs[key])
+            self._look_at_tasks(run)
+            if run.is_active:
+                continue
+            caused = self.api.runs_caused_by(run) if run.state != "failed" else []
+            if caused is not None:
+                self._take_up(caused)
+                self._done.add(key)
+        return self.has_failed or self.runs.keys() == self._done
+
+    def _take_up(self, runs: list[Run]) -> None:
+        for run in runs:
+            self.runs.setdefault((run.dag, run.run_id), run)
 
     def _look_at_tasks(self, run: Run) -> None:
         for task in self.api.tasks(run):
@@ -125,7 +140,7 @@ class Chain:
     @property
     def has_failed(self) -> bool:
         """Tell whether a run failed."""
-        return any(run.state == "failed" for run in self.runs)
+        return any(run.state == "failed" for run in self.runs.values())
 
     @property
     def failed(self) -> list[Task]:
@@ -135,7 +150,8 @@ class Chain:
     @property
     def was_idle(self) -> bool:
         """Tell whether nothing was new."""
-        return len(self.runs) == 1 and any(task.state == "skipped" for task in self.tasks.values())
+        has_skipped = any(task.state == "skipped" for task in self.tasks.values())
+        return has_skipped and {dag for dag, _ in self.runs} == {CHAIN[0]}
 
 
 def in_words(counts: dict[str, object]) -> str:

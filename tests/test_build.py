@@ -52,6 +52,7 @@ def test_a_failed_check_fails_again_until_it_is_mended(settings: Settings, monke
     outcome = {"checks": 1, "ok": 0, "warn": 0, "error": 1, "unknown": 0, "errors": ["loss: 9, allowed 5"]}
     monkeypatch.setattr("etl.reconcile.read_checks", lambda _: outcome)
     write_state(settings, "warehouse", {"digest": "d"})
+    settings.inbox.mkdir(parents=True)
     for _ in range(2):
         with pytest.raises(CheckFailed, match="loss: 9, allowed 5"):
             tasks.reconcile(settings)

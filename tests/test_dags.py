@@ -2,15 +2,24 @@
 
 import ast
 import importlib
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import duckdb
 import pytest
+
+from etl import tasks
+from etl.errors import CheckFailed
+from etl.settings import load_settings
 
 PROJECT = Path(__file__).resolve().parent.parent
 DAG_FILES = [PROJECT / "dags" / f"{name}.py" for name in ("collect", "sessionize", "warehouse", "reconcile")]
@@ -291,6 +300,22 @@ def test_what_only_a_person_can_mend_is_not_tried_again(airflow: Path) -> None:
     assert decision(OSError("no space")) == "default"
 
 
+@pytest.mark.parametrize("hour", [0, 2, 23])
+def test_a_new_airflow_waits_for_the_midnight_to_come(
+    airflow: Path, dags: dict[str, Any], monkeypatch: pytest.MonkeyPatch, hour: int
+) -> None:
+    trigger = importlib.import_module("airflow.timetables.trigger")
+    serialized = importlib.import_module("airflow.serialization.serialized_objects").DagSerialization
+    timetable = serialized.from_dict(serialized.to_dict(dags["collect"])).timetable
+    restriction = importlib.import_module("airflow.timetables.base").TimeRestriction(None, None, catchup=False)
+    now = importlib.import_module("pendulum").datetime(2026, 3, 2, hour, 0, 5)
+    monkeypatch.setattr(trigger, "utcnow", lambda: now)
+
+    first = timetable.next_dagrun_info_v2(last_dagrun_info=None, restriction=restriction)
+
+    assert (first.run_after.isoformat()[:10], first.partition_key) == ("2026-03-03", "2026-03-02")
+
+
 @pytest.fixture(scope="module")
 def chained(dags: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
     """A home in which the chain ran task by task, and how each DAG ended."""
@@ -382,3 +407,111 @@ def test_the_page_is_for_those_who_are_logged_in(
 
     assert (answer.status_code, answer.text) == (200, "<title>Figures</title>")
     assert answer.headers["content-security-policy"] == "frame-ancestors 'self'"
+
+
+# What people are told of incidents
+
+
+@dataclass
+class Receiver:
+    """A local web server that keeps what it is sent, and can be told to refuse."""
+
+    server: HTTPServer
+    bodies: list[dict[str, Any]]
+    tokens: list[str | None]
+    status: int = 200
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.server.server_port}/hook"
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """Listen on a free port of this machine."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            if made.status == 200:
+                made.bodies.append(json.loads(body))
+                made.tokens.append(self.headers["Authorization"])
+            self.send_response(made.status)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    made = Receiver(HTTPServer(("127.0.0.1", 0), Handler), [], [])
+    thread = threading.Thread(target=made.server.serve_forever, daemon=True)
+    thread.start()
+    yield made
+    made.server.shutdown()
+    made.server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def told(airflow: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Exception | None], None]:
+    """Let a task of a home of its own end, as Airflow would tell the notifier."""
+    monkeypatch.setenv("BLOODHOUND_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("BLOODHOUND_WEBHOOK_URL", raising=False)
+    alerts = importlib.import_module("dags.alerts")
+    task = SimpleNamespace(dag_id="reconcile", task_id="reconcile", run_id="r")
+
+    def end(error: Exception | None) -> None:
+        notifier = alerts.TellOfIncidents(failed=error is not None)
+        notifier.notify({"ti": task, "exception": error})
+
+    return end
+
+
+def test_the_webhook_hears_of_an_incident_once_and_of_its_end(
+    told: Callable[..., None], receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BLOODHOUND_WEBHOOK_URL", receiver.address)
+    for error in (OSError("disk"), OSError("disk"), None, None):
+        told(error)
+    assert [body["text"] for body in receiver.bodies] == [
+        "Bloodhound: opened: reconcile.reconcile failed: disk",
+        "Bloodhound: recovered: reconcile.reconcile ends well again",
+    ]
+
+
+def test_an_alert_that_cannot_be_sent_waits_for_the_next_task(
+    told: Callable[..., None], receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BLOODHOUND_WEBHOOK_URL", receiver.address)
+    receiver.status = 500
+    told(OSError("disk"))
+    assert receiver.bodies == []
+    receiver.status = 200
+    told(None)
+    assert [body["alert"]["kind"] for body in receiver.bodies] == ["opened", "recovered"]
+
+
+def test_checks_in_error_are_told_as_incidents_and_not_as_a_failed_task(
+    told: Callable[..., None], receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_BLOODHOUND_WEBHOOK", json.dumps(
+        {"conn_type": "http", "host": receiver.address, "password": "secret"}
+    ))  # fmt: skip
+    home = load_settings()
+    home.warehouse.parent.mkdir(parents=True)
+    with duckdb.connect(str(home.warehouse)) as con:
+        con.execute("create schema quality")
+        con.execute("""
+            create table quality.incidents as select 'event_loss' as "check", 'shop' as app_id, 'ios' as platform,
+            date '2026-03-02' as first_date, date '2026-03-02' as last_date, true as is_ongoing, 0.5 as worst_value,
+            0.02 as threshold, 'me' as owner, 'look' as hint, 'error' as status""")
+        con.execute("""
+            create table quality.checks as select 'event_loss' as "check", '2026-03-02 shop ios' as scope, 0.5 as value,
+            0.02 as threshold, 'error' as status, 'me' as owner, 'look' as hint, date '2026-03-02' as date""")
+    for _ in range(2):
+        with pytest.raises(CheckFailed) as failed:
+            tasks.reconcile(home)
+        told(failed.value)
+    assert [body["text"] for body in receiver.bodies] == [
+        "Bloodhound: opened: event_loss (shop ios, 2026-03-02): 0.5, allowed 0.02; look"
+    ]
+    assert receiver.tokens == ["Bearer secret"]

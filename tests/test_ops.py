@@ -11,9 +11,10 @@ from pathlib import Path
 
 import psutil
 import pytest
+from rich.console import Console
 
-from ops.airflow_api import Run, Task
-from ops.drive import as_line, in_words
+from ops.airflow_api import CHAIN, Run, Task
+from ops.drive import Chain, as_line, connect, follow, in_words, wait_for_dags
 from ops.embedded import (
     PROJECT,
     Embedded,
@@ -239,6 +240,32 @@ def test_state_survives_a_reading_by_another_version(tmp_path: Path) -> None:
     embedded.state_file.write_text(json.dumps({"unknown": 1}))
 
     assert embedded.state() is None
+
+
+@pytest.mark.prove
+def test_a_run_follows_what_others_began_beside_it(tmp_path: Path) -> None:
+    """GIVEN a second run of `collect`, as of a schedule, that begins with ours THEN ours ends after both."""
+    inbox, home = tmp_path / "inbox", tmp_path / "home"
+    simulate = ["simulate", "--out", str(inbox), "--days", "1", "--messages", "500", "--seed", "7"]
+    subprocess.run([sys.executable, "-m", "etl", *simulate], check=True, cwd=PROJECT)
+    embedded = Embedded(tmp_path / "airflow")
+    state = embedded.start(inbox, home, owner=os.getpid())
+    try:
+        api = connect(embedded, state)
+        wait_for_dags(embedded, state, api, since="")
+        api.trigger("collect")
+        chain = Chain(api)
+        follow(embedded, state, chain, Console(quiet=True))
+        ended = {dag: [run.state for (name, _), run in chain.runs.items() if name == dag] for dag in CHAIN}
+        assert api.active_runs() == []
+    finally:
+        embedded.stop()
+
+    assert ended["collect"] == ["success", "success"]
+    assert {state for states in ended.values() for state in states} == {"success"}
+    assert all(ended.values())
+    assert not chain.was_idle
+    assert ("warehouse.build", "success") in {(task.title, task.state) for task in chain.tasks.values()}
 
 
 @pytest.mark.prove

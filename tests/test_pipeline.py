@@ -238,7 +238,7 @@ def test_numbers_that_no_client_means_do_not_stop_publication(house: House) -> N
         "events/a.jsonl",
         each(
             [
-                event("10:00 /", 0, index=2**63 - 1), event("10:01 /", 1, index=10**15), event("10:02 /", 2, index=0),
+                event("10:00 /", 0, index=2**63 - 1), event("10:01 /", 1, index=2**62), event("10:02 /", 2, index=0),
                 event("10:03 order", 3, data={"order_id": "a", "revenue": "1000000000000.00"}),
                 event("10:04 order", 4, data={"order_id": "b", "revenue": "999999999999.9999", "quantity": 10**17}),
                 event("10:05 order", 5, data={"order_id": "c", "revenue": "-999999999999.99"}),
