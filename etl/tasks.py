@@ -22,7 +22,7 @@ from etl import land as landing
 from etl import parse as parsing
 from etl import reconcile as reconciling
 from etl import sessionize as sessionizing
-from etl.errors import BadUse, CheckFailed, OutOfSpace
+from etl.errors import BadUse, BuildFailed, CheckFailed, OutOfSpace
 from etl.settings import Settings
 
 SHOWN_ERRORS = 3
@@ -50,8 +50,8 @@ def writing(settings: Settings) -> Iterator[None]:
         with lake.locked(settings):
             lake.initialise(settings)
             yield
-    except (OSError, duckdb.Error) as error:
-        # Parquet's and DuckDB's writers say it in words only.
+    except (OSError, duckdb.Error, BuildFailed) as error:
+        # Parquet's and DuckDB's writers and dbt say it in words only.
         full = getattr(error, "errno", None) in FULL or any(os.strerror(code) in str(error) for code in FULL)
         if not full:
             raise
