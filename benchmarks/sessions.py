@@ -10,6 +10,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from statistics import median
 from typing import Annotated, Any
@@ -24,6 +25,7 @@ from etl.settings import Settings
 BEGIN, END = "<!-- sessions: begin -->", "<!-- sessions: end -->"
 EVENTS_A_VISITOR = 20
 GAP_US = 30 * 60_000_000
+DAY = date(2026, 3, 1)
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -62,8 +64,7 @@ def cut(path: Path, memory_limit: str) -> dict[str, int]:
             "create temp table carried as select cast(null as varchar) as visitor_id, 0::bigint as session_start_us,"
             " 0::bigint as last_us, 0::ubigint as campaign, 0::bigint as session_event_number where false"
         )
-        sessionize.cut_sessions(con, GAP_US)
-        sessionize.assign_sessionless(con, GAP_US)
+        sessionize.assign_sessions(con, DAY, GAP_US)
         views = con.execute(
             f"""
             select count(*), sum(page_number), sum(seconds_on_page)

@@ -21,10 +21,12 @@ from etl.collector import SESSIONLESS_PLATFORMS, sql_list
 from etl.schemas import EVENT_COUNTS, EVENTS, QUARANTINE
 from etl.settings import Settings
 
-SESSIONIZER_VERSION = 4
+SESSIONIZER_VERSION = 5
 IDENTITY = ("event_id", "schema", "app_id", "platform", "tracker", "stream_id", "message_index")
 """What a quarantined message still tells of itself."""
 DAY_US = 86_400_000_000
+ROUND_EVENTS = 2_000_000
+"""About how many events are put in order at once: what must be sorted fits into memory, whatever a day brings."""
 
 CARRY = pa.schema(
     [
@@ -150,9 +152,7 @@ def write_day(settings: Settings, inputs: DayInputs) -> dict[str, Any]:
     with lake.staging(settings) as folder:
         with lake.engine(settings, folder) as con:
             load_narrow(con, inputs, carried)
-            cut_sessions(con, settings.session_gap_minutes * 60_000_000)
-            assign_sessionless(con, settings.session_gap_minutes * 60_000_000)
-            carry = select_carry(con, inputs.day, settings.session_gap_minutes * 60_000_000)
+            carry = assign_sessions(con, inputs.day, settings.session_gap_minutes * 60_000_000)
             flag_exclusions(con, inputs)
             mask_addresses(con, settings)
             con.execute(
@@ -277,8 +277,34 @@ def load_narrow(con: duckdb.DuckDBPyConnection, inputs: DayInputs, carried: Sequ
     con.execute("drop table accepted")
 
 
+def assign_sessions(con: duckdb.DuckDBPyConnection, day: date, gap_us: int) -> pa.Table:
+    """Make `assigned` of all of `narrow`, which goes; return what the next day is handed (columns of `CARRY`).
+
+    `assigned`: file_id, message_ref, visitor, session_start_us, session_event_number. Visitors know nothing of
+    each other, so a large day is cut some of them at a time, instead of in sorts that spill.
+    """
+    con.execute(
+        "create temp table assigned ("
+        "file_id ubigint, message_ref bigint, visitor integer, session_start_us bigint, session_event_number integer)"
+    )
+    ((events,),) = con.execute("select count(*) from narrow").fetchall()
+    rounds = max(1, -(-events // ROUND_EVENTS))
+    carries = []
+    for number in range(rounds):
+        chosen = f"where visitor % {rounds} = {number}" if rounds > 1 else ""
+        con.execute(f"create or replace temp view chosen as select * from narrow {chosen}")
+        con.execute(f"create or replace temp view chosen_visitors as select * from visitors {chosen}")
+        cut_sessions(con, gap_us)
+        assign_sessionless(con, gap_us)
+        carries.append(select_carry(con, day, gap_us))
+        con.execute("drop table session_events")
+    con.execute("drop view chosen")
+    con.execute("drop table narrow")
+    return pa.concat_tables(carries).sort_by("visitor_id")
+
+
 def cut_sessions(con: duckdb.DuckDBPyConnection, gap_us: int) -> None:
-    """Make `session_events`: `narrow`'s session events, and the carried ones, with their session.
+    """Make `session_events`: the session events of `chosen`, and the carried ones, with their session.
 
     Adds session_start_us and session_event_number. A session starts after more than `gap_us`, or at
     a page view whose campaign differs from the session's latest, but not within the millisecond in
@@ -291,10 +317,10 @@ def cut_sessions(con: duckdb.DuckDBPyConnection, gap_us: int) -> None:
             select
                 visitor, event_us, tie, campaign, file_id, message_ref,
                 null::bigint as carried_start_us, 1::bigint as weight
-            from narrow where is_session_event
+            from chosen where is_session_event
             union all
             select visitor, last_us, -1, campaign, null, null, session_start_us, session_event_number
-            from carried inner join visitors using (visitor_id)
+            from carried inner join chosen_visitors using (visitor_id)
         ),
         paused as (
             select
@@ -365,31 +391,34 @@ def cut_sessions(con: duckdb.DuckDBPyConnection, gap_us: int) -> None:
         """
     )
     con.execute("drop table gapped")
+    con.execute("drop table splits")
 
 
 def assign_sessionless(con: duckdb.DuckDBPyConnection, gap_us: int) -> None:
-    """Make `assigned` (file_id, message_ref, visitor, session_start_us, session_event_number) of all of `narrow`.
+    """Add all of `chosen` to `assigned`.
 
     Backend, api and email events belong to the visitor's latest-started session that is open then.
     """
     con.execute(
         f"""
-        create temp table assigned as
+        insert into assigned
         with sessions as (
             select visitor, session_start_us, max(event_us) as last_us
-            from session_events group by visitor, session_start_us
+            from session_events
+            where visitor in (select visitor from chosen where not is_session_event)
+            group by visitor, session_start_us
         )
         select file_id, message_ref, visitor, session_start_us, session_event_number
         from session_events where file_id is not null
         union all
         select
-            file_id, message_ref, narrow.visitor,
-            case when narrow.event_us <= sessions.last_us + {gap_us} then sessions.session_start_us end,
+            file_id, message_ref, chosen.visitor,
+            case when chosen.event_us <= sessions.last_us + {gap_us} then sessions.session_start_us end,
             null
-        from narrow
+        from chosen
         asof left join sessions
-            on narrow.visitor = sessions.visitor and narrow.event_us >= sessions.session_start_us
-        where not narrow.is_session_event
+            on chosen.visitor = sessions.visitor and chosen.event_us >= sessions.session_start_us
+        where not chosen.is_session_event
         """
     )
 
@@ -405,10 +434,10 @@ def select_carry(con: duckdb.DuckDBPyConnection, day: date, gap_us: int) -> pa.T
             arg_max(campaign, session_event_number) filter (campaign is not null) as campaign,
             max(session_event_number) as session_event_number
         from session_events inner join visitors using (visitor)
+        where visitor in (select visitor from session_events where event_us + {gap_us} >= {end_us})
         group by visitor_id, session_start_us
         having max(event_us) + {gap_us} >= {end_us}
         qualify row_number() over (partition by visitor_id order by session_start_us desc) = 1
-        order by visitor_id
         """
         )
         .to_arrow_table()

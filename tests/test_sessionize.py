@@ -11,7 +11,7 @@ from builders import House, Message, each, event, events, iso, lines, moment, re
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from etl import bot_rules, bots, tasks
+from etl import bot_rules, bots, sessionize, tasks
 
 SESSION_CASES: dict[str, tuple[list[str], list[str]]] = {
     # name: (events, the start of each one's session in the order given; "-" for none)
@@ -392,14 +392,16 @@ def visitor_messages(visitor: str, visit: Any) -> list[tuple[int, Message]]:
     return found
 
 
-def check_visits(root: Path, drawn: list[Any]) -> None:
-    """Digest visits in three runs, and compare every event with the plain loops."""
+def check_visits(root: Path, drawn: list[Any], round_events: int) -> None:
+    """Digest visits in three runs, so many events at a time, and compare every event with the plain loops."""
     house = House(root)
     made = {f"v{number}": visitor_messages(f"v{number}", visit) for number, visit in enumerate(drawn)}
-    for run in range(3):
-        brought = [message for messages in made.values() for which, message in messages if which == run]
-        house.put(f"events/{run}.jsonl", each(reversed(brought)))
-        house.digest()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sessionize, "ROUND_EVENTS", round_events)
+        for run in range(3):
+            brought = [message for messages in made.values() for which, message in messages if which == run]
+            house.put(f"events/{run}.jsonl", each(reversed(brought)))
+            house.digest()
     outcomes: dict[str, Outcome] = {}
     for messages in made.values():
         outcomes |= expected_outcomes([message for _, message in messages])
@@ -421,20 +423,20 @@ unhurried = {
 
 
 @settings(max_examples=3, **unhurried)
-@given(drawn=st.lists(visits, min_size=30, max_size=60))
+@given(drawn=st.lists(visits, min_size=30, max_size=60), round_events=st.sampled_from([40, 1_000_000]))
 def test_sessions_repeats_and_bots_are_those_of_plain_loops(
-    tmp_path_factory: pytest.TempPathFactory, drawn: list[Any]
+    tmp_path_factory: pytest.TempPathFactory, drawn: list[Any], round_events: int
 ) -> None:
-    check_visits(tmp_path_factory.mktemp("visits"), drawn)
+    check_visits(tmp_path_factory.mktemp("visits"), drawn, round_events)
 
 
 @pytest.mark.prove
 @settings(max_examples=40, **unhurried)
-@given(drawn=st.lists(visits, min_size=30, max_size=60))
+@given(drawn=st.lists(visits, min_size=30, max_size=60), round_events=st.sampled_from([40, 1_000_000]))
 def test_sessions_repeats_and_bots_are_those_of_plain_loops_many_times(
-    tmp_path_factory: pytest.TempPathFactory, drawn: list[Any]
+    tmp_path_factory: pytest.TempPathFactory, drawn: list[Any], round_events: int
 ) -> None:
-    check_visits(tmp_path_factory.mktemp("visits"), drawn)
+    check_visits(tmp_path_factory.mktemp("visits"), drawn, round_events)
 
 
 def test_another_gap_or_rate_redoes_what_it_must(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
