@@ -188,11 +188,8 @@ def raw_path(settings: Settings, source: str, day: str, number: int) -> Path:
     return lake.lake_path(settings, "raw", source, f"received_date={day}", f"{number:016x}.parquet")
 
 
-def land(settings: Settings, advance: Callable[[InboxFile], None] = lambda _: None) -> list[dict[str, Any]]:
-    """Land all files that are new or changed; return the manifests of those and of the failed.
-
-    Two files are read at a time: decompression and Parquet run outside Python's lock.
-    """
+def stale_files(settings: Settings) -> list[InboxFile]:
+    """The inbox's files that are new or changed, or could not be read last time."""
     known = {entry["source_file"]: entry for entry in lake.manifests(settings, "files").values()}
 
     def is_stale(file: InboxFile) -> bool:
@@ -203,15 +200,24 @@ def land(settings: Settings, advance: Callable[[InboxFile], None] = lambda _: No
             return True
         return (entry["size"], entry["mtime_ns"]) != (file.size, file.mtime_ns)
 
+    return [file for file in find_files(settings.inbox) if is_stale(file)]
+
+
+def land(settings: Settings, advance: Callable[[InboxFile], None] = lambda _: None) -> list[dict[str, Any]]:
+    """Land all files that are new or changed; return the manifests of those and of the failed.
+
+    Two files are read at a time: decompression and Parquet run outside Python's lock.
+    """
+    known = {entry["source_file"]: entry for entry in lake.manifests(settings, "files").values()}
+
     def one(file: InboxFile) -> dict[str, Any]:
         manifest = land_file(settings, file, known.get(file.name))
         commit(settings, manifest, known.get(file.name))
         advance(file)
         return manifest
 
-    stale = [file for file in find_files(settings.inbox) if is_stale(file)]
     with ThreadPoolExecutor(max_workers=settings.threads) as pool:
-        return list(pool.map(one, stale))
+        return list(pool.map(one, stale_files(settings)))
 
 
 def commit(settings: Settings, manifest: dict[str, Any], known: dict[str, Any] | None) -> None:

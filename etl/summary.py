@@ -24,6 +24,8 @@ def lines(settings: Settings) -> Iterator[str]:
         yield from top_channels(con)
     yield f"Warehouse      {settings.warehouse}"
     yield f"Parquet        {settings.lake}"
+    page = settings.home / "report" / "index.html"
+    yield f"Page           {page if page.exists() else 'not made yet: make report'}"
 
 
 def came_in(con: duckdb.DuckDBPyConnection) -> Iterator[str]:

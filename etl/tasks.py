@@ -297,6 +297,15 @@ def session_inputs(settings: Settings) -> dict[str, Any]:
     }
 
 
+def is_up_to_date(settings: Settings) -> bool:
+    """Tell whether a run would find nothing to do, in any stage; read only, no lock.
+
+    Raises:
+        BadUse: the inbox is missing.
+    """
+    return settings.warehouse.exists() and not landing.stale_files(settings) and not pending(settings)
+
+
 def pending(settings: Settings) -> dict[str, list[str]]:
     """Say which stages have work, each with the days it is known to concern; read only, no lock."""
     work: dict[str, list[str]] = {}

@@ -15,6 +15,7 @@ import httpx
 import typer
 from rich.console import Console
 
+from etl import tasks
 from etl.errors import BloodhoundError
 from etl.settings import load_settings
 from ops.airflow_api import AirflowApi
@@ -22,6 +23,7 @@ from ops.drive import Chain, check_alive, connect, follow, wait_for_dags
 from ops.embedded import PROJECT, Embedded, OpsError, State, remove_leftovers
 
 SAMPLE_INBOX = PROJECT / "data" / "inbox"
+NOTHING_NEW = "Nothing new in the inbox: everything is up to date."
 SAMPLE = ["--days", "3", "--messages", "60000", "--seed", "7"]
 
 app = typer.Typer(help=__doc__, add_completion=False, no_args_is_help=True)
@@ -38,6 +40,11 @@ def run(inbox: Inbox = None, home: Home = None) -> None:
     embedded = Embedded()
     with embedded.exclusively():
         remove_leftovers(embedded)
+        if tasks.is_up_to_date(settings):
+            # What Airflow would find in half a minute, half of which is its start.
+            console.print(NOTHING_NEW)
+            summarise(settings.home)
+            return
         was_up = embedded.state() is not None
         try:
             state = start_or_join(embedded, settings.inbox, settings.home, owner=os.getpid())
@@ -49,7 +56,7 @@ def run(inbox: Inbox = None, home: Home = None) -> None:
             follow(embedded, state, chain, console)
             report_failures(embedded, chain)
             if chain.was_idle:
-                console.print("Nothing new in the inbox: everything is up to date.")
+                console.print(NOTHING_NEW)
             summarise(settings.home)
             place = where(embedded, state) if was_up else "stopped again; to see its UI: make up"
             console.print(f"Airflow    {place}")

@@ -23,7 +23,7 @@ from test_snowplow import PV, posted
 
 from etl import tasks
 from etl.errors import BadUse
-from etl.settings import PROJECT
+from etl.settings import PROJECT, load_settings
 from etl.simulate import simulate
 
 DATA = Path(__file__).resolve().parent / "data"
@@ -322,6 +322,21 @@ def test_second_run_says_that_nothing_is_new(day: Path) -> None:
     assert set(done.stdout.splitlines()) == {"land: nothing new", "nothing new"}
     after = {path: path.stat().st_mtime_ns for path in day.rglob("*") if path.is_file() and path.name != ".lock"}
     assert after == before
+
+
+def test_airflow_is_not_started_when_nothing_is_new(day: Path, tmp_path: Path) -> None:
+    """GIVEN a home that is up to date THEN `make run` says so at once; with one file more there is something to do."""
+    inbox = tmp_path / "inbox"
+    shutil.copytree(DATA / "day" / "inbox", inbox)
+    command = [sys.executable, "-m", "ops", "run", "--inbox", str(DATA / "day" / "inbox"), "--home", str(day)]
+    environment = os.environ | {"BLOODHOUND_AIRFLOW_HOME": str(tmp_path / "airflow")}
+    done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("Nothing new in the inbox") and "Starting" not in done.stdout
+    assert tasks.is_up_to_date(load_settings(DATA / "day" / "inbox", day))
+    (inbox / "access" / "site").mkdir(parents=True, exist_ok=True)
+    (inbox / "access" / "site" / "new.log").write_bytes(b"")
+    assert not tasks.is_up_to_date(load_settings(inbox, day))
 
 
 # Real input, where it lies beside the project.
