@@ -29,6 +29,13 @@ BY_DAY = {
 """The marts kept a file per day, and their column of the day."""
 
 
+def shown_path(settings: Settings, schema: str, name: str) -> Path:
+    """Where people find a mart's Parquet, without its ending: those of `core` beside the events."""
+    if schema == "core":
+        return lake.lake_path(settings, name)
+    return lake.lake_path(settings, "marts", schema, name)
+
+
 def publish(settings: Settings) -> Path:
     """Replace the published warehouse with what dbt has built; return its path.
 
@@ -140,7 +147,7 @@ def select_days(con: duckdb.DuckDBPyConnection, schema: str, name: str, paths: S
 
 def link_days(settings: Settings, schema: str, name: str, paths: Sequence[Path]) -> None:
     """Give the versions of a mart the names by which people find them, hive-partitioned; the bytes exist once."""
-    folder = lake.lake_path(settings, "marts", schema, name)
+    folder = shown_path(settings, schema, name)
     wanted: Mapping[Path, Path] = {folder / path.parent.name / f"{name}.parquet": path for path in paths}
     for shown in folder.glob("*/*.parquet"):
         if shown not in wanted:
@@ -151,7 +158,6 @@ def link_days(settings: Settings, schema: str, name: str, paths: Sequence[Path])
                 continue
             os.link(path, staged / "linked.parquet")
             lake.move_into_place(staged / "linked.parquet", shown)
-    lake.lake_path(settings, "marts", schema, f"{name}.parquet").unlink(missing_ok=True)
 
 
 def create_typed_views(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
@@ -209,7 +215,7 @@ def export_marts(settings: Settings) -> None:
         for schema, name in tables:
             part = folder / f"{schema}.{name}.parquet"
             con.execute(f"""copy {schema}."{name}" to '{sql_text(part)}' ({lake.PARQUET})""")
-            lake.move_into_place(part, lake.lake_path(settings, "marts", schema, f"{name}.parquet"))
+            lake.move_into_place(part, shown_path(settings, schema, name).with_suffix(".parquet"))
 
 
 def remove_old_versions(settings: Settings, versions: Sequence[Path]) -> None:

@@ -1,7 +1,5 @@
 """What a publication writes anew, and what it leaves as it lies."""
 
-from pathlib import Path
-
 import duckdb
 import pytest
 from builders import House, each, events
@@ -28,8 +26,9 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[House, dict[str
         house.put(f"events/{name}.jsonl", each(messages))
         house.digest()
         tasks.build(house.settings)
-        files = (house.settings.lake / "marts").rglob("*=*/*.parquet")
-        seen.append({path.relative_to(house.settings.lake / "marts").as_posix(): path.stat().st_ino for path in files})
+        folders = [publish.shown_path(house.settings, *mart) for mart in publish.BY_DAY]
+        files = [path for folder in folders for path in folder.glob("*=*/*.parquet")]
+        seen.append({path.relative_to(house.settings.lake).as_posix(): path.stat().st_ino for path in files})
     return house, seen[0], seen[1]
 
 
@@ -38,13 +37,13 @@ def test_days_that_did_not_change_are_not_written_again(
 ) -> None:
     _, before, after = published
     untouched = {path for path in after if "2026-03-01" in path}
-    assert {path.split("/")[1] for path in untouched} == {"page_views", "sessions", "touchpoints"}
+    assert {path.split("/")[-3] for path in untouched} == {"page_views", "sessions", "touchpoints"}
     assert all(after[path] == before[path] for path in untouched)
 
 
 def test_a_later_login_reaches_the_days_before(published: tuple[House, dict[str, int], dict[str, int]]) -> None:
     house, before, after = published
-    changed = "core/page_views/session_date=2026-03-02/page_views.parquet"
+    changed = "page_views/session_date=2026-03-02/page_views.parquet"
     assert before[changed] != after[changed]
     with duckdb.connect(str(house.settings.warehouse), read_only=True) as con:
         persons = con.execute("select session_date::varchar, person_id from core.page_views order by 1").fetchall()
@@ -94,7 +93,7 @@ def test_marts_kept_by_day_hold_what_dbt_built(published: tuple[House, dict[str,
                 for where in ("built", "published")
             ]
             assert rows[0] == rows[1] != []
-            folder = Path(house.settings.lake, "marts", schema, name)
+            folder = publish.shown_path(house.settings, schema, name)
             days = con.execute(
                 f"select distinct {column} from read_parquet('{folder}/*/*.parquet', hive_partitioning = true)"
             ).fetchall()
