@@ -19,6 +19,7 @@ from rich.progress import (
 )
 
 from etl import land as landing
+from etl import probe as probing
 from etl import summary as summarising
 from etl import suspects as suspecting
 from etl import tasks
@@ -160,6 +161,26 @@ def trace(
 
 
 @app.command()
+def probe(
+    look: Annotated[bool, typer.Option("--look", help="Say what became of the probes sent from this home.")] = False,
+    inbox: Inbox = None,
+    home: Home = None,
+) -> None:
+    """Send known messages that count in no KPI, or look for those sent: exit 1 if one is missing or changed."""
+    settings = load_settings(inbox, home)
+    if not look:
+        sent = tasks.send_probe(settings)
+        print(f"probe {sent['run']}: {len(sent['messages'])} messages in {' and '.join(sent['files'])}")
+        return
+    open_runs = [run for run in tasks.look_for_probes(settings) if run["is_open"]]
+    for run in open_runs:
+        for line in probing.describe(run):
+            print(line)
+    if any(run["state"] not in ("found", "late") for run in open_runs):
+        raise typer.Exit(1)
+
+
+@app.command()
 def check(
     file: Annotated[Path, typer.Argument(help="Collector lines, batches or messages; - for standard input.")],
 ) -> None:
@@ -268,10 +289,13 @@ def simulate(
     compress: Annotated[str, typer.Option(help="zst, gz or none.")] = "zst",
     loss: Annotated[float, typer.Option(help="Share of messages lost on the way.")] = 0.01,
     pixel_loss: Annotated[float, typer.Option(help="Share of pixel hits lost.")] = 0.01,
+    incident: Annotated[
+        list[str] | None, typer.Option(help="An extra loss, as loss=1,start=2026-03-05,host=t1.shop.example; repeat.")
+    ] = None,
     truth: Annotated[Path | None, typer.Option(help="Where the truth goes; default: beside the inbox.")] = None,
 ) -> None:
     """Make believable logs with the truth beside them."""
-    from etl.simulate import FIRST_DAY  # noqa: PLC0415  (numpy is slow to import)
+    from etl.simulate import FIRST_DAY, Incident  # noqa: PLC0415  (numpy is slow to import)
     from etl.simulate import simulate as make  # noqa: PLC0415
 
     if compress not in {"zst", "gz", "none"}:
@@ -280,6 +304,7 @@ def simulate(
         made = make(
             out, truth=truth, messages=messages, days=days, seed=seed, compress=compress, loss=loss,
             pixel_loss=pixel_loss, start=start.date() if start else FIRST_DAY,
+            incidents=tuple(Incident.read(text) for text in incident or ()),
             progress=lambda done, total: advance(f"{done} of {total}", 1),
         )  # fmt: skip
     print(f"simulate: {describe(made)}")

@@ -114,6 +114,7 @@ def select_page_views(con: duckdb.DuckDBPyConnection, asset_extensions: tuple[st
         select
             logged.file_id, logged.source_file, line_number, cast(0 as integer) as position,
             cast(null as varchar) as request_id, received_us, cast(null as bigint) as sent_us, ip,
+            cast(null as varchar) as collector_host,
             logged.user_agent, cast(null as integer) as version,
             md5(raw_files.app_id || chr(10) || text) as event_id,
             'page_view' as schema,

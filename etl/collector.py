@@ -19,7 +19,7 @@ PLATFORMS = ("desktop_web", "mobile_web", "ios", "android", "email", "api", "bac
 SESSIONLESS_PLATFORMS = ("backend", "api", "email")
 
 ENVELOPE = dict.fromkeys(
-    ("request_id", "received_at", "remote_addr", "method", "path", "query", "user_agent", "body"),
+    ("request_id", "received_at", "remote_addr", "host", "method", "path", "query", "user_agent", "body"),
     "VARCHAR",
 )
 BATCH = {"sent_at": "VARCHAR", "messages": ["JSON"]}
@@ -44,6 +44,9 @@ REQUIRED_PAGE_KEYS = ("page.id", "page.url")
 
 MOST_MESSAGES = 250_000
 """A longer list is no batch but an attack: eight million zeros fit into a line, and no message into so few bytes."""
+
+LONGEST_HOST = 253
+"""A DNS name has no more characters; what a client writes into its Host header may."""
 
 NOT_TEXT = r"-?[0-9][0-9.eE+\-]*|true|false|[\[{].*|-?(?i:nan|inf(inity)?)"
 """What a JSON value that is not a string looks like once DuckDB has cast it to text. Some strings
@@ -97,7 +100,7 @@ def shape(columns: Mapping[str, object]) -> str:
 def decode_requests(con: duckdb.DuckDBPyConnection) -> None:
     """Make the view `requests` (one row a collector line) of `raw`.
 
-    Columns: file_id, source_file, line_number, request_id, received_us, ip, user_agent, sent_us,
+    Columns: file_id, source_file, line_number, request_id, received_us, ip, collector_host, user_agent, sent_us,
     protocol (`bloodhound`, `snowplow`; null when the request is for neither), items (list of JSON text;
     null when there are none), query (of a Snowplow GET), line_hash (of Snowplow's lines), line_reason,
     line_detail, payload. A view, so that lines are decoded by all threads, row group by row group.
@@ -163,6 +166,7 @@ def decode_requests(con: duckdb.DuckDBPyConnection) -> None:
             envelope.request_id as request_id,
             received_us,
             nullif(envelope.remote_addr, '') as ip,
+            nullif(lower(left(envelope.host, {LONGEST_HOST})), '') as collector_host,
             nullif(nullif(envelope.user_agent, ''), '-') as user_agent,
             iso_us(batch.sent_at) as sent_us,
             protocol,
@@ -256,7 +260,8 @@ def decode_messages(con: duckdb.DuckDBPyConnection, limits: Limits, tracking_pla
             select
                 file_id, source_file, line_number, request_id, line_reason, line_detail, payload,
                 case when line_reason is null then cast(ordinal as integer) end as position,
-                received_us, sent_us, ip, user_agent, item, message, version_text, wrong, sent_platform, query,
+                received_us, sent_us, ip, collector_host, user_agent, item, message, version_text, wrong,
+                sent_platform, query,
                 coalesce(version_text = 'snowplow', false) as is_snowplow,
                 fields.id as event_id,
                 fields.schema as schema,

@@ -23,7 +23,7 @@ from etl import access_log, bot_rules, collector, lake, land, plan, urls, user_a
 from etl.schemas import MESSAGES
 from etl.settings import Settings
 
-PARSER_VERSION = 8
+PARSER_VERSION = 9
 SLICE_BYTES = 384 * 2**20
 DAY_US = 86_400_000_000
 REASONS = (

@@ -151,9 +151,21 @@ def alert_state(settings: Settings) -> Iterator[dict[str, Any]]:
         lake.write_manifest(path, state)
 
 
-def note_incidents(settings: Settings) -> list[dict[str, Any]]:
-    """Put what people have not been told yet among the alerts that wait; return it."""
-    found = read_incidents(settings)
+def vanished_probe(run: str) -> Incident:
+    """Make the incident of a probe of which nothing has arrived: the lake knows nothing of it."""
+    return {
+        "key": ["probe", run, None], "first_date": None, "last_date": None, "is_ongoing": True, "owner": "platform",
+        "text": f"probe ({run}): nothing of it has arrived; see python -m etl probe --look",
+    }  # fmt: skip
+
+
+def note_incidents(settings: Settings, others: Sequence[Incident] = ()) -> list[dict[str, Any]]:
+    """Put what people have not been told yet among the alerts that wait; return it.
+
+    Args:
+        others: incidents that no mart knows.
+    """
+    found = [*read_incidents(settings), *others]
     with alert_state(settings) as state:
         state["told"], alerts = follow(state["told"], found)
         state["waiting"] += alerts

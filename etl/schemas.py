@@ -62,6 +62,7 @@ EVENTS = pa.schema(
         ("country", TEXT),
         ("locale", TEXT),
         ("ip", TEXT),
+        ("collector_host", TEXT),
         ("is_bot", pa.bool_()),
         ("bot_reason", TEXT),
         ("is_excluded", pa.bool_()),

@@ -20,6 +20,7 @@ from etl import build as dbt_build
 from etl import export as exporting
 from etl import land as landing
 from etl import parse as parsing
+from etl import probe as probing
 from etl import reconcile as reconciling
 from etl import sessionize as sessionizing
 from etl.errors import BadUse, BuildFailed, CheckFailed, OutOfSpace
@@ -171,15 +172,17 @@ def build(settings: Settings, *, days: Sequence[date] | None = None, advance: Ad
 
 
 def reconcile(settings: Settings, *, days: Sequence[date] | None = None, advance: Advance = silent) -> dict[str, Any]:
-    """Judge the published checks.
+    """Judge the published checks, and look for the probes that this home has sent.
 
     Raises:
         CheckFailed: at least one is in error; the message says which and why.
     """
     del days
     outcome = reconciling.read_checks(settings)
+    vanished = vanished_probes(look_for_probes(settings)) if probing.read_notes(settings) else []
+    outcome["errors"] += [f"probe ({run}): nothing of it has arrived" for run in vanished]
     if settings.warehouse.exists():
-        reconciling.note_incidents(settings)
+        reconciling.note_incidents(settings, [reconciling.vanished_probe(run) for run in vanished])
     advance("checks", 1)
     if outcome["errors"]:
         # Not noted as done: the next run says so again, until it is mended.
@@ -193,6 +196,34 @@ def reconcile(settings: Settings, *, days: Sequence[date] | None = None, advance
         published = lake.read_manifest(lake.manifest_path(settings, "state", "warehouse")) or {}
         lake.write_manifest(lake.manifest_path(settings, "state", "reconciled"), published)
     return outcome
+
+
+def send_probe(settings: Settings) -> dict[str, Any]:
+    """Send a probe: known messages, to be looked for after the next run.
+
+    Raises:
+        BadUse: nothing has been published yet, or the inbox is missing.
+    """
+    with reconciling.published(settings) as con:
+        return probing.send(settings, con)
+
+
+def look_for_probes(settings: Settings) -> list[dict[str, Any]]:
+    """Look for the probes that were sent from this home; a row a run, the oldest first.
+
+    Raises:
+        BadUse: nothing has been published yet, or no probe was sent.
+    """
+    if not probing.read_notes(settings):
+        raise BadUse(f"no probe was sent from {settings.home}", "Send one: python -m etl probe")
+    published = lake.read_manifest(lake.manifest_path(settings, "state", "warehouse")) or {}
+    with reconciling.published(settings) as con:
+        return probing.look(settings, con, published.get("digest"))
+
+
+def vanished_probes(runs: Sequence[dict[str, Any]]) -> list[str]:
+    """Name the runs of which nothing has arrived, and after which none came through whole."""
+    return [run["run"] for run in runs if run["is_open"] and run["state"] == "lost" and not run["messages"]]
 
 
 def report(settings: Settings, *, out: Path | None = None, days: Sequence[date] | None = None) -> dict[str, Any]:
@@ -328,6 +359,7 @@ def pending(settings: Settings) -> dict[str, list[str]]:
         stale = dbt_build.stale_session_days(settings, wanted)
         work["build"] = sorted(wanted["days"]) if stale is None else stale
     reconciled = lake.read_manifest(lake.manifest_path(settings, "state", "reconciled")) or {}
-    if "build" in work or reconciled.get("digest") != published.get("digest"):
+    is_probed = any(note["state"] == "waiting" for note in probing.read_notes(settings))
+    if "build" in work or is_probed or reconciled.get("digest") != published.get("digest"):
         work["reconcile"] = []
     return work

@@ -51,7 +51,7 @@ COLUMNS |= dict.fromkeys(
 MODELS = [
     *COLUMNS, "sessions", "page_views", "orders", "int_stream_islands", "int_stream_runs", "int_stream_rejections",
     "int_messages_hourly", "int_access_days", "int_refusals_deduplicated", "int_shares_daily",
-    "int_checks_daily", "int_incidents_cut", "int_page_hits_deduplicated", "int_pages_witnessed",
+    "int_checks_daily", "int_incidents_cut", "int_access_policy", "int_page_hits_deduplicated", "int_pages_witnessed",
 ]  # fmt: skip
 
 
@@ -485,16 +485,25 @@ def test_more_reports_than_requests_lose_nothing_and_one_side_alone_says_nothing
 QUIET_DAYS = 30
 
 
-def heard(app_id: str, platform: str, hours: int, mean: float, silent: range = range(0), first: int = 0) -> list[Row]:
+def heard(
+    app_id: str,
+    platform: str,
+    hours: int,
+    mean: float,
+    silent: range = range(0),
+    first: int = 0,
+    host: str | None = None,
+) -> list[Row]:
     """Make hours of messages, more by day than by night, none in the silent ones."""
-    rng = np.random.default_rng(len(app_id) + int(mean))
+    rng = np.random.default_rng(len(app_id) + int(mean) + sum(map(ord, host or "")))
     rows = []
     for hour in range(first, hours):
         count = int(rng.poisson(mean * (1 + 0.8 * np.sin(hour / 24 * 2 * np.pi))))
         if count and hour not in silent:
             at = START + timedelta(hours=hour)
             rows.append({"hour": at, "event_date": at.date(), "app_id": app_id, "platform": platform,
-                         "message_count": count, "visit_count": count, "is_access": False})  # fmt: skip
+                         "message_count": count, "visit_count": count, "is_access": False,
+                         "collector_host": host})  # fmt: skip
     return rows
 
 
@@ -559,6 +568,77 @@ def test_silence_is_an_error_for_four_weeks_and_then_off_the_roster(models: Mode
     assert found == list(range(found[0], last_heard + 28 * 24 + 1))
 
 
+HOSTS = """
+    select host, list(cast(epoch(hour) as bigint) // 3600 - epoch(timestamptz '2026-03-01 00:00:00+00')::bigint // 3600
+        order by hour) from build.quality.silence where status = 'error' group by all order by host nulls first
+"""
+
+
+def test_one_host_of_several_that_falls_silent_is_its_own_error(models: Models) -> None:
+    """GIVEN two hosts and one without a word for half a day THEN its hours fail, and the platform is ok."""
+    rows = heard("shop", "desktop_web", 240, 200, host="t1") + heard(
+        "shop", "desktop_web", 240, 200, silent=range(200, 212), host="t2"
+    )
+    listen(models, rows, 240)
+    assert models.query(HOSTS) == [("t2", list(range(200, 212)))]
+    found = models.query("""
+        select host, count(*), sum(messages) from build.quality.silence group by 1 order by 1 nulls first
+    """)
+    assert [host for host, _, _ in found] == [None, "t1", "t2"]
+    assert found[0][2] == found[1][2] + found[2][2]
+
+
+def test_a_host_that_is_alone_is_its_platform(models: Models) -> None:
+    listen(models, heard("shop", "ios", 100, 50, host="t1") + heard("shop", "api", 100, 50), 100)
+    assert models.query("select distinct platform, host from build.quality.silence order by 1") == [
+        ("api", None), ("ios", None),
+    ]  # fmt: skip
+
+
+def test_a_host_that_stays_silent_for_a_week_is_retired_and_new_when_it_comes_back(models: Models) -> None:
+    hours = 40 * 24
+    silent = range(240, 30 * 24)
+    rows = heard("shop", "ios", hours, 200, host="t1") + heard("shop", "ios", hours, 200, silent=silent, host="t2")
+    listen(models, rows, hours)
+    ((host, failed),) = models.query(HOSTS)
+    assert host == "t2"
+    assert failed == list(range(failed[0], 239 + 7 * 24 + 1)) and failed[0] <= 241
+    back = models.query("select min(hour), bool_and(is_new) from build.quality.silence where host = 't2' and is_new")
+    assert back == [(START, True)]
+    again = models.query(f"""
+        select distinct is_new, first_heard_at from build.quality.silence
+        where host = 't2' and hour >= timestamptz '{START + timedelta(days=30)}'
+        order by is_new desc
+    """)
+    assert again == [(True, START + timedelta(days=30)), (False, START + timedelta(days=30))]
+
+
+def test_many_hosts_with_little_to_do_raise_no_alarm_in_thirty_days(models: Models) -> None:
+    """GIVEN twelve hosts of three to a hundred visits an hour, and one that is hardly used THEN none is an error."""
+    hours = QUIET_DAYS * 24
+    rows = [row for number in range(12) for row in heard("shop", "ios", hours, 3 + 9 * number, host=f"t{number}")]
+    listen(models, rows + heard("shop", "ios", hours, 0.2, host="spare"), hours)
+    assert models.query(HOSTS) == []
+
+
+def test_made_up_hosts_flood_no_roster(models: Models) -> None:
+    """GIVEN five hundred hosts that clients made up THEN two hundred are watched, and the true ones among them."""
+    rows = [
+        row | {"collector_host": f"fake{number}", "message_count": 1}
+        for number, row in enumerate(heard("shop", "ios", 600, 50)[:500])
+    ]
+    listen(models, rows + heard("shop", "ios", 600, 50, host="t1") + heard("shop", "ios", 600, 50, host="t2"), 600)
+    watched = {
+        host for (host,) in models.query("select distinct host from build.quality.silence where host is not null")
+    }
+    assert len(watched) == 200 and {"t1", "t2"} <= watched
+
+
+def test_probes_are_on_no_roster(models: Models) -> None:
+    listen(models, heard("bloodhound-probe", "desktop_web", 100, 50) + heard("shop", "ios", 100, 50), 100)
+    assert models.query("select distinct app_id from build.quality.silence") == [("shop",)]
+
+
 # Checks: what is missing is never ok
 
 WORLD_DAYS = 5
@@ -584,10 +664,18 @@ class World:
         views = []
         for number in range(WORLD_DAYS * 24 * HOURLY):
             view = page_view(number, number / HOURLY)
-            views.append(view | {"stream_id": view["visitor_id"], "message_index": number // 50})
+            views.append(
+                view
+                | {
+                    "stream_id": view["visitor_id"], "message_index": number // 50,
+                    "collector_host": f"t{number // 50 % 2}.example",
+                }
+            )  # fmt: skip
         return cls(views, [hit(view) for view in views])
 
-    def check(self, models: Models, quarantine: Iterable[Row] = (), lost_by_parse: int = 0) -> None:
+    def check(
+        self, models: Models, quarantine: Iterable[Row] = (), lost_by_parse: int = 0, probes: Iterable[Row] = ()
+    ) -> None:
         """Run all the models of quality over it, with the books that the pipeline would have kept."""
         events = [
             {
@@ -596,7 +684,7 @@ class World:
                 "message_index": view["message_index"], "event_at": view["viewed_at"],
                 "received_at": view["viewed_at"], "batch_position": 0, "session_id": None,
                 "event_date": view["viewed_at"].date(), "session_date": view["viewed_at"].date(), "is_access": False,
-                "session_event_number": 1, "is_session_event": True,
+                "session_event_number": 1, "is_session_event": True, "collector_host": view["collector_host"],
             }
             for view in self.views
         ]  # fmt: skip
@@ -615,7 +703,8 @@ class World:
              "received_date": START.date()}
         ] if events else [])  # fmt: skip
         models.fill("int_page_views_numbered", [
-            {name: value for name, value in view.items() if name not in ("stream_id", "message_index")}
+            {name: value for name, value in view.items()
+             if name not in ("stream_id", "message_index", "collector_host")}
             for view in self.views
         ])  # fmt: skip
         models.fill("page_views", [{"event_id": row["event_id"], "viewed_at": row["event_at"]} for row in events])
@@ -624,6 +713,7 @@ class World:
         for name in ("sessions", "orders", "int_sessions_aggregated", "int_order_events", "int_orders_chosen",
                      "int_spend_chosen", *OTHERS_CHECKS):  # fmt: skip
             models.fill(name, [])
+        models.fill("probes", list(probes))
         models.make(*CHAIN)
 
 
@@ -669,12 +759,16 @@ def test_a_day_without_events_is_an_error_of_all_three_witnesses(models: Models,
 
 
 def test_a_collector_whose_log_is_gone_is_an_error(models: Models, world: World) -> None:
-    """GIVEN every other message of each stream is not there for two days THEN pixel and indexes say so."""
+    """GIVEN every other message of each stream is not there for two days THEN all three say so, and which host."""
     kept = [row for number, row in enumerate(world.views) if number // 50 % 2 or row["viewed_at"].day not in (3, 4)]
     World(kept, world.hits).check(models)
-    for check in ("event_loss", "message_gaps"):
+    for check in ("event_loss", "message_gaps", "silence"):
         found = statuses(models, check)
         assert found["2026-03-03 shop desktop_web"] == found["2026-03-04 shop desktop_web"] == "error"
+    hints = models.query("""
+        select distinct hint[:19], platform from build.quality.incidents where "check" = 'silence'
+    """)
+    assert hints == [("Silent: t0.example.", "desktop_web")]
     ((first, last, is_ongoing),) = models.query("""
         select first_date, last_date, is_ongoing from build.quality.incidents where "check" = 'event_loss'
     """)
@@ -697,6 +791,54 @@ def test_nothing_at_all_is_unknown_in_every_check_that_measures(models: Models) 
     assert {check for check, _ in found} <= {"currency_rates", "orders_with_id", "orders_with_revenue"}
     expected = {"stage_balance", "event_loss", "message_gaps", "silence", "quarantine_share", "unknown_schema"}
     assert expected <= {check for (check,) in models.query("""select "check" from build.quality.checks""")}
+
+
+def probed(number: int, status: str, run: str = "1-a", hour: int = 1) -> Row:
+    """Make what became of a probe's message."""
+    return {"run_id": run, "run_kinds": "ab", "message_number": number, "kind": f"kind {number}", "status": status,
+            "sent_at": START + timedelta(hours=hour)}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("second", "status", "value", "hint"),
+    [
+        ("found", "ok", 0, None),
+        ("late", "warn", 0, "See quality.probes: kind 2 late"),
+        ("changed", "error", 1, "See quality.probes: kind 2 changed"),
+        ("lost", "error", 1, "See quality.probes: kind 2 lost"),
+    ],
+)
+def test_the_latest_probe_speaks_for_the_way(
+    models: Models, second: str, status: str, value: float, hint: str | None
+) -> None:
+    """GIVEN a run that was lost and a later one THEN the later one's worst message is the check."""
+    before = [probed(1, "lost", "0-b", hour=0), probed(2, "lost", "0-b", hour=0)]
+    World([], []).check(models, probes=[*before, probed(1, "found"), probed(2, second)])
+    assert models.query("""
+        select scope, status, value, hint from build.quality.checks where "check" = 'probe'
+    """) == [("run 1-a", status, value, hint)]
+
+
+def test_without_a_probe_the_way_is_unknown(models: Models) -> None:
+    World([], []).check(models)
+    assert statuses(models, "probe") == {"all": "unknown"}
+
+
+def test_probes_are_in_no_check_of_people_and_make_no_tracker_of_a_site_without(models: Models) -> None:
+    """GIVEN a web server's log and a probe THEN the log counts as if the probe were not there."""
+    World([], []).check(models)
+    sent = viewed(1, "/a", app_id="bloodhound-probe")
+    compare_access(models, served(1, "/a"), sent)
+    models.make("int_access_policy")
+    assert models.query("select is_access_counted from build.intermediate.int_access_policy") == [(True,)]
+    assert models.query("select count(*) from build.quality.access_loss_daily") == [(0,)]
+    models.fill("int_shares_daily", [
+        {"check_name": "quarantine_share", "check_date": START.date(), "app_id": app_id, "platform": "ios", "part": 50,
+         "whole": 50} for app_id in ("shop", "bloodhound-probe")
+    ])  # fmt: skip
+    models.fill("silence", [])
+    models.make("int_checks_daily")
+    assert models.query("select app_id, status from build.intermediate.int_checks_daily") == [("shop", "error")]
 
 
 def test_a_stage_that_loses_messages_is_named(models: Models, world: World) -> None:
@@ -862,9 +1004,10 @@ def reconciled(tmp_path: Path, **plan: Any) -> tuple[set[tuple[Any, ...]], dict[
         """).fetchall()
         balance = con.execute("select sum(abs(balance)) from quality.stage_balance").fetchone()
         lost, expected = con.execute("select sum(lost), sum(expected) from quality.message_gaps").fetchall()[0]
+        silent = con.execute("select distinct host from quality.silence where status = 'error'").fetchall()
     assert balance == (0,)
     truth = json.loads((tmp_path / "truth" / "truth.json").read_text())["messages"]
-    return set(rows), truth | {"lost": lost, "expected": expected}
+    return set(rows), truth | {"lost": lost, "expected": expected, "silent": {host for (host,) in silent}}
 
 
 @pytest.mark.prove
@@ -890,8 +1033,11 @@ PLANTED = {
 @pytest.mark.parametrize("name", PLANTED)
 def test_a_planted_incident_is_an_error_of_its_day_and_of_no_day_before(tmp_path: Path, name: str) -> None:
     text, check, platform = PLANTED[name]
-    found, _ = reconciled(tmp_path, messages=90_000, days=6, loss=0.005, incidents=(Incident.read(text),))
+    planted = Incident.read(text)
+    found, truth = reconciled(tmp_path, messages=90_000, days=6, loss=0.005, incidents=(planted,))
     assert (check, platform, DAY) in found
+    assert ("silence", platform, DAY) in found or not planted.host
+    assert truth["silent"] - {None} == {planted.host} or not planted.host
     assert {day for *_, day in found if day < DAY} == set()
     checks = {found_check for found_check, *_ in found}
     assert checks <= {"event_loss", "message_gaps", "silence"}

@@ -57,7 +57,7 @@ def read(con: duckdb.DuckDBPyConnection) -> dict[str, pa.Table]:
             select hour::date as date, platform, sum(messages)::bigint as messages, sum(missed) as missed,
                 count(*) filter (status in ('warn', 'error'))::bigint as silent_hours,
                 bool_and(status = 'unknown') as is_unknown
-            from quality.silence where hour >= $since group by all order by platform, date
+            from quality.silence where hour >= $since and host is null group by all order by platform, date
             """,
         ),
         "quarantine": frames.read(

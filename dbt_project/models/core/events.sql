@@ -46,6 +46,7 @@ final as (
         cast(data_json as json) as data,
         page_type,
         is_access,
+        collector_host,
         source_file,
         line_number,
         event_date

@@ -3,6 +3,7 @@
 with messages_hourly as (
 
     select * from {{ ref('int_messages_hourly') }}
+    where {{ is_no_probe('app_id') }}
 
 ),
 

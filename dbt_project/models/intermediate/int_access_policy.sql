@@ -3,6 +3,7 @@
 with events as (
 
     select is_access from {{ ref('stg_lake__events') }}
+    where {{ is_no_probe('app_id') }}
 
 ),
 

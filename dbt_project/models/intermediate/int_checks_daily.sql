@@ -3,6 +3,7 @@
 with shares as (
 
     select * from {{ ref('int_shares_daily') }}
+    where {{ is_no_probe('app_id') }}
 
 ),
 
@@ -47,7 +48,8 @@ silent_days as (
         platform,
         {{ utc_date('hour') }} as check_date,
         max(missed) filter (where status <> 'unknown') as check_value,
-        coalesce(max(case status when 'error' then 3 when 'warn' then 2 when 'ok' then 1 end), 0) as severity
+        coalesce(max(case status when 'error' then 3 when 'warn' then 2 when 'ok' then 1 end), 0) as severity,
+        string_agg(distinct host, ', ' order by host) filter (where status in ('warn', 'error')) as silent_hosts
     from silence
     group by all
 
@@ -64,7 +66,7 @@ judged_silence as (
         thresholds.warn as threshold,
         case silent_days.severity when 3 then 'error' when 2 then 'warn' when 1 then 'ok' else 'unknown' end as status,
         thresholds.owner,
-        thresholds.hint
+        coalesce('Silent: ' || silent_days.silent_hosts || '. ', '') || thresholds.hint as hint
     from silent_days
     left join thresholds
         on

@@ -18,6 +18,7 @@ counted as (
         session_date,
         app_id,
         platform,
+        collector_host,
         is_access,
         make_timestamptz(epoch_us(event_at) // 3600000000 * 3600000000) as hour,
         count(*) as message_count,

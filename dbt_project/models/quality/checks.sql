@@ -40,6 +40,12 @@ order_events as (
 
 ),
 
+probes as (
+
+    select * from {{ ref('probes') }}
+
+),
+
 marketing_checks as (
 
     select * from {{ ref('int_marketing_checks') }}
@@ -229,6 +235,44 @@ ledger_checks as (
 
 ),
 
+-- The latest run speaks: one that came through whole says that the way is open again.
+latest_probe as (
+
+    select *
+    from probes
+    qualify
+        dense_rank() over (
+            order by sent_at desc, run_id desc, run_kinds desc
+        ) = 1
+
+),
+
+probe_checks as (
+
+    select
+        'probe' as check_name,
+        coalesce('run ' || any_value(run_id), 'all') as scope,
+        cast(case when count(*) > 0 then count(*) filter (where status in ('lost', 'changed')) end as double)
+            as check_value,
+        cast(0 as double) as threshold,
+        case
+            when count(*) = 0 then 'unknown'
+            when count(*) filter (where status in ('lost', 'changed')) > 0 then 'error'
+            when count(*) filter (where status = 'late') > 0 then 'warn'
+            else 'ok'
+        end as status,
+        case
+            when count(*) = 0 then 'No probe has been sent: python -m etl probe'
+            when count(*) filter (where status <> 'found') > 0
+                then
+                    'See quality.probes: '
+                    || string_agg(kind || ' ' || status, ', ' order by message_number)
+                    filter (where status <> 'found')
+        end as hint
+    from latest_probe
+
+),
+
 order_checks as (
 
     select
@@ -287,6 +331,8 @@ unioned as (
     select * from pixel_checks
     union all
     select * from order_checks
+    union all
+    select * from probe_checks
     union all
     select * from marketing_checks
     union all

@@ -57,6 +57,7 @@ renamed as (
         country,
         locale,
         ip,
+        collector_host,
         is_bot,
         bot_reason,
         is_excluded,
