@@ -11,7 +11,7 @@ from marts import publish, shop
 from etl.report import definitions
 from etl.settings import PROJECT
 
-READERS = ("marketing", "executives", "product")
+READERS = ("marketing", "executives", "product", "when-numbers-look-wrong")
 ASKED_BY_MARKETING = 8
 QUESTION = re.compile(r"^\*\*(?P<question>[^*]+\?)\*\*.*?^```sql\n(?P<sql>.*?)^```", re.MULTILINE | re.DOTALL)
 
