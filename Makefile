@@ -73,6 +73,15 @@ explore: setup ## Ten questions to begin with, in a notebook on loopback: [HOME_
 sql: setup ## The published warehouse in a terminal, read-only: [HOME_DIR=results]
 	@$(BIN)/harlequin --read-only "$(or $(HOME_DIR),data)/warehouse/bloodhound.duckdb"
 
+.PHONY: query
+query: setup ## Ask for metrics, or list them: [METRIC="revenue orders" BY="channel date" WHERE=channel=Email FROM=2026-03-01 TO=2026-03-07 HOME_DIR=results]
+	@$(BIN)/python -m etl query $(METRIC) $(foreach name,$(BY),--by "$(name)") $(if $(WHERE),--where "$(WHERE)") \
+	  $(if $(FROM),--from "$(FROM)") $(if $(TO),--to "$(TO)") $(if $(HOME_DIR),--home "$(HOME_DIR)")
+
+.PHONY: docs
+docs: setup ## Make the page of every model and column and their lineage: [HOME_DIR=results]
+	@$(BIN)/python -m etl docs $(if $(HOME_DIR),--home "$(HOME_DIR)")
+
 .PHONY: columns
 columns: setup ## Bring docs/columns.md up to date with the dbt project
 	@$(BIN)/python -m etl columns --write

@@ -1,14 +1,16 @@
 """`python -m etl`: every task of the DAGs as a command."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
+from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -17,7 +19,9 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
+from rich.table import Table
 
+from etl import export as exporting
 from etl import land as landing
 from etl import probe as probing
 from etl import summary as summarising
@@ -266,6 +270,67 @@ def export(
     """Write a mart for a spreadsheet; no cell of it can be a formula."""
     made = tasks.export(load_settings(None, home), mart, form=form, out=out)
     print(f"export: {made['rows']:,} rows, {made['file']}")
+
+
+@app.command()
+def query(
+    metric: Annotated[list[str] | None, typer.Argument(help="Metrics; none lists them all.")] = None,
+    by: Annotated[list[str] | None, typer.Option(help="A dimension, date, week or month; repeat for more.")] = None,
+    where: Annotated[list[str] | None, typer.Option(help="As channel=Email; repeat for more.")] = None,
+    first: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")] = None,
+    last: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day, itself too.")] = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Comma-separated, with every digit.")] = False,
+    sql: Annotated[bool, typer.Option("--sql", help="Only show the SQL.")] = False,
+    home: Home = None,
+) -> None:
+    """Ask for metrics by name: the same figures as in the marts, by any dimension."""
+    from etl import metrics as asking  # noqa: PLC0415
+
+    settings = load_settings(None, home)
+    if not metric:
+        known = tasks.metrics(settings)
+        for dimensions in dict.fromkeys(tuple(one.dimensions) for one in known):
+            alike = [(one.name, one.description) for one in known if tuple(one.dimensions) == dimensions]
+            print(f"By {', '.join([*asking.PERIODS, *dimensions])}:")
+            print_table(["metric", "meaning"], alike)
+        return
+    conditions = []
+    for text in where or ():
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise BadUse(f"--where is {text!r}", "Write it as channel=Email")
+        conditions.append((name, value))
+    answer = tasks.query(
+        settings, metric, by=by or (), where=conditions,
+        first=first.date() if first else None, last=last.date() if last else None,
+    )  # fmt: skip
+    if sql:
+        print(answer.sql)
+    elif as_csv:
+        exporting.write_rows(sys.stdout, answer.columns, answer.rows)
+    else:
+        print_table(answer.columns, [[asking.shown(value) for value in row] for row in answer.rows], len(metric))
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], numbers: int = 0) -> None:
+    """Print a table whose last so many columns are numbers."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for place, column in enumerate(columns):
+        table.add_column(column, justify="right" if place >= len(columns) - numbers else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(escape(cell) for cell in row))
+    out = Console() if sys.stdout.isatty() else Console(width=200)
+    out.print(table)
+
+
+@app.command()
+def docs(
+    home: Home = None,
+    out: Annotated[Path | None, typer.Option(help="The file; default: docs/index.html in the home.")] = None,
+) -> None:
+    """Make the page of every model and column and how they follow from each other: one file that loads nothing."""
+    made = tasks.docs(load_settings(None, home), out=out)
+    print(f"docs: {made['page']}, {made['bytes']:,} bytes")
 
 
 @app.command()

@@ -8,6 +8,7 @@ import hashlib
 import logging
 import os
 import re
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
@@ -20,17 +21,35 @@ import orjson
 import pyarrow as pa
 
 from etl import bot_rules, exclusions, experiments, lake, parse, plan, spend
-from etl.errors import BuildFailed
+from etl.errors import BuildFailed, FailedNode
 from etl.schemas import CONVERSIONS, FILES
 from etl.settings import PROJECT, Settings
 from etl.thresholds import read_thresholds
 
 DBT_PROJECT = PROJECT / "dbt_project"
 
+KEPT_ROWS = 1000
+"""So many of the rows that break a test are kept for a look."""
+
 
 def build_path(settings: Settings) -> Path:
     """Name the DuckDB file dbt writes; nobody else reads it."""
     return settings.home / "warehouse" / "build" / "build.duckdb"
+
+
+def definitions_path(settings: Settings) -> Path:
+    """Name the file that holds the definitions of the metrics, as dbt read them for the last build."""
+    return settings.home / "warehouse" / "build" / "metrics.json"
+
+
+def failures_path(settings: Settings) -> Path:
+    """Name the folder of the rows that broke tests of the last build."""
+    return settings.home / "warehouse" / "build" / "failures"
+
+
+def is_unfinished(settings: Settings) -> bool:
+    """Tell whether a build began that did not come to its end."""
+    return lake.manifest_path(settings, "state", "building").exists()
 
 
 def variables(settings: Settings) -> dict[str, Any]:
@@ -176,7 +195,8 @@ def build(settings: Settings, redo: Sequence[date] = ()) -> dict[str, Any] | Non
     wanted = inputs(settings)
     built = lake.read_manifest(lake.manifest_path(settings, "state", "built"))
     days = stale_session_days(settings, wanted)
-    if built and built["digest"] == digest(wanted) and not days and days is not None and not redo:
+    is_built = built is not None and built["digest"] == digest(wanted) and not is_unfinished(settings)
+    if is_built and not days and days is not None and not redo:
         return None
     write_ledger(settings)
     lake.write_table(lake.lake_path(settings, "declared", "conversions.parquet"), declared_conversions(settings))
@@ -218,14 +238,74 @@ def dbt_variables(settings: Settings, days: Sequence[str] | None) -> str:
     return orjson.dumps({"days": days} | variables(settings)).decode()
 
 
-def failure(database: Path, result: Any) -> str:
-    """Name a node that failed and say why: of a model's rules for its rows those that are broken, by how many rows."""
-    metadata = getattr(result.node, "test_metadata", None)
-    if result.status == "fail" and metadata is not None and metadata.name == "rows_hold":
-        with duckdb.connect(str(database), read_only=True) as con:
-            broken = con.execute(result.node.compiled_code).fetchall()
-        return f"{result.node.file_key_name}: " + ", ".join(f"{rule} ({rows:,})" for rule, rows in broken)
-    return f"{result.node.name}: {' '.join(str(result.message).split())[:300]}"
+def failed_node(con: duckdb.DuckDBPyConnection, result: Any, relation: str, folder: Path) -> FailedNode:
+    """Name a node that failed, say why, and keep the rows that broke a test.
+
+    Of a model's rules for its rows those that are broken are named, by how many rows, and the rows are the model's own.
+
+    Args:
+        con: open on what was built.
+        relation: the table that a test is about, as SQL names it.
+        folder: where the rows go, a Parquet file a test.
+    """
+    node = result.node
+    if result.status != "fail":
+        return FailedNode(node.name, f"{node.name}: {' '.join(str(result.message).split())[:300]}")
+    metadata = getattr(node, "test_metadata", None)
+    if metadata is not None and metadata.name == "rows_hold":
+        broken = con.execute(node.compiled_code).fetchall()
+        name, rows = node.file_key_name, sum(count for _, count in broken)
+        reason = f"{name}: " + ", ".join(f"{rule} ({count:,})" for rule, count in broken)
+        chosen = " union all by name ".join(
+            f"(select {quoted(rule)} as broken_rule, * from {relation} {rows_of(rule, metadata.kwargs)})"
+            for rule, _ in broken
+        )
+    else:
+        name, rows, chosen = node.name, int(result.failures or 0), node.compiled_code
+        reason = f"{name}: {' '.join(str(result.message).split())[:300]}"
+    kept = folder / f"{name}.parquet"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        con.execute(f"copy (select * from ({chosen}) limit {KEPT_ROWS}) to {quoted(kept)} ({lake.PARQUET})")
+    except (OSError, duckdb.Error) as error:
+        return FailedNode(name, f"{reason}, whose rows could not be kept: {' '.join(str(error).split())[:200]}", rows)
+    return FailedNode(name, f"{reason}, rows in {kept}", rows, kept)
+
+
+def relation_of(manifest: Any, node: Any) -> str:
+    """Name the table that a test is about; none for a model or a test of several."""
+    attached = manifest.nodes.get(getattr(node, "attached_node", None))
+    return f'{attached.schema}."{attached.alias}"' if attached else ""
+
+
+def rows_of(rule: str, arguments: Mapping[str, Any]) -> str:
+    """Say in SQL which rows break a rule of the dbt test rows_hold, by the name that the rule has in its answer."""
+    columns, kind = re.fullmatch("(.+) (repeated|is null|unheard of)", rule).groups()  # type: ignore[union-attr]
+    listed = ", ".join(f'"{column}"' for column in columns.split(", "))
+    if kind == "repeated":
+        return f"qualify count(*) over (partition by {listed}) > 1"
+    if kind == "is null":
+        return f"where {listed} is null"
+    return f"where {listed} not in ({', '.join(quoted(value) for value in arguments['accepted'][columns])})"
+
+
+def quoted(value: object) -> str:
+    """Write a value as SQL text."""
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+@contextmanager
+def dbt_environment(settings: Settings, database: Path | str) -> Iterator[None]:
+    """Tell dbt's profile its paths and limits."""
+    with environment(
+        {
+            "BLOODHOUND_BUILD_DB": str(database),
+            "BLOODHOUND_LAKE": str(settings.lake),
+            "BLOODHOUND_MEMORY_LIMIT": settings.memory_limit,
+            "BLOODHOUND_THREADS": str(settings.threads),
+        }
+    ):
+        yield
 
 
 def run_dbt(settings: Settings, days: Sequence[str] | None) -> tuple[int, int]:
@@ -236,7 +316,9 @@ def run_dbt(settings: Settings, days: Sequence[str] | None) -> tuple[int, int]:
     """
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager  # noqa: PLC0415  (slow to import)
     from dbt.cli.main import dbtRunner  # noqa: PLC0415
+    from dbt.contracts.graph.semantic_manifest import SemanticManifest  # noqa: PLC0415
 
+    shutil.rmtree(failures_path(settings), ignore_errors=True)
     work = settings.home / "warehouse" / "build"
     common = [
         "--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT),
@@ -248,21 +330,16 @@ def run_dbt(settings: Settings, days: Sequence[str] | None) -> tuple[int, int]:
     everything = ["build", "--exclude-resource-type", "unit_test"]
     if days is not None:
         everything += ["--exclude-resource-type", "seed"]
-    with environment(
-        {
-            "BLOODHOUND_BUILD_DB": str(build_path(settings)),
-            "BLOODHOUND_LAKE": str(settings.lake),
-            "BLOODHOUND_MEMORY_LIMIT": settings.memory_limit,
-            "BLOODHOUND_THREADS": str(settings.threads),
-        }
-    ):
+    with dbt_environment(settings, build_path(settings)):
         # On a full disk dbt's log would print a traceback for each line it cannot write.
         logging.raiseExceptions = False
         # Parsed without the days, so that dbt's own memory of the parsed project holds from run to run:
         # a variable that differs makes it parse everything anew, which takes longer than a day's models.
         outcome = dbtRunner().invoke(["parse", *common, "--vars", dbt_variables(settings, None)])
+        manifest: Any = outcome.result
         if outcome.success:
-            outcome = dbtRunner(manifest=outcome.result).invoke(  # type: ignore[arg-type]
+            SemanticManifest(manifest).write_json_to_file(str(definitions_path(settings)))
+            outcome = dbtRunner(manifest=manifest).invoke(
                 [*everything, *common, "--vars", dbt_variables(settings, days)]
             )
         logging.raiseExceptions = True
@@ -275,10 +352,15 @@ def run_dbt(settings: Settings, days: Sequence[str] | None) -> tuple[int, int]:
     results: list[Any] = list(outcome.result)  # type: ignore[arg-type]
     failed = [result for result in results if result.status in {"error", "fail", "runtime error"}]
     if failed or not outcome.success:
-        reasons = "; ".join(failure(build_path(settings), result) for result in failed)
+        with duckdb.connect(str(build_path(settings)), read_only=True) as con:
+            nodes = [
+                failed_node(con, result, relation_of(manifest, result.node), failures_path(settings))
+                for result in failed
+            ]
         raise BuildFailed(
-            f"dbt failed at {reasons}",
+            f"dbt failed at {'; '.join(node.reason for node in nodes)}",
             f"The warehouse stays as it was; see {work / 'logs' / 'dbt.log'}",
+            nodes,
         )
     kinds = [result.node.resource_type.value for result in results]
     return kinds.count("model"), kinds.count("test") + kinds.count("unit_test")

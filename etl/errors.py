@@ -1,5 +1,9 @@
 """Errors a person reads: what happened, and what to do about it."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
 
 class BloodhoundError(Exception):
     """Something a person can act on.
@@ -35,7 +39,31 @@ class OutOfSpace(BloodhoundError):
 
 
 class BuildFailed(BloodhoundError):
-    """A dbt model or test failed; the published warehouse stays as it was."""
+    """A dbt model or test failed; the published warehouse stays as it was.
+
+    Args:
+        failed: the models and tests.
+    """
+
+    def __init__(self, message: str, hint: str = "", failed: Sequence["FailedNode"] = ()) -> None:
+        super().__init__(message, hint)
+        self.failed = tuple(failed)
+
+
+@dataclass(frozen=True)
+class FailedNode:
+    """A dbt model or test that failed.
+
+    Args:
+        reason: what dbt said of it, in one line.
+        rows: how many broke a test; 0 when it did not run to its end.
+        kept: file of those rows, the first of them if they are many.
+    """
+
+    name: str
+    reason: str
+    rows: int = 0
+    kept: Path | None = None
 
 
 class CheckFailed(BloodhoundError):

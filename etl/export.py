@@ -3,11 +3,11 @@
 import csv
 import math
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import duckdb
 import xlsxwriter
@@ -63,12 +63,17 @@ def list_marts(con: duckdb.DuckDBPyConnection) -> list[str]:
 
 def write_csv(path: Path, names: Sequence[str], rows: Iterator[tuple[Any, ...]]) -> int:
     """Write comma-separated values with the mark by which spreadsheets know UTF-8; numbers keep all their digits."""
-    count = 0
     with path.open("w", newline="", encoding="utf-8-sig") as file:
-        writer = csv.writer(file)
-        writer.writerow(names)
-        for count, row in enumerate(rows, 1):  # noqa: B007
-            writer.writerow([as_csv(value) for value in row])
+        return write_rows(file, names, rows)
+
+
+def write_rows(file: TextIO, names: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> int:
+    """Write comma-separated values into an open file; return how many rows."""
+    count = 0
+    writer = csv.writer(file)
+    writer.writerow(names)
+    for count, row in enumerate(rows, 1):  # noqa: B007
+        writer.writerow([as_csv(value) for value in row])
     return count
 
 

@@ -7,6 +7,7 @@ written again, and a reader of the old warehouse goes on reading the old version
 
 import hashlib
 import os
+import shutil
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -15,7 +16,8 @@ from pathlib import Path
 import duckdb
 
 from etl import lake, plan, restatements
-from etl.build import build_path
+from etl.build import build_path, definitions_path
+from etl.errors import FailedNode
 from etl.parse import sql_text
 from etl.sessionize import version_path
 from etl.settings import Settings
@@ -62,6 +64,7 @@ def publish(settings: Settings) -> Path:
                 con.execute(f"create view {schema}.{name} as {select_days(con, schema, name, paths)}")
             con.execute(f"create or replace view core.events as {select_events(settings, versions)}")
             create_typed_views(con, settings)
+            create_metrics(con, settings)
             con.execute("detach built")
             restatements.record(con, settings, partial)
             con.execute("checkpoint")
@@ -160,6 +163,53 @@ def link_days(settings: Settings, schema: str, name: str, paths: Sequence[Path])
             lake.move_into_place(staged / "linked.parquet", shown)
 
 
+def create_metrics(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    """Publish what metrics are asked of: dbt's views, over the marts published here, and what each metric means."""
+    con.execute("create schema metrics")
+    views = con.execute(
+        "select sql from duckdb_views() where database_name = 'built' and schema_name = 'metrics' order by view_name"
+    ).fetchall()
+    for (sql,) in views:
+        con.execute(sql)
+    definitions = definitions_path(settings).read_text().replace("'", "''")
+    con.execute(f"create view metrics.definitions as select cast('{definitions}' as json) as semantic_manifest")
+
+
+def note_failure(settings: Settings, failed: Sequence[FailedNode]) -> None:
+    """Say in the published `quality.checks` which models and tests of the last build failed, and nothing else.
+
+    The warehouse is copied, the copy is told and takes its place; it keeps its time, for it is the publication of then.
+    The next publication knows nothing of it.
+    """
+    target = settings.warehouse
+    if not target.exists():
+        return
+    partial = target.parent / f".publishing-{uuid.uuid4().hex}.duckdb"
+    try:
+        shutil.copyfile(target, partial)
+        with duckdb.connect(str(partial)) as con:
+            con.execute("set timezone = 'UTC'")
+            con.execute("delete from quality.checks where \"check\" = 'dbt_build'")
+            for node in failed:
+                con.execute(
+                    """
+                    insert into quality.checks ("check", scope, value, threshold, status, owner, hint)
+                    values ('dbt_build', ?, ?, 0, 'error', 'platform', ?)
+                    """,
+                    [
+                        node.name, max(node.rows, 1),
+                        f"The last build failed here, and this is the warehouse before it: {node.reason}",
+                    ],
+                )  # fmt: skip
+            con.execute("checkpoint")
+        published = target.stat()
+        os.utime(partial, ns=(published.st_atime_ns, published.st_mtime_ns))
+        lake.move_into_place(partial, target)
+    finally:
+        partial.unlink(missing_ok=True)
+    export_marts(settings, only=("quality", "checks"))
+
+
 def create_typed_views(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     """Give each schema of the tracking plan that names one its view: the fields of its data as columns."""
     for schema in plan.load_plan(settings.tracking_plan).values():
@@ -199,8 +249,8 @@ def select_events(settings: Settings, versions: list[Path]) -> str:
     return f"select {order}{rest} from {files}"
 
 
-def export_marts(settings: Settings) -> None:
-    """Write the marts as Parquet beside the events, one folder a mart."""
+def export_marts(settings: Settings, only: tuple[str, str] | None = None) -> None:
+    """Write the marts, or only one, as Parquet beside the events, one folder a mart."""
     with (
         lake.staging(settings) as folder,
         duckdb.connect(str(settings.warehouse), read_only=True) as con,
@@ -213,6 +263,8 @@ def export_marts(settings: Settings) -> None:
             """
         ).fetchall()
         for schema, name in tables:
+            if only and (schema, name) != only:
+                continue
             part = folder / f"{schema}.{name}.parquet"
             con.execute(f"""copy {schema}."{name}" to '{sql_text(part)}' ({lake.PARQUET})""")
             lake.move_into_place(part, shown_path(settings, schema, name).with_suffix(".parquet"))

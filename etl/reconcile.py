@@ -45,6 +45,16 @@ def read_checks(settings: Settings) -> dict[str, Any]:
     return {"checks": len(rows), **counts, "errors": errors}
 
 
+def require_published(settings: Settings) -> None:
+    """Refuse to read what is not there.
+
+    Raises:
+        BadUse: nothing has been published yet.
+    """
+    if not settings.warehouse.exists():
+        raise BadUse(f"there is no warehouse at {settings.warehouse}", "Run `build` first")
+
+
 @contextmanager
 def published(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the published warehouse for reading.
@@ -52,8 +62,7 @@ def published(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
     Raises:
         BadUse: nothing has been published yet.
     """
-    if not settings.warehouse.exists():
-        raise BadUse(f"there is no warehouse at {settings.warehouse}", "Run `build` first")
+    require_published(settings)
     with duckdb.connect(str(settings.warehouse), read_only=True) as con:
         con.execute("set timezone = 'UTC'")
         yield con

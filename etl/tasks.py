@@ -17,8 +17,10 @@ import duckdb
 
 from etl import bot_rules, exclusions, lake, publish, spend
 from etl import build as dbt_build
+from etl import docs as documenting
 from etl import export as exporting
 from etl import land as landing
+from etl import metrics as asking
 from etl import parse as parsing
 from etl import probe as probing
 from etl import reconcile as reconciling
@@ -147,10 +149,15 @@ def build(settings: Settings, *, days: Sequence[date] | None = None, advance: Ad
     """Build the marts with dbt and publish them.
 
     Raises:
-        BuildFailed: a model or test failed; the published warehouse stays as it was.
+        BuildFailed: a model or test failed; the published warehouse stays as it was, but for a row in quality.checks
+            that says so.
     """
     with writing(settings):
-        done = dbt_build.build(settings, days or ())
+        try:
+            done = dbt_build.build(settings, days or ())
+        except BuildFailed as failure:
+            publish.note_failure(settings, failure.failed)
+            raise
         advance("dbt", 1)
         state = lake.manifest_path(settings, "state", "built")
         current = (lake.read_manifest(state) or {})["digest"]
@@ -292,6 +299,41 @@ def export(settings: Settings, mart: str, *, form: str = "csv", out: Path | None
         return {"rows": exporting.export(con, mart, target, form), "file": str(target)}
 
 
+def query(
+    settings: Settings,
+    names: Sequence[str],
+    *,
+    by: Sequence[str] = (),
+    where: Sequence[tuple[str, str]] = (),
+    first: date | None = None,
+    last: date | None = None,
+) -> asking.Answer:
+    """Ask the published warehouse for metrics.
+
+    Raises:
+        BadUse: nothing has been published, or a metric or dimension is not known.
+    """
+    reconciling.require_published(settings)
+    return asking.query(settings.warehouse, names, by=by, where=where, first=first, last=last)
+
+
+def metrics(settings: Settings) -> list[asking.Metric]:
+    """List the metrics of the published warehouse.
+
+    Raises:
+        BadUse: nothing has been published.
+    """
+    reconciling.require_published(settings)
+    with asking.opened(settings.warehouse) as con:
+        return list(asking.read_metrics(asking.read_manifest(con)).values())
+
+
+def docs(settings: Settings, *, out: Path | None = None) -> dict[str, Any]:
+    """Make the page of the dbt project, every model and column with its lineage: `docs/index.html` in the home."""
+    target = out or settings.home / "docs" / "index.html"
+    return {"page": str(target), "bytes": documenting.make(settings, target)}
+
+
 def note_task(settings: Settings, task: str, reason: str | None) -> None:
     """Remember how a task ended, so that people are told once; `reason` is None when it ended well."""
     reconciling.note_task(settings, task, reason)
@@ -355,7 +397,8 @@ def pending(settings: Settings) -> dict[str, list[str]]:
     built = lake.read_manifest(lake.manifest_path(settings, "state", "built"))
     published = lake.read_manifest(lake.manifest_path(settings, "state", "warehouse")) or {}
     current = dbt_build.digest(wanted)
-    if "sessionize" in work or not built or built["digest"] != current or published.get("digest") != current:
+    is_current = built and built["digest"] == current and not dbt_build.is_unfinished(settings)
+    if "sessionize" in work or not is_current or published.get("digest") != current:
         stale = dbt_build.stale_session_days(settings, wanted)
         work["build"] = sorted(wanted["days"]) if stale is None else stale
     reconciled = lake.read_manifest(lake.manifest_path(settings, "state", "reconciled")) or {}

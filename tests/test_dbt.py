@@ -21,7 +21,7 @@ from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
 
 from etl import schemas
-from etl.build import failure
+from etl.build import failed_node, relation_of
 from etl.thresholds import read_thresholds
 
 PROJECT = Path(__file__).resolve().parent.parent / "dbt_project"
@@ -639,18 +639,34 @@ ROW_RULES = {
 
 
 @pytest.mark.parametrize("named", ROW_RULES)
-def test_broken_rule_of_a_models_rows_is_found_and_named(warehouse: Warehouse, shop: Path, named: str) -> None:
-    """GIVEN rows that break one rule WHEN the model's rows are tested THEN that rule alone is named, and how many."""
+def test_broken_rule_of_a_models_rows_is_found_and_named(
+    warehouse: Warehouse, shop: Path, tmp_path: Path, named: str
+) -> None:
+    """GIVEN rows that break one rule WHEN rows are tested THEN that rule alone is named, and those rows are kept."""
     model = named.split(":", maxsplit=1)[0].removeprefix("models.")
     shutil.copy(shop, warehouse.database)
     warehouse.execute(ROW_RULES[named])
     (result,) = warehouse.invoke("test", "--select", f"{model},test_name:rows_hold").result
     assert result.status == "fail"
-    assert failure(warehouse.database, result) == named
+    relation = relation_of(warehouse.manifest, result.node)
+    with duckdb.connect(str(warehouse.database), read_only=True) as con:
+        found = failed_node(con, result, relation, tmp_path)
+    kept = tmp_path / f"models.{model}.parquet"
+    assert (found.name, found.reason, found.kept) == (f"models.{model}", f"{named}, rows in {kept}", kept)
+    rows = pq.read_table(kept).to_pylist()
+    rule = named.partition(": ")[2].rpartition(" (")[0]
+    assert {row.pop("broken_rule") for row in rows} == {rule}
+    # Of a key that comes twice, both rows.
+    assert len(rows) == found.rows * (2 if rule.endswith("repeated") else 1)
+    names = warehouse.query(f"select column_name from (describe {relation})")
+    assert [(name,) for name in rows[0]] == names
 
 
 def test_every_mart_has_a_key_that_is_tested(warehouse: Warehouse) -> None:
-    """GIVEN the project THEN each table people query has a key that may not come twice; events are the lake's."""
+    """GIVEN the project THEN each table people query has a key that may not come twice.
+
+    Events are the lake's, and facts are rows of three tables that have theirs.
+    """
     nodes = warehouse.manifest.nodes.values()
     marts = {node.name for node in nodes if node.resource_type == "model" and node.config.contract.enforced}
     keyed = {
@@ -661,7 +677,7 @@ def test_every_mart_has_a_key_that_is_tested(warehouse: Warehouse) -> None:
         and node.test_metadata.name == "rows_hold"
         and node.test_metadata.kwargs.get("unique")
     }
-    assert marts - keyed == {"events", "quarantine"}
+    assert marts - keyed == {"events", "quarantine", "facts"}
 
 
 def test_empty_lake_builds(warehouse: Warehouse) -> None:

@@ -1,5 +1,6 @@
 """What the docs tell people to type, typed."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,9 +8,14 @@ from pathlib import Path
 import duckdb
 import pytest
 from marts import publish, shop
+from playwright.sync_api import Browser
+from test_report import browser
 
+from etl import tasks
 from etl.report import definitions
-from etl.settings import PROJECT
+from etl.settings import PROJECT, Settings
+
+__all__ = ["browser"]  # A fixture of another module is found by its name in this one.
 
 READERS = ("marketing", "executives", "product", "when-numbers-look-wrong")
 ASKED_BY_MARKETING = 8
@@ -67,3 +73,40 @@ def test_every_column_of_every_mart_has_a_type_and_a_meaning() -> None:
         if not (column["data_type"] and column["description"])
     ]
     assert bare == []
+
+
+# --- the page of the dbt project ------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make the page in a home where nothing else is."""
+    settings = Settings(home=tmp_path_factory.mktemp("docs") / "home")
+    made = Path(tasks.docs(settings)["page"])
+    assert [path.name for path in made.parent.iterdir()] == ["index.html"]
+    assert [path.name for path in settings.home.iterdir()] == ["docs"]
+    return made
+
+
+def test_page_of_the_project_holds_every_model_column_and_metric(page: Path) -> None:
+    text = page.read_text()
+    manifest, _ = json.JSONDecoder().raw_decode(text, text.index('{"metadata": {"dbt_schema_version"'))
+    models = {name.removeprefix("model.bloodhound."): node for name, node in manifest["nodes"].items()}
+    files = [path.stem for suffix in ("sql", "py") for path in definitions.MODELS.rglob(f"*.{suffix}")]
+    assert set(files) <= set(models) and len(files) > 90
+    assert [name for name in files if not models[name]["description"].startswith("One row")] == []
+    columns = [(name, column) for name in files for column in models[name]["columns"].values()]
+    assert [f"{name}.{column['name']}" for name, column in columns if not column["description"].strip()] == []
+    assert [name for name in files if not models[name]["columns"]] == []
+    assert {"metric.bloodhound.revenue", "metric.bloodhound.attributed_revenue_markov"} <= set(manifest["metrics"])
+    assert [name for name, metric in manifest["metrics"].items() if not metric["description"]] == []
+
+
+def test_page_of_the_project_opens_without_a_network(page: Path, browser: Browser) -> None:
+    opened = browser.new_page()
+    asked: list[str] = []
+    opened.on("request", lambda request: asked.append(request.url))
+    opened.goto(f"{page.as_uri()}#!/model/model.bloodhound.kpi_daily")
+    opened.get_by_text("One row per day between the first and the last day of data").wait_for()
+    opened.close()
+    assert asked and {url.partition(":")[0] for url in asked} <= {"file", "data"}

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 MODELS = Path(__file__).resolve().parents[2] / "dbt_project" / "models"
-SCHEMAS = ("core", "marketing", "executive", "product", "quality")
+SCHEMAS = ("core", "marketing", "executive", "product", "quality", "metrics")
 
 
 @lru_cache

@@ -20,7 +20,9 @@ final as (
         quantity,
         reporting_revenue,
         is_bot,
-        is_excluded
+        is_excluded,
+        not is_bot
+        and not is_excluded as is_counted
     from orders
 
 )

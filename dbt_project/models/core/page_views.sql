@@ -6,6 +6,12 @@ with page_views as (
 
 ),
 
+access_policy as (
+
+    select * from {{ ref('int_access_policy') }}
+
+),
+
 persons as (
 
     select * from {{ ref('int_persons_stitched') }}
@@ -52,10 +58,13 @@ final as (
         page_views.is_access,
         page_views.is_bot,
         page_views.is_excluded,
+        not page_views.is_repeat
+        and {{ counts('page_views') }} as is_counted,
         coalesce(persons.person_id, page_views.user_id, strays.user_id, page_views.visitor_id) as person_id,
         coalesce(page_views.navigation = 'reload', false) as is_reload,
         coalesce(page_views.navigation = 'back_forward', false) as is_back_forward
     from page_views
+    cross join access_policy
     left join persons on page_views.session_id = persons.session_id
     left join strays
         on

@@ -16,6 +16,12 @@ orders as (
 
 ),
 
+access_policy as (
+
+    select * from {{ ref('int_access_policy') }}
+
+),
+
 orders_by_session as (
 
     select
@@ -77,12 +83,14 @@ final as (
         sessions.bot_reason,
         coalesce(orders_by_session.order_count, 0) as order_count,
         persons.visit_number = 1 as is_new_visitor,
+        {{ counts('sessions') }} as is_counted,
         case
             when first_orders.first_ordered_at < sessions.started_at then 'customer'
             when persons.visit_number = 1 then 'new'
             else 'returning'
         end as visitor_kind
     from sessions
+    cross join access_policy
     left join persons on sessions.session_id = persons.session_id
     left join orders_by_session on sessions.session_id = orders_by_session.session_id
     left join first_orders on persons.person_id = first_orders.person_id

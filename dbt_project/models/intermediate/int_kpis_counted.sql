@@ -13,18 +13,10 @@ with calendar as (
 sessions as (
 
     select
-        visitor_id,
-        started_at,
-        ended_at,
-        is_new_visitor,
-        is_bounce,
-        order_count,
-        platform,
-        channel,
-        coalesce(country, '(unknown)') as country,
-        {{ reporting_date('started_at') }} as reporting_date
-    from {{ ref('int_sessions_flagged') }}
-    where is_counted
+        *,
+        date as reporting_date
+    from {{ ref('facts') }}
+    where fact = 'session'
 
 ),
 
@@ -34,30 +26,13 @@ pages as (
 
 ),
 
-session_places as (
-
-    select
-        session_id,
-        platform,
-        channel,
-        country
-    from {{ ref('int_sessions_aggregated') }}
-
-),
-
 orders as (
 
     select
-        orders.reporting_revenue,
-        coalesce(session_places.platform, orders.platform) as platform,
-        coalesce(session_places.country, '(unknown)') as country,
-        coalesce(session_places.channel, '(unknown)') as channel,
-        {{ reporting_date('orders.ordered_at') }} as reporting_date
-    from {{ ref('orders') }} as orders
-    left join session_places on orders.session_id = session_places.session_id
-    where
-        not orders.is_bot
-        and not orders.is_excluded
+        *,
+        date as reporting_date
+    from {{ ref('facts') }}
+    where fact = 'order'
 
 ),
 
@@ -96,9 +71,8 @@ sessions_counted as (
         count(*) filter (where is_new_visitor) as new_visitors,
         count(*) as sessions,
         count(*) filter (where is_bounce) as bounces,
-        count(*) filter (where order_count > 0) as sessions_with_order,
-        -- Whole microseconds add up to the same in any order; fractions of seconds would not.
-        cast(sum(epoch_us(ended_at) - epoch_us(started_at)) as hugeint) as session_microseconds
+        count(*) filter (where has_order) as sessions_with_order,
+        cast(sum(session_microseconds) as hugeint) as session_microseconds
     from dated_sessions
     group by {{ kpi_grouping_sets() }}
 
@@ -123,7 +97,7 @@ orders_counted as (
     select
         {{ kpi_keys() }},
         count(*) as orders,
-        sum(reporting_revenue) as revenue
+        sum(revenue) as revenue
     from dated_orders
     group by {{ kpi_grouping_sets() }}
 

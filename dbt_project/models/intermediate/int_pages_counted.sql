@@ -65,10 +65,7 @@ placed_page_views as (
     from page_views
     cross join access_policy
     left join hits on page_views.page_id = hits.page_id
-    where
-        not page_views.is_bot
-        and not page_views.is_excluded
-        and (not page_views.is_access or access_policy.is_access_counted)
+    where {{ counts('page_views') }}
 
 ),
 

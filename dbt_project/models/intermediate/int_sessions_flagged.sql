@@ -4,12 +4,6 @@ with sessions as (
 
 ),
 
-access_policy as (
-
-    select * from {{ ref('int_access_policy') }}
-
-),
-
 flagged as (
 
     select
@@ -45,11 +39,8 @@ flagged as (
         sessions.is_bot,
         sessions.bot_reason,
         sessions.is_excluded,
-        not sessions.is_bot
-        and not sessions.is_excluded
-        and (not sessions.is_access or access_policy.is_access_counted) as is_counted
+        sessions.is_counted
     from sessions
-    cross join access_policy
 
 )
 

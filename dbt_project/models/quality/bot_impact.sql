@@ -195,10 +195,7 @@ counted_page_views as (
         count(*) as page_views
     from page_views
     cross join access_policy
-    where
-        not page_views.is_bot
-        and not page_views.is_excluded
-        and (not page_views.is_access or access_policy.is_access_counted)
+    where {{ counts('page_views') }}
     group by page_views.viewed_date
 
 ),

@@ -1,0 +1,113 @@
+with sessions as (
+
+    select * from {{ ref('sessions') }}
+
+),
+
+page_views as (
+
+    select * from {{ ref('page_views') }}
+    where is_counted
+
+),
+
+orders as (
+
+    select * from {{ ref('orders') }}
+    where is_counted
+
+),
+
+session_facts as (
+
+    select
+        'session' as fact,
+        {{ reporting_date('started_at') }} as date,
+        visitor_id,
+        platform,
+        channel,
+        source,
+        medium,
+        campaign,
+        device,
+        browser,
+        os,
+        visitor_kind,
+        is_new_visitor,
+        is_bounce,
+        order_count > 0 as has_order,
+        -- Whole microseconds add up to the same in any order; fractions of seconds would not.
+        epoch_us(ended_at) - epoch_us(started_at) as session_microseconds,
+        cast(null as decimal(18, 4)) as revenue,
+        coalesce(country, '(unknown)') as country
+    from sessions
+    where is_counted
+
+),
+
+-- A page view or an order is where its session is, whether or not that counts; only a page's platform is its own.
+page_view_facts as (
+
+    select
+        'page_view' as fact,
+        {{ reporting_date('page_views.viewed_at') }} as date,
+        cast(null as varchar) as visitor_id,
+        coalesce(page_views.platform, '(unknown)') as platform,
+        coalesce(sessions.channel, '(unknown)') as channel,
+        sessions.source,
+        sessions.medium,
+        sessions.campaign,
+        sessions.device,
+        sessions.browser,
+        sessions.os,
+        sessions.visitor_kind,
+        cast(null as boolean) as is_new_visitor,
+        cast(null as boolean) as is_bounce,
+        cast(null as boolean) as has_order,
+        cast(null as bigint) as session_microseconds,
+        cast(null as decimal(18, 4)) as revenue,
+        coalesce(
+            case when sessions.session_id is null then page_views.country else sessions.country end, '(unknown)'
+        ) as country
+    from page_views
+    left join sessions on page_views.session_id = sessions.session_id
+
+),
+
+order_facts as (
+
+    select
+        'order' as fact,
+        {{ reporting_date('orders.ordered_at') }} as date,
+        cast(null as varchar) as visitor_id,
+        coalesce(sessions.platform, orders.platform) as platform,
+        coalesce(sessions.channel, '(unknown)') as channel,
+        sessions.source,
+        sessions.medium,
+        sessions.campaign,
+        sessions.device,
+        sessions.browser,
+        sessions.os,
+        sessions.visitor_kind,
+        cast(null as boolean) as is_new_visitor,
+        cast(null as boolean) as is_bounce,
+        cast(null as boolean) as has_order,
+        cast(null as bigint) as session_microseconds,
+        orders.reporting_revenue as revenue,
+        coalesce(sessions.country, '(unknown)') as country
+    from orders
+    left join sessions on orders.session_id = sessions.session_id
+
+),
+
+unioned as (
+
+    select * from session_facts
+    union all
+    select * from page_view_facts
+    union all
+    select * from order_facts
+
+)
+
+select * from unioned
