@@ -9,7 +9,7 @@ with sessions as (
     select
         {{ month_of(reporting_date('started_at')) }} as month_date,
         count(*) as session_count
-    from {{ ref('int_sessions_flagged') }}
+    from {{ ref('sessions') }}
     where is_counted
     group by all
 
@@ -20,7 +20,7 @@ weeks_of_sessions as (
     select
         {{ week_of(reporting_date('started_at')) }} as week_date,
         count(*) as session_count
-    from {{ ref('int_sessions_flagged') }}
+    from {{ ref('sessions') }}
     where is_counted
     group by all
 
