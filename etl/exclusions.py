@@ -61,7 +61,7 @@ def read_exclusions(settings: Settings) -> tuple[list[Exclusion], list[BadRow]]:
     """
     if not settings.inbox.is_dir():
         raise BadUse(f"the inbox {settings.inbox} does not exist", "Its exclusions hold too: name it by --inbox")
-    present = {file.name for file in land.find_files(settings.inbox) if file.source == "exclusions"}
+    present = {file.name for file in land.find_files(settings.inbox, ["exclusions"])}
     good: list[Exclusion] = []
     bad: list[BadRow] = []
     files = lake.manifests(settings, "files").values()

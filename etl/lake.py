@@ -7,6 +7,7 @@ what an interrupted run left.
 
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -42,6 +43,11 @@ DATASETS = {
     "thresholds": schemas.THRESHOLDS,
     "restatements": schemas.RESTATEMENTS,
 }
+
+
+SETTLED_NS = 1_000_000_000
+LISTED: dict[str, tuple[int, dict[str, dict[str, Any]]]] = {}
+"""By folder: when it had last changed as it was listed, and its manifests. A year's are ten thousand files."""
 
 
 def lake_path(settings: Settings, *parts: str) -> Path:
@@ -141,21 +147,34 @@ def read_manifest(path: Path) -> dict[str, Any] | None:
 def manifests(settings: Settings, kind: str) -> dict[str, dict[str, Any]]:
     """Read all manifests of a kind (`files`, `batches`, `days`), by name, in order of name; not to be changed."""
     folder = lake_path(settings, "manifests", kind)
-    if not folder.is_dir():
+    try:
+        changed_ns = folder.stat().st_mtime_ns
+    except FileNotFoundError:
         return {}
+    listed_ns, known = LISTED.get(str(folder), (None, {}))
+    if listed_ns == changed_ns:
+        return dict(known)
+    begun_ns = time.time_ns()
     with os.scandir(folder) as entries:
         found = {entry.name: entry for entry in entries if entry.name.endswith(".json")}
     read = {}
     for name in sorted(found):
         info = found[name].stat()
         read[name.removesuffix(".json")] = read_unchanged(found[name].path, info.st_mtime_ns, info.st_ino, info.st_size)
-    return read
+    # Manifests come by renaming and go by unlinking, which gives their folder another time, but not within one tick
+    # of the file system's clock: a listing of a folder that has just changed is not believed twice.
+    if begun_ns - changed_ns > SETTLED_NS:
+        LISTED[str(folder)] = changed_ns, read
+    else:
+        LISTED.pop(str(folder), None)
+    return dict(read)
 
 
 @lru_cache(maxsize=200_000)
 def read_unchanged(path: str, *_stamp: int) -> dict[str, Any]:
     """Read a manifest once: each writing gives its file another number and time."""
-    return orjson.loads(Path(path).read_bytes())
+    with open(path, "rb") as file:
+        return orjson.loads(file.read())
 
 
 def manifest_path(settings: Settings, kind: str, name: str) -> Path:

@@ -9,7 +9,7 @@ import hashlib
 import os
 import stat
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -84,19 +84,20 @@ class Chunk:
     is_open: bool = False
 
 
-def find_files(inbox: Path) -> list[InboxFile]:
-    """List the inbox's log files, in order of name; links and special files are not followed."""
+def find_files(inbox: Path, sources: Collection[str] = tuple(SOURCES)) -> list[InboxFile]:
+    """List the inbox's log files, of these sources, in order of name; links and special files are not followed."""
     found = []
-    for source, ending in SOURCES.items():
+    for source in sources:
         for folder, _, names in os.walk(inbox / source):
+            below = Path(folder).relative_to(inbox).as_posix()
             for name in names:
                 plain = name.removesuffix(".gz").removesuffix(".zst")
-                if not plain.endswith(ending) or name.startswith("."):
+                if not plain.endswith(SOURCES[source]) or name.startswith("."):
                     continue
                 path = Path(folder, name)
-                info = path.lstat()
+                info = os.lstat(path)
                 if stat.S_ISREG(info.st_mode):
-                    shown = os.fsencode(path.relative_to(inbox).as_posix()).decode("utf-8", "backslashreplace")
+                    shown = os.fsencode(f"{below}/{name}").decode("utf-8", "backslashreplace")
                     found.append(InboxFile(shown, source, path, info.st_size, info.st_mtime_ns))
     return sorted(found, key=lambda file: file.name)
 

@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -68,11 +69,13 @@ def fresh_batches(settings: Settings) -> dict[str, dict[str, Any]]:
     """The parsed batches that still hold, by name."""
     landed, wanted = landed_files(settings), fingerprint(settings)
     tracking_plan = plan.load_plan(settings.tracking_plan)
+    # Of a year's batches nearly all hold the same few schemas.
+    planned = cache(lambda schemas: plan.digests(tracking_plan, schemas))
     return {
         name: batch
         for name, batch in lake.manifests(settings, "batches").items()
         if batch["fingerprint"] == wanted
-        and batch["plan"] == plan.digests(tracking_plan, batch["plan"])
+        and batch["plan"] == planned(tuple(batch["plan"]))
         and all(number in landed for number in batch["file_ids"])
     }
 
