@@ -27,11 +27,10 @@ refused as (
 landed as (
 
     select
-        data_json ->> '$.experiment' as experiment,
-        data_json ->> '$.variant' as variant,
+        experiment,
+        variant,
         visitor_id
-    from {{ ref('stg_lake__messages') }}
-    where schema_name = 'experiment_exposure'
+    from {{ ref('int_exposures_landed') }}
 
 ),
 

@@ -1,8 +1,11 @@
 {{ config(materialized='table') }}
 
-with events as (
+with messages_hourly as (
 
-    select event_at from {{ ref('stg_lake__events') }}
+    select
+        earliest_event_at,
+        latest_event_at
+    from {{ ref('int_messages_hourly') }}
 
 ),
 
@@ -15,9 +18,9 @@ pages as (
 ends_of_data as (
 
     select
-        min({{ reporting_date('event_at') }}) as first_date,
-        max({{ reporting_date('event_at') }}) as last_date
-    from events
+        min({{ reporting_date('earliest_event_at') }}) as first_date,
+        max({{ reporting_date('latest_event_at') }}) as last_date
+    from messages_hourly
     union all
     select
         min(reporting_date) as first_date,

@@ -1,3 +1,5 @@
+{{ config(materialized='table') }}
+
 with spend as (
 
     select * from {{ ref('stg_lake__spend') }}

@@ -11,7 +11,8 @@ renamed as (
         schema as schema_name,
         event_at,
         visitor_id,
-        data as data_json
+        data as data_json,
+        event_date
     from source
 
 )

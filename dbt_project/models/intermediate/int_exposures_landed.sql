@@ -1,0 +1,31 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    pre_hook="{% if is_incremental() %}delete from {{ this }} where {{ built_days('event_date') }}{% endif %}"
+) }}
+
+with messages as (
+
+    select
+        event_date,
+        visitor_id,
+        data_json
+    from {{ ref('stg_lake__messages') }}
+    where
+        schema_name = 'experiment_exposure'
+        and {{ built_days('event_date') }}
+
+),
+
+read_data as (
+
+    select
+        event_date,
+        visitor_id,
+        data_json ->> '$.experiment' as experiment,
+        data_json ->> '$.variant' as variant
+    from messages
+
+)
+
+select * from read_data
