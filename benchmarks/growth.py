@@ -67,7 +67,8 @@ def draw(sizes: Mapping[str, Any]) -> str:
         return {
             "width": 330, "height": 260, "mark": {"type": "line", "point": True},
             "encoding": {
-                "x": {"field": "messages", "type": "quantitative", "title": "messages", "axis": {"format": "~s"}},
+                "x": {"field": "messages", "type": "quantitative", "title": "messages", "scale": {"zero": True},
+                      "axis": {"format": "~s"}},
                 "y": {"field": field, "type": "quantitative", "title": title},
                 "color": {
                     "field": "stage", "type": "nominal", "title": None,
