@@ -29,6 +29,8 @@ from etl.settings import Settings
 UNKNOWN_DAY = "__HIVE_DEFAULT_PARTITION__"
 ROW_GROUP_ROWS = 122_880
 PARQUET = f"format parquet, compression zstd, compression_level 1, row_group_size {ROW_GROUP_ROWS}"
+# Sorted by visitor: with small groups a visitor's events, or a few visitors', are all that is read.
+EVENTS_PARQUET = "format parquet, compression zstd, compression_level 1, row_group_size 32768"
 
 DATASETS = {
     "events": schemas.EVENTS,

@@ -21,12 +21,15 @@ from etl.collector import SESSIONLESS_PLATFORMS, sql_list
 from etl.schemas import EVENT_COUNTS, EVENTS, QUARANTINE
 from etl.settings import Settings
 
-SESSIONIZER_VERSION = 5
+SESSIONIZER_VERSION = 6
 IDENTITY = ("event_id", "schema", "app_id", "platform", "tracker", "stream_id", "message_index")
 """What a quarantined message still tells of itself."""
 DAY_US = 86_400_000_000
 ROUND_EVENTS = 2_000_000
 """About how many events are put in order at once: what must be sorted fits into memory, whatever a day brings."""
+
+MOST_SORTED_EVENTS = 1_000_000
+"""A day of more is written as it is joined: with all their columns its events would be sorted on disk."""
 
 CARRY = pa.schema(
     [
@@ -155,9 +158,7 @@ def write_day(settings: Settings, inputs: DayInputs) -> dict[str, Any]:
             carry = assign_sessions(con, inputs.day, settings.session_gap_minutes * 60_000_000)
             flag_exclusions(con, inputs)
             mask_addresses(con, settings)
-            con.execute(
-                f"copy ({select_events(con, inputs)}) to '{parse.sql_text(folder / 'events.parquet')}' ({lake.PARQUET})"
-            )
+            write_events(con, inputs, folder / "events.parquet")
             counts = count_messages(con, inputs)
             collisions = con.execute(
                 "select file_id, message_ref from verdicts where verdict = 'id_collision' order by 1, 2"
@@ -188,6 +189,16 @@ def write_day(settings: Settings, inputs: DayInputs) -> dict[str, Any]:
     }  # fmt: skip
     lake.write_manifest(lake.manifest_path(settings, "days", name), manifest)
     return manifest
+
+
+def write_events(con: duckdb.DuckDBPyConnection, inputs: DayInputs, path: Path) -> None:
+    """Write the day's canonical events, sorted by visitor and time as far as they can be sorted in memory."""
+    is_sorted = con.execute("select count(*) <= $most from assigned", {"most": MOST_SORTED_EVENTS}).fetchall()[0][0]
+    order = "order by visitor_id, event_at" if is_sorted else ""
+    # What is sorted is written in its order; else the order in which rows are ready costs least.
+    con.execute(f"set preserve_insertion_order = {is_sorted}")
+    con.execute(f"copy ({select_events(con, inputs)} {order}) to '{parse.sql_text(path)}' ({lake.EVENTS_PARQUET})")
+    con.execute("set preserve_insertion_order = false")
 
 
 def withdraw_day(settings: Settings, name: str) -> dict[str, Any]:

@@ -1,11 +1,12 @@
 """Sessions, repeats and rate bots, through real files: land, parse, sessionize."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import duckdb
 import pytest
 from builders import House, Message, each, event, events, iso, lines, moment, request
 from hypothesis import HealthCheck, Phase, given, settings
@@ -177,6 +178,22 @@ def test_events_are_ordered_by_stream_index_and_id_where_times_are_equal(house: 
     rows = house.take(*moments)
     numbered = {row["session_event_number"]: row["url_path"] for row in rows}
     assert numbered == {1: "/1", 2: "/2", 3: "/3", 4: "/4"}
+
+
+@pytest.mark.parametrize("most", [0, 1_000_000])
+def test_a_days_file_is_sorted_by_visitor_and_time_as_far_as_memory_goes(
+    house: House, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(sessionize, "MOST_SORTED_EVENTS", most)
+    messages = [
+        event(f"{10 + number % 7}:{number % 60:02} /", number, f"v{number * 7919 % 100}") for number in range(300)
+    ]
+    house.take(*messages)
+    with duckdb.connect() as con:
+        file = sessionize.events_path(house.settings, date(2026, 3, 1))
+        rows = con.execute(f"select visitor_id, event_at from '{file}'").fetchall()
+    assert len(rows) == 300
+    assert (rows == sorted(rows)) is (most > 0)
 
 
 def test_repeat_is_the_later_view_of_the_same_page_and_visitor(house: House) -> None:
