@@ -37,8 +37,14 @@ LOSS_SUMS = (
 
 
 def labels(codes: Ints, names: tuple[str, ...]) -> pa.DictionaryArray:
-    """Name codes; stored as a dictionary."""
-    return pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32)), pa.array(names))
+    """Name codes; stored as a dictionary.
+
+    Each name stands in it once: for every repeated entry pyarrow's Parquet writer leaves bytes of
+    uninitialised memory in the file, and the same plan would not give the same bytes.
+    """
+    entries = {name: code for code, name in enumerate(dict.fromkeys(names))}
+    entry = np.array([entries[name] for name in names], dtype=np.int32)
+    return pa.DictionaryArray.from_arrays(pa.array(entry[codes]), pa.array(list(entries)))
 
 
 def moments(milliseconds: Ints) -> pa.TimestampArray:
