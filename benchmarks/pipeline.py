@@ -40,7 +40,8 @@ TITLES = {
     "stages": "the four stages",
     "whole": "whole: `etl run`",
     "again": "again, nothing new",
-    "next_day": "one more day",
+    "next_day": "one more day: `etl run`",
+    "next_build": "of it, build and publish",
     "pandas": "plain pandas",
 }  # fmt: skip
 
@@ -133,16 +134,23 @@ def measure_once(logs: Path, scratch: Path, days: int, with_pandas: bool) -> dic
         "peak_mb": max(taken[stage]["peak_mb"] for stage in STAGES),
     }
     events = count_events(staged)
+    next_day = FIRST_DAY + timedelta(days=days)
+    link_days(logs, inbox, [next_day])
+    for stage in STAGES[:-1]:
+        measure(python("etl", stage, "--inbox", inbox, "--home", staged))
+    take("next_build", python("etl", "build", "--inbox", inbox, "--home", staged))
+    next_events = count_events(staged) - events
     shutil.rmtree(staged)
+    shutil.rmtree(inbox)
+    link_days(logs, inbox, first)
     home = scratch / "home"
     run = python("etl", "run", "--inbox", inbox, "--home", home)
     take("whole", run)
     take("again", run)
-    link_days(logs, inbox, [FIRST_DAY + timedelta(days=days)])
+    link_days(logs, inbox, [next_day])
     take("next_day", run)
-    for measured in taken.values():
-        measured["events"] = events
-    taken["next_day"]["events"] = count_events(home) - events
+    for name, measured in taken.items():
+        measured["events"] = next_events if name.startswith("next") else events
     shutil.rmtree(home)
     if with_pandas:
         shutil.rmtree(inbox)
@@ -163,7 +171,9 @@ def summarise(repeats: Sequence[Mapping[str, Measured]]) -> dict[str, dict[str, 
         return median(repeat[name][key] for repeat in repeats)
 
     def ratio(over: str, under: str, key: str) -> float | None:
-        if {"again", "next_day"} & {over, under} or not all(over in repeat and under in repeat for repeat in repeats):
+        if not {over, under}.isdisjoint(("again", "next_day", "next_build")):
+            return None
+        if not all(over in repeat and under in repeat for repeat in repeats):
             return None
         return median(repeat[over][key] / repeat[under][key] for repeat in repeats)
 
