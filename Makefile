@@ -87,7 +87,7 @@ columns: setup ## Bring docs/columns.md up to date with the dbt project
 	@$(BIN)/python -m etl columns --write
 
 .PHONY: plan
-plan: setup ## Bring docs/tracking-plan.md up to date with etl/tracking_plan/
+plan: setup ## Bring docs/tracking-plan.md up to date with conf/tracking_plan/
 	@$(BIN)/python -m etl plan --write
 
 .PHONY: test

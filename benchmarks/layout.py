@@ -29,9 +29,10 @@ from benchmarks.pipeline import (
     simulate_logs,
     write_between,
 )
-from etl import lake, sessionize
-from etl.parse import sql_text
+from etl.lake import files as lake
 from etl.settings import Settings
+from etl.stages.parse.stage import sql_text
+from etl.stages.sessionize import stage as sessionize
 
 BEGIN, END = "<!-- layout: begin -->", "<!-- layout: end -->"
 ORDERS = {

@@ -19,8 +19,9 @@ import duckdb
 import typer
 
 from benchmarks.pipeline import README, Measured, describe_machine, measure, python, screen, write_between
-from etl import lake, sessionize
+from etl.lake import files as lake
 from etl.settings import Settings
+from etl.stages.sessionize import stage as sessionize
 
 BEGIN, END = "<!-- sessions: begin -->", "<!-- sessions: end -->"
 EVENTS_A_VISITOR = 20

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from is_bot import Bots
 
-from etl.user_agents import bot_reason
+from etl.enrich.user_agents import bot_reason
 
 Judge = Callable[[str], object]
 

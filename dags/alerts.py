@@ -14,7 +14,7 @@ import structlog
 from airflow.sdk import BaseHook, BaseNotifier
 from airflow.sdk.exceptions import AirflowNotFoundException
 
-from etl import tasks
+from etl import pipeline as tasks
 from etl.settings import load_settings
 
 CONNECTION = "bloodhound_webhook"

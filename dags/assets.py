@@ -56,7 +56,7 @@ def hand_on(context: Any, asset: Asset, waiting: Mapping[str, list[str]]) -> Non
     Args:
         context: the running task's.
         asset: what the task made.
-        waiting: stage with work → its days, from `etl.tasks.pending`. Asked of the lake, not of
+        waiting: stage with work → its days, from `etl.pipeline.pending`. Asked of the lake, not of
             this run, so that a stage that failed yesterday is tried again today.
     """
     redo = [day.isoformat() for day in days_to_redo(context) or ()]

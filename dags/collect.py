@@ -13,7 +13,7 @@ from airflow.sdk import DAG, CronPartitionTimetable, get_current_context, task
 
 from dags.assets import MESSAGES, days_to_redo, hand_on
 from dags.policy import POLICY
-from etl import tasks
+from etl import pipeline as tasks
 from etl.settings import load_settings
 
 # The partition of a run is the day that has just ended. A new Airflow begins with the midnight to come; unless told

@@ -21,14 +21,14 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from etl import export as exporting
-from etl import land as landing
-from etl import probe as probing
-from etl import summary as summarising
-from etl import suspects as suspecting
-from etl import tasks
+from etl import pipeline as tasks
 from etl.errors import BadUse, BloodhoundError
 from etl.settings import Settings, load_settings
+from etl.stages.land import stage as landing
+from etl.tools import probe as probing
+from etl.tools import suspects as suspecting
+from etl.warehouse import export as exporting
+from etl.warehouse import summary as summarising
 
 app = typer.Typer(
     name="etl", help="Raw tracking logs to trusted marts, one stage at a time.", no_args_is_help=True,
@@ -158,7 +158,7 @@ def trace(
     home: Home = None,
 ) -> None:
     """Tell the whole story of one message: landed where, decoded how, accepted or not and why, counted where."""
-    from etl import trace as tracing  # noqa: PLC0415
+    from etl.tools import trace as tracing  # noqa: PLC0415
 
     for line in tracing.trace(load_settings(None, home), what):
         print(line)
@@ -189,7 +189,7 @@ def check(
     file: Annotated[Path, typer.Argument(help="Collector lines, batches or messages; - for standard input.")],
 ) -> None:
     """Say what would become of each message and why, without a lake. Exit 1 if any would be quarantined."""
-    from etl import check as checking  # noqa: PLC0415
+    from etl.tools import check as checking  # noqa: PLC0415
 
     if str(file) != "-" and not file.is_file():
         raise BadUse(f"{file} is no file", "Name one, or - for standard input")
@@ -208,8 +208,8 @@ def plan(
     write: Annotated[bool, typer.Option("--write", help="Bring docs/tracking-plan.md up to date.")] = False,
 ) -> None:
     """Show the tracking plan as a page, or write the page."""
-    from etl import plan as planning  # noqa: PLC0415
     from etl.settings import PROJECT  # noqa: PLC0415
+    from etl.vocabulary import tracking_plan as planning  # noqa: PLC0415
 
     page = planning.describe(planning.load_plan(load_settings().tracking_plan))
     if write:
@@ -240,8 +240,8 @@ def columns(
     write: Annotated[bool, typer.Option("--write", help="Bring docs/columns.md up to date.")] = False,
 ) -> None:
     """Show every mart's columns, types and meanings as a page, or write the page."""
-    from etl.report import definitions  # noqa: PLC0415
     from etl.settings import PROJECT  # noqa: PLC0415
+    from etl.warehouse.page import definitions  # noqa: PLC0415
 
     if write:
         (PROJECT / "docs" / "columns.md").write_text(definitions.dictionary())
@@ -284,7 +284,7 @@ def query(
     home: Home = None,
 ) -> None:
     """Ask for metrics by name: the same figures as in the marts, by any dimension."""
-    from etl import metrics as asking  # noqa: PLC0415
+    from etl.warehouse import metrics as asking  # noqa: PLC0415
 
     settings = load_settings(None, home)
     if not metric:

@@ -13,8 +13,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from etl.bot_rules import BEHAVIOUR
 from etl.errors import BadUse
+from etl.vocabulary.bot_rules import BEHAVIOUR
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -63,7 +63,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_prefix="BLOODHOUND_",
-        toml_file=os.environ.get("BLOODHOUND_SETTINGS", PROJECT / "bloodhound.toml"),
+        toml_file=os.environ.get("BLOODHOUND_SETTINGS", PROJECT / "conf" / "bloodhound.toml"),
         extra="ignore",
         frozen=True,
     )
@@ -71,8 +71,8 @@ class Settings(BaseSettings):
     inbox: Path = Path("data/inbox")
     home: Path = Path("data")
 
-    tracking_plan: Path = PROJECT / "etl" / "tracking_plan"
-    thresholds: Path = PROJECT / "thresholds.toml"
+    tracking_plan: Path = PROJECT / "conf" / "tracking_plan"
+    thresholds: Path = PROJECT / "conf" / "thresholds.toml"
 
     session_gap_minutes: int = Field(30, gt=0, lt=1440)
     max_lateness_days: int = Field(30, gt=0)
@@ -155,5 +155,5 @@ def load_settings(inbox: Path | None = None, home: Path | None = None) -> Settin
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
-        raise BadUse(f"setting {name}: {first['msg']}", "See bloodhound.toml") from error
+        raise BadUse(f"setting {name}: {first['msg']}", "See conf/bloodhound.toml") from error
     return settings.model_copy(update={"inbox": settings.inbox.absolute(), "home": settings.home.absolute()})

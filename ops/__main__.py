@@ -15,7 +15,7 @@ import httpx
 import typer
 from rich.console import Console
 
-from etl import tasks
+from etl import pipeline as tasks
 from etl.errors import BloodhoundError
 from etl.settings import load_settings
 from ops.airflow_api import AirflowApi

@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from etl import tasks
+from etl import pipeline as tasks
 from etl.settings import PROJECT, Settings
 
 Message = dict[str, Any]

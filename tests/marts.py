@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from etl.report import definitions
+from etl.warehouse.page import definitions
 
 Row = dict[str, Any]
 FIRST = date(2026, 3, 1)

@@ -6,8 +6,8 @@ import pytest
 from builders import House, event, lines, request
 from pydantic import ValidationError
 
-from etl import tasks
-from etl.addresses import mask
+from etl import pipeline as tasks
+from etl.enrich.addresses import mask
 from etl.settings import Settings
 
 ADDRESSES = {

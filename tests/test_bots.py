@@ -12,9 +12,11 @@ import pytest
 import test_dbt
 from test_dbt import Row, Warehouse, moment, order, visit
 
-from etl import bot_rules, exclusions, suspects
 from etl.errors import BadUse
 from etl.settings import Settings, load_settings
+from etl.stages.exclusions import stage as exclusions
+from etl.tools import suspects
+from etl.vocabulary import bot_rules
 
 warehouse = test_dbt.warehouse
 

@@ -7,9 +7,12 @@ import pyarrow.parquet as pq
 import pytest
 from builders import House, each, events
 
-from etl import build, lake, publish, tasks
+from etl import pipeline as tasks
 from etl.errors import BuildFailed, CheckFailed, FailedNode
+from etl.lake import files as lake
 from etl.settings import Settings
+from etl.stages.build import stage as build
+from etl.stages.publish import stage as publish
 
 
 @pytest.fixture
@@ -53,7 +56,7 @@ def test_days_of_a_build_that_died_stay_stale_even_when_the_change_is_taken_back
 
 def test_a_failed_check_fails_again_until_it_is_mended(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     outcome = {"checks": 1, "ok": 0, "warn": 0, "error": 1, "unknown": 0, "errors": ["loss: 9, allowed 5"]}
-    monkeypatch.setattr("etl.reconcile.read_checks", lambda _: outcome)
+    monkeypatch.setattr("etl.stages.reconcile.stage.read_checks", lambda _: outcome)
     write_state(settings, "warehouse", {"digest": "d"})
     settings.inbox.mkdir(parents=True)
     for _ in range(2):

@@ -9,8 +9,8 @@ from urllib.parse import urlencode
 import pytest
 from builders import event, lines, request
 
-from etl.check import check
 from etl.settings import Settings
+from etl.tools.check import check
 
 PAGE_VIEW = {"e": "pv", "eid": "a860", "aid": "shop", "p": "web", "url": "https://shop.example/", "duid": "d"}
 

@@ -17,7 +17,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from etl import tasks
+from etl import pipeline as tasks
 from etl.errors import CheckFailed
 from etl.settings import load_settings
 

@@ -20,9 +20,9 @@ from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
 
-from etl import schemas
-from etl.build import failed_node, relation_of
-from etl.thresholds import read_thresholds
+from etl.stages.build.stage import failed_node, relation_of
+from etl.vocabulary import columns as schemas
+from etl.vocabulary.thresholds import read_thresholds
 
 PROJECT = Path(__file__).resolve().parent.parent / "dbt_project"
 REFERENCE_DATA = PROJECT.parent.parent / "shared" / "data"
@@ -176,7 +176,7 @@ class Warehouse:
             pq.write_table(schema.empty_table(), path)
         declared = self.lake / "declared" / "thresholds.parquet"
         declared.parent.mkdir()
-        pq.write_table(read_thresholds(PROJECT.parent / "thresholds.toml"), declared)
+        pq.write_table(read_thresholds(PROJECT.parent / "conf" / "thresholds.toml"), declared)
         for name, rows in datasets.items():
             if name == "files":
                 self.write("ledger/files.parquet", "files", rows)

@@ -11,9 +11,9 @@ from marts import publish, shop
 from playwright.sync_api import Browser
 from test_report import browser
 
-from etl import tasks
-from etl.report import definitions
+from etl import pipeline as tasks
 from etl.settings import PROJECT, Settings
+from etl.warehouse.page import definitions
 
 __all__ = ["browser"]  # A fixture of another module is found by its name in this one.
 

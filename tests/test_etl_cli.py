@@ -10,8 +10,8 @@ import pytest
 from builders import House, combined, each, events, lines, request
 from filelock import FileLock
 
-from etl.land import SOURCES
 from etl.settings import PROJECT
+from etl.stages.land.stage import SOURCES
 
 
 def etl(*arguments: str | Path, limit: int | None = None, **environment: str) -> subprocess.CompletedProcess[str]:

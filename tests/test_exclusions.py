@@ -6,7 +6,10 @@ import duckdb
 import pytest
 from builders import House, each, event, events, lines, moment, request
 
-from etl import build, exclusions, tasks, urls
+from etl import pipeline as tasks
+from etl.enrich import urls
+from etl.stages.build import stage as build
+from etl.stages.exclusions import stage as exclusions
 
 
 def excluded(row: str, *addresses: str) -> set[str]:

@@ -14,8 +14,12 @@ from builders import House, each, events
 from pydantic import ValidationError
 from test_dbt import Query, Row, Warehouse, event, hits, moment, order, visit, warehouse
 
-from etl import lake, publish, restatements, schemas, tasks
+from etl import pipeline as tasks
+from etl.lake import files as lake
 from etl.settings import Settings
+from etl.stages.publish import restatements
+from etl.stages.publish import stage as publish
+from etl.vocabulary import columns as schemas
 
 __all__ = ["warehouse"]  # A fixture of another module is found by its name in this one.
 

@@ -10,9 +10,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from etl import export, tasks
+from etl import pipeline as tasks
 from etl.errors import BadUse
 from etl.settings import Settings
+from etl.warehouse import export
 
 FORMULAS = ["=1+1", "+1", "-2+3", "@SUM(A1)", "\t=1", "  =1", "\r=1", "\uff1d1"]
 HARMLESS = ["a=b", "عروض", "🔥", 'quo"te, comma', "two\nlines", "", "https://evil.example", "007"]

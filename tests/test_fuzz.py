@@ -19,8 +19,11 @@ from hypothesis import strategies as st
 from test_migrations import V1, V2
 from test_snowplow import BASE, PV, contexts, described, encoded, gotten, posted
 
-from etl import collector, lake, parse, plan
+from etl.formats import collector
+from etl.lake import files as lake
 from etl.settings import PROJECT, Settings
+from etl.stages.parse import stage as parse
+from etl.vocabulary import tracking_plan as plan
 
 HOSTILE_TEXTS = [
     "", " ", "\x00", "a\x00b", "\ud800", "caf\udcff", "\U0001f600", "\ufeff", "\u202e", "\u2028", "null", "true", "NaN",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from etl import lake
+from etl.lake import files as lake
 from etl.settings import Settings
 
 

@@ -15,7 +15,9 @@ from builders import House, combined, each, event, lines
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from etl import lake, land, tasks
+from etl import pipeline as tasks
+from etl.lake import files as lake
+from etl.stages.land import stage as land
 
 HOSTILE = {
     "plain lines": b"one\ntwo\nthree\n",

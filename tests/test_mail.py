@@ -12,9 +12,10 @@ import duckdb
 import pytest
 from marts import UNSEEN, Row, publish, shop
 
-from etl import mail, tasks
+from etl import pipeline as tasks
 from etl.errors import BadUse
 from etl.settings import Settings
+from etl.warehouse import mail
 
 PUBLISHED = datetime(2026, 3, 31, 0, 5, tzinfo=UTC)
 EVIL = "<script>alert(1)</script>"

@@ -19,9 +19,11 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from test_dbt import PROJECT, REFERENCE_DATA, Row, Warehouse, event, moment, order, visit, warehouse
 
-from etl import lake, spend, tasks
-from etl.build import declared_conversions
+from etl import pipeline as tasks
+from etl.lake import files as lake
 from etl.settings import DeclaredConversion, Settings, SpendExport
+from etl.stages.build.stage import declared_conversions
+from etl.stages.spend import stage as spend
 
 __all__ = ["warehouse"]
 

@@ -13,9 +13,11 @@ import pytest
 from builders import House
 from typer.testing import CliRunner
 
-from etl import metrics, simulate, tasks
+from etl import pipeline as tasks
+from etl import simulate
 from etl.__main__ import app
 from etl.errors import BadUse
+from etl.warehouse import metrics
 
 KPIS = (
     "sessions", "visitors", "new_visitors", "bounces", "bounce_rate", "page_views", "pages_per_session",

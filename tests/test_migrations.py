@@ -12,7 +12,8 @@ from builders import House, Message, Row, event, lines, moment, request
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from etl import collector, migrations
+from etl.formats import collector
+from etl.formats import versions as migrations
 
 MS = 1_772_359_200_000
 """2026-03-01 10:00 UTC, in epoch milliseconds."""

@@ -13,7 +13,8 @@ import pyarrow as pa
 import pytest
 from builders import BROWSER, PHONE, House, Row, combined, event, events, lines, moment, request
 
-from etl import access_log, tasks
+from etl import pipeline as tasks
+from etl.formats import combined_log as access_log
 
 
 def raw(message: str, received: str = "10:05", **keys: Any) -> Row:

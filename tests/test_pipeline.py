@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from test_migrations import V1, V2, V3
 from test_snowplow import PV, posted
 
-from etl import tasks
+from etl import pipeline as tasks
 from etl.errors import BadUse
 from etl.settings import PROJECT, load_settings
 from etl.simulate import simulate

@@ -6,11 +6,12 @@ import duckdb
 import pytest
 from builders import House, event
 
-from etl import plan, tasks
+from etl import pipeline as tasks
 from etl.errors import BadUse
 from etl.settings import PROJECT
+from etl.vocabulary import tracking_plan as plan
 
-SHIPPED = PROJECT / "etl" / "tracking_plan"
+SHIPPED = PROJECT / "conf" / "tracking_plan"
 VIDEO = """
 schema = "video_play"
 description = "Somebody played a video."

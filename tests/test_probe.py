@@ -11,9 +11,11 @@ import duckdb
 import pytest
 from builders import House, combined, each, event, events
 
-from etl import probe, tasks, user_agents
+from etl import pipeline as tasks
+from etl.enrich import user_agents
 from etl.errors import BadUse, CheckFailed
 from etl.settings import PROJECT
+from etl.tools import probe
 
 STAGES = (tasks.land, tasks.parse, tasks.sessionize, tasks.build)
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)

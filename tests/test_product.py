@@ -11,8 +11,8 @@ import pytest
 from scipy import stats
 from test_dbt import Row, Warehouse, event, moment, order, visit, warehouse
 
-from etl import experiments
-from etl.experiments import (
+from etl.statistics import experiments
+from etl.statistics.experiments import (
     Sample,
     always_valid,
     cuped,

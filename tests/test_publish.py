@@ -4,8 +4,10 @@ import duckdb
 import pytest
 from builders import House, each, events
 
-from etl import build, publish, tasks
-from etl.trace import trace
+from etl import pipeline as tasks
+from etl.stages.build import stage as build
+from etl.stages.publish import stage as publish
+from etl.tools.trace import trace
 
 PINGS = [f"10:00:{second} custom.page_ping #a-p0" for second in ("05", "15", "19.999", "25")]
 

@@ -18,12 +18,14 @@ from dbt.cli.main import dbtRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from etl import lake, reconcile, tasks
+from etl import pipeline as tasks
 from etl.errors import BadUse
+from etl.lake import files as lake
 from etl.settings import Settings
 from etl.simulate import simulate
 from etl.simulate.plan import Incident, Plan
-from etl.thresholds import CHECKS, read_thresholds
+from etl.stages.reconcile import stage as reconcile
+from etl.vocabulary.thresholds import CHECKS, read_thresholds
 
 PROJECT = Path(__file__).resolve().parent.parent
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -121,7 +123,7 @@ def models(compiled: dict[str, Any]) -> Iterator[Models]:
         con.execute("set timezone = 'UTC'")
         con.execute("attach ':memory:' as build")
         made = Models(con, compiled)
-        made.fill("stg_lake__thresholds", read_thresholds(PROJECT / "thresholds.toml"))
+        made.fill("stg_lake__thresholds", read_thresholds(PROJECT / "conf" / "thresholds.toml"))
         yield made
 
 

@@ -17,9 +17,9 @@ from axe_playwright_python.sync_playwright import Axe
 from marts import FIRST, MODELS, Row, campaign, days, kpi, publish, shop
 from playwright.sync_api import Browser, Error, Page, sync_playwright
 
-from etl import tasks
-from etl.report import definitions, frames, page
+from etl import pipeline as tasks
 from etl.settings import Settings
+from etl.warehouse.page import definitions, frames, page
 
 TABS = list(page.TABS)
 EVIL = "<script>window.pwned=1</script>"

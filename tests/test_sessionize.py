@@ -12,7 +12,10 @@ from builders import House, Message, each, event, events, iso, lines, moment, re
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from etl import bot_rules, bots, sessionize, tasks
+from etl import pipeline as tasks
+from etl.stages.fast_views import stage as bots
+from etl.stages.sessionize import stage as sessionize
+from etl.vocabulary import bot_rules
 
 SESSION_CASES: dict[str, tuple[list[str], list[str]]] = {
     # name: (events, the start of each one's session in the order given; "-" for none)

@@ -16,10 +16,10 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
+from etl.enrich.user_agents import bot_reason
 from etl.errors import BadUse
 from etl.simulate import Incident, Plan, simulate
 from etl.simulate.agents import declared_bots, desktop, mobile
-from etl.user_agents import bot_reason
 
 MESSAGES = 6_000
 MESSAGE_KEYS = (

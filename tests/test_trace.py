@@ -7,7 +7,7 @@ import pytest
 from builders import House, event, iso, lines, moment, request
 
 from etl.errors import BadUse
-from etl.trace import trace
+from etl.tools.trace import trace
 
 V1 = {
     "eid": "old", "type": "pv", "app": "shop", "plat": "web", "lib": "1.4", "idx": 1, "ts": 1772359260000, "uid": "w",

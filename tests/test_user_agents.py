@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from is_bot import Bots
 
-from etl.bot_rules import RULES
+from etl.enrich.user_agents import bot_reason, describe_one
 from etl.simulate.agents import declared_bots, desktop, mobile
-from etl.user_agents import bot_reason, describe_one
+from etl.vocabulary.bot_rules import RULES
 
 LABELLED = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "user_agents.csv"
 CHROME = (

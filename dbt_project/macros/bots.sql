@@ -16,7 +16,7 @@
 
 {#-
     Who did what the rules of behaviour describe: one row per rule, day and suspect. The rules are data (the variable
-    bot_behaviour, from etl/bots.toml), so that this is written once for all of them; without any rule nobody is found.
+    bot_behaviour, from conf/bots.toml), so that this is written once for all of them; without any rule nobody is found.
 -#}
 {% macro behaviour_found() -%}
     {{ nobody_found('session') }}

@@ -1,6 +1,6 @@
-"""One row per experiment, metric and variant: the tests of etl.experiments over what SQL has added up."""
+"""One row per experiment, metric and variant: the tests of etl.statistics.experiments over what SQL has added up."""
 
-from etl import experiments
+from etl.statistics import experiments
 
 
 def model(dbt, session):

@@ -1,0 +1,113 @@
+"""Restatements: what each publication said of each day, so that what late data changed can be seen.
+
+The only history that cannot be made again from the inbox, and the only place where a clock is read:
+when something was published is a fact about readers, not about the logs.
+"""
+
+import hashlib
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import orjson
+
+from etl.lake import files as lake
+from etl.settings import Settings
+
+METRICS = (
+    "visitors", "new_visitors", "sessions", "bounce_rate", "page_views", "pages_per_session",
+    "average_session_seconds", "orders", "revenue", "conversion_rate", "average_order_value",
+    "revenue_per_visitor", "completeness", "page_views_estimated", "page_views_low", "page_views_high",
+)  # fmt: skip
+
+SAME = 1e-9
+"""Relative difference up to which two figures are the same; engines may differ in a last digit."""
+
+
+def history_path(settings: Settings) -> Path:
+    """Name the file that holds the history."""
+    return lake.lake_path(settings, "restatements", "restatements.parquet")
+
+
+def pending_path(settings: Settings, warehouse: Path) -> Path:
+    """Name the history that holds once a warehouse, still under the name it is written by, is published."""
+    return history_path(settings).with_name(f"pending-{warehouse.name}")
+
+
+def settle(settings: Settings) -> None:
+    """Keep or drop what killed publications left: a warehouse that lost its first name was published."""
+    folder = history_path(settings).parent
+    for pending in folder.glob("pending-*"):
+        if (settings.warehouse.parent / pending.name.removeprefix("pending-")).exists():
+            pending.unlink()
+        else:
+            lake.move_into_place(pending, history_path(settings))
+
+
+def forget(settings: Settings, warehouse: Path) -> None:
+    """Drop what a publication would have added that did not take place."""
+    pending_path(settings, warehouse).unlink(missing_ok=True)
+
+
+def record(con: duckdb.DuckDBPyConnection, settings: Settings, warehouse: Path) -> None:
+    """Write the history as it will be when `warehouse` is published, there and into a pending file for `settle`.
+
+    A day's metric gets a row when it says something else than the last publication that spoke of it. A day
+    that is no more says nothing: null.
+
+    Args:
+        con: open on the new warehouse, with `executive.kpi_daily` in it.
+    """
+    built = lake.read_manifest(lake.manifest_path(settings, "state", "built")) or {}
+    # What the metrics mean; the rest of a build's inputs is data.
+    meaning = {name: built.get(name) for name in ("project", "variables")}
+    definition = hashlib.sha256(orjson.dumps(meaning, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
+    path = history_path(settings)
+    before = lake.scan([path] if path.exists() else [], lake.lake_path(settings, "schemas", "restatements.parquet"))
+    values = ", ".join(f"{metric}::double as {metric}" for metric in METRICS)
+    con.execute(
+        f"""
+        create or replace table quality.restatements as
+        with history as (select * from {before}),
+        said as (
+            from (select date, {values} from executive.kpi_daily) as kpi_daily
+            unpivot include nulls (value for metric in ({", ".join(METRICS)}))
+        ),
+        last_said as (
+            from history qualify row_number() over (partition by date, metric order by published_at desc) = 1
+        ),
+        moment as (
+            select greatest($now::timestamptz, max(published_at) + interval 1 microsecond) as published_at from history
+        ),
+        compared as (
+            select
+                coalesce(said.date, last_said.date) as date,
+                coalesce(said.metric, last_said.metric) as metric,
+                said.value,
+                last_said.value as previous_value,
+                last_said.published_at as previous_published_at,
+                case
+                    when last_said.metric is null then 'first'
+                    when last_said.definition = $definition then 'data'
+                    else 'definition'
+                end as reason
+            from said full join last_said on said.date = last_said.date and said.metric = last_said.metric
+            where
+                last_said.metric is null
+                or (said.value is null) <> (last_said.value is null)
+                or abs(said.value - last_said.value) > {SAME} * greatest(abs(said.value), abs(last_said.value))
+        )
+        select * from history
+        union all
+        select
+            moment.published_at, date, metric, value, previous_value, previous_published_at, reason,
+            $definition as definition
+        from compared cross join moment
+        order by published_at, date, metric
+        """,
+        {"now": datetime.now(UTC), "definition": definition},
+    )
+    with lake.staging(settings) as folder:
+        part = folder / "restatements.parquet"
+        con.execute(f"copy quality.restatements to '{part}' ({lake.PARQUET})")
+        lake.move_into_place(part, pending_path(settings, warehouse))

@@ -1,0 +1,174 @@
+"""Check: what would become of messages, without a lake. For people who write trackers.
+
+Takes what a tracker's author has at hand: collector lines, batches, single messages, Snowplow payloads
+or query strings; one a line, or one JSON text over many lines.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import duckdb
+import orjson
+import pyarrow as pa
+
+from etl.formats import collector, snowplow
+from etl.settings import Settings
+from etl.stages.deduplicate.stage import Texts, is_same_content
+from etl.vocabulary import tracking_plan as plan
+
+WORD = {"snowplow": "Snowplow"}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What would become of one message, or of a line that holds none.
+
+    Args:
+        where: "line 3" or "line 3, message 0".
+        outcome: accepted, duplicate, quarantined, or nothing (the line holds no message).
+        reason: of quarantine.
+        said: the rest, for people.
+    """
+
+    where: str
+    outcome: str
+    reason: str | None
+    said: str
+
+    def __str__(self) -> str:
+        head = f"{self.where}: {self.outcome}"
+        return f"{head} {self.reason}: {self.said}" if self.reason else f"{head}: {self.said}"
+
+
+def check(content: bytes, settings: Settings) -> list[Verdict]:
+    """Judge everything in `content` as the pipeline would, in its order."""
+    numbered = list(as_collector_lines(content))
+    lines = [line for _, line in numbered]
+    sha256 = [hashlib.sha256(line).hexdigest() if len(line) > settings.max_line_bytes else None for line in lines]
+    raw = pa.table(
+        {
+            "file_id": pa.array([0] * len(lines), pa.uint64()),
+            "source_file": pa.array([""] * len(lines), pa.string()),
+            "line_number": pa.array([number for number, _ in numbered], pa.int64()),
+            "line": pa.array(lines, pa.binary()),
+            "line_bytes": pa.array([len(line) for line in lines], pa.int64()),
+            "line_sha256": pa.array(sha256, pa.string()),
+        }
+    )
+    with duckdb.connect() as con:
+        con.execute("set timezone = 'UTC'")
+        con.register("raw", raw)
+        limits = collector.Limits(settings.max_message_bytes, settings.max_lateness_days)
+        collector.decode_requests(con)
+        collector.list_messages(con, settings.max_message_bytes)
+        collector.decode_messages(con, limits, plan.load_plan(settings.tracking_plan))
+        silent = con.execute(
+            "select line_number from requests where line_reason is null and coalesce(len(items), 0) = 0 order by 1"
+        ).fetchall()
+        relation = con.execute(
+            """
+            select
+                decoded.line_number, decoded.position, reason, detail, event_id, decoded.schema, platform, visitor_id,
+                page_id, event_us, created_us, decoded.sent_us, version,
+                struct_pack(sent := sent.item, newest := sent.message, version := sent.version_text) as texts
+            from decoded
+            left join sent
+                on decoded.line_number = sent.line_number and decoded.position = sent.ordinal
+            order by decoded.received_us, decoded.request_id, position, decoded.line_number
+            """
+        )
+        names = [column[0] for column in relation.description]
+        rows = [dict(zip(names, row, strict=True)) for row in relation.fetchall()]
+    verdicts = {(row["line_number"], row["position"]): judged for row, judged in judge(rows)}
+    verdicts |= {
+        (number, -1): Verdict(f"line {number}", "nothing", None, "no message, only landed and counted")
+        for (number,) in silent
+    }
+    return [
+        verdicts[place]
+        for place in sorted(verdicts, key=lambda place: (place[0], -1 if place[1] is None else place[1]))
+    ]
+
+
+def judge(rows: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], Verdict]]:
+    """Say what becomes of each row, the copies of an id after the one that is kept."""
+    kept: dict[str, tuple[str, Texts]] = {}
+    for row in rows:
+        where = f"line {row['line_number']}" + ("" if row["position"] is None else f", message {row['position']}")
+        if row["reason"]:
+            yield row, Verdict(where, "quarantined", row["reason"], row["detail"])
+            continue
+        texts = Texts(**row["texts"])
+        first, content = kept.setdefault(row["event_id"], (where, texts))
+        if first == where:
+            yield row, Verdict(where, "accepted", None, describe(row))
+        elif is_same_content(texts, content):
+            yield row, Verdict(where, "duplicate", None, f"of {first}")
+        else:
+            said = f"id {row['event_id']} belongs to {first}, whose content is another"
+            yield row, Verdict(where, "quarantined", "id_collision", said)
+
+
+def describe(row: dict[str, Any]) -> str:
+    """Say in one line what an accepted message is."""
+    language = f"version {row['version']}" if row["version"] else "Snowplow"
+    happened = datetime.fromtimestamp(row["event_us"] / 1e6, UTC).isoformat(timespec="milliseconds")
+    is_corrected = row["created_us"] is not None and row["sent_us"] is not None and row["created_us"] <= row["sent_us"]
+    clock = "clock corrected" if is_corrected else "as received"
+    page = f", page {row['page_id']}" if row["page_id"] else ""
+    return (
+        f"{row['schema']} ({language}) {row['event_id']} on {row['platform']} at {happened} ({clock}),"
+        f" visitor {row['visitor_id']}{page}"
+    )
+
+
+def as_collector_lines(content: bytes) -> Iterator[tuple[int, bytes]]:
+    """Cut input into numbered collector lines, wrapping what is not one; blank lines are counted and left out."""
+    try:
+        yield 1, wrap(json.loads(content), content.strip())
+        return
+    except (ValueError, RecursionError):
+        pass
+    for number, line in enumerate(content.split(b"\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            yield number, wrap(json.loads(line), line)
+        except (ValueError, RecursionError):
+            yield number, wrap_query(line) or line
+
+
+def wrap(value: Any, line: bytes) -> bytes:
+    """Make a collector line of a JSON text: of a line as it is, else of a request that carries it."""
+    if not isinstance(value, dict) or "body" in value or "request_id" in value:
+        return line
+    if "messages" in value:
+        return request("POST", collector.BATCH_PATH, line)
+    if isinstance(value.get("data"), list) and "payload_data" in str(value.get("schema")):
+        return request("POST", snowplow.POST_PATH, line)
+    if "e" in value and "aid" in value:
+        return request("POST", snowplow.POST_PATH, b'{"data":[' + line + b"]}")
+    return request("POST", collector.BATCH_PATH, b'{"messages":[' + line + b"]}")
+
+
+def wrap_query(line: bytes) -> bytes | None:
+    """Make a collector line of `/i?e=pv&…`, or of its query alone; None if it is neither."""
+    path, mark, query = line.strip().partition(b"?")
+    if mark and path.endswith(snowplow.GET_PATH.encode()):
+        return request("GET", snowplow.GET_PATH, b"", query)
+    return request("GET", snowplow.GET_PATH, b"", line.strip()) if line.startswith(b"e=") else None
+
+
+def request(method: str, path: str, body: bytes, query: bytes = b"") -> bytes:
+    """Write a request received now."""
+    return orjson.dumps(
+        {
+            "request_id": "check", "received_at": time.time(), "method": method, "path": path,
+            "body": body.decode("utf-8", "replace"), "query": query.decode("utf-8", "replace"),
+        }
+    )  # fmt: skip

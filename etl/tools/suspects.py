@@ -1,0 +1,64 @@
+"""Suspects as block lists, for a human to judge: exclusions to put into the inbox, and nginx's `deny` lines."""
+
+import csv
+import ipaddress
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from etl.errors import BadUse
+from etl.settings import Settings
+from etl.stages.exclusions import stage as exclusions
+
+KINDS = {"session": "session", "visitor": "visitor", "address": "ip"}
+"""The kind of exclusion for each scope of a rule."""
+
+
+def write_block_lists(settings: Settings, folder: Path) -> dict[str, Any]:
+    """Write `block_list.csv` and `deny.conf` from the published suspects; return how many each names.
+
+    Of suspects whose sessions are all bots' or excluded already there is nothing to decide. Visitors and addresses are
+    excluded for their day only: an address is somebody else's tomorrow. Where addresses are not kept as they were
+    (setting `ip_addresses`) what stands in their place names nobody, or too many, and no list names it.
+
+    Raises:
+        BadUse: nothing has been published yet.
+    """
+    if not settings.warehouse.exists():
+        raise BadUse(f"there is no warehouse at {settings.warehouse}", "Run the pipeline first")
+    with duckdb.connect(str(settings.warehouse), read_only=True) as con:
+        rows = con.execute(
+            """
+            select date, scope, suspect, string_agg(rule_name || ' (' || evidence || ')', '; ' order by rule_name)
+            from quality.suspects where flagged_session_count < session_count
+            group by all order by date, scope, suspect
+            """
+        ).fetchall()
+    rows = [row for row in rows if row[1] != "address" or settings.ip_addresses == "keep"]
+    folder.mkdir(parents=True, exist_ok=True)
+    written = [block_row(*row) for row in rows]
+    with (folder / "block_list.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(exclusions.COLUMNS)
+        writer.writerows(written)
+    addresses = sorted({address for row in rows if row[1] == "address" and (address := canonical(row[2]))})
+    lines = [f"deny {address};\n" for address in addresses]
+    (folder / "deny.conf").write_text("".join(["# Suggested by quality.suspects; judge before use.\n", *lines]))
+    return {"suspects": len(written), "addresses": len(lines), "folder": str(folder)}
+
+
+def block_row(day: date, scope: str, suspect: str, reason: str) -> tuple[str, str, str, str, str]:
+    """Write one suspect as a row of an exclusions file."""
+    since, until = ("", "") if scope == "session" else (day.isoformat(), (day + timedelta(days=1)).isoformat())
+    return (KINDS[scope], suspect, since, until, reason)
+
+
+def canonical(text: str) -> str | None:
+    """Write an address as nginx reads it; None for what a log had in its place."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    return str(getattr(address, "ipv4_mapped", None) or address)

@@ -1,0 +1,282 @@
+"""Trace: the whole story of one message, from the line it came in to the marts it counts in."""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import Any
+
+import duckdb
+import orjson
+
+from etl.errors import BadUse
+from etl.lake import files as lake
+from etl.settings import Settings
+from etl.stages.deduplicate import stage as verdicts
+from etl.stages.land import stage as land
+from etl.stages.parse import stage as parse
+from etl.stages.sessionize.stage import events_path
+
+Row = dict[str, Any]
+
+SHOWN_PAYLOAD = 300
+MESSAGE = (
+    "file_id, source_file, line_number, position, event_id, schema, version, app_id, platform, tracker, stream_id,"
+    " message_index, created_at, sent_at, received_at, event_at, visitor_id, page_id, message_ref,"
+    " cast(event_at as date) as event_date, is_access"
+)
+
+
+def trace(settings: Settings, wanted: str) -> list[str]:
+    """Tell what became of the message with this id, or of the line `file:line`; a line of text each.
+
+    Raises:
+        BadUse: the lake holds neither, or there is no lake.
+    """
+    if not settings.lake.is_dir():
+        raise BadUse(f"there is no lake at {settings.lake}", "Name its home by --home, or run the pipeline first")
+    with lake.staging(settings) as folder, lake.engine(settings, folder) as con:
+        place = find_place(settings, wanted)
+        copies = find_messages(con, settings, wanted, place)
+        refused = find_refused(con, settings, wanted, place)
+        if not copies and not refused and place is None:
+            raise BadUse(f"no message has the id {wanted}", "Give an id, or a line as events/2026-03-01.jsonl:12")
+        lines = list(tell_line(con, settings, *place)) if place else []
+        for row in refused:
+            lines += tell_refused(row)
+        for row in copies:
+            lines += tell_message(con, settings, row)
+        if place and not copies and not refused:
+            lines.append("message    none: the line is landed and counted")
+        return lines
+
+
+def find_place(settings: Settings, wanted: str) -> tuple[dict[str, Any], int] | None:
+    """Read `file:line` as a landed file and a line number; None if it is an id.
+
+    Raises:
+        BadUse: the file has not so many lines.
+    """
+    name, colon, number = wanted.rpartition(":")
+    files = [file for file in parse.landed_files(settings).values() if file["source_file"] == name]
+    if not colon or not number.isdecimal() or not files:
+        return None
+    if not 1 <= int(number) <= files[0]["lines"]:
+        raise BadUse(f"{name} has {files[0]['lines']} lines, not {number}", "Lines are counted from 1")
+    return files[0], int(number)
+
+
+def rows_of(con: duckdb.DuckDBPyConnection, query: str, values: dict[str, Any]) -> list[Row]:
+    """Run a query; one dictionary a row."""
+    found = con.execute(query, values)
+    names = [column[0] for column in found.description]
+    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+
+def find_messages(
+    con: duckdb.DuckDBPyConnection, settings: Settings, wanted: str, place: tuple[dict[str, Any], int] | None
+) -> list[Row]:
+    """Find the valid messages with this id, or of this line, in the order in which copies count.
+
+    An id is looked up among the narrow keys first, so that only the days it lies in are read whole.
+    """
+    batches = [batch for batch in parse.fresh_batches(settings).values() if batch["source"] != "pixel"]
+    days: set[date] | None = None
+    if place is None:
+        keys = verdicts.outputs(batches, settings, "ids")
+        if not keys:
+            return []
+        days = {
+            day
+            for (day,) in con.execute(
+                f"select distinct event_date from {lake.scan(keys)} where id_hash = md5_number_lower($id)",
+                {"id": wanted},
+            ).fetchall()
+        }
+        condition = "event_id = $id"
+        values: dict[str, Any] = {"id": wanted}
+    else:
+        batches = [batch for batch in batches if place[0]["file_id"] in batch["file_ids"]]
+        condition, values = "file_id = $file and line_number = $line", {"file": place[0]["file_id"], "line": place[1]}
+    paths = verdicts.outputs(batches, settings, "messages", lambda day: days is None or day in days)
+    if not paths:
+        return []
+    order = "received_at, request_id nulls last, position, source_file, line_number"
+    return rows_of(con, f"select {MESSAGE} from {lake.scan(paths)} where {condition} order by {order}", values)
+
+
+def find_refused(
+    con: duckdb.DuckDBPyConnection, settings: Settings, wanted: str, place: tuple[dict[str, Any], int] | None
+) -> list[Row]:
+    """Find what was quarantined of this id or line (collisions are told with their message)."""
+    paths = sorted(lake.lake_path(settings, "quarantine").rglob("*.parquet"))
+    if not paths:
+        return []
+    condition = "event_id = $id" if place is None else "file_id = $file and line_number = $line"
+    values: dict[str, Any] = {"id": wanted} if place is None else {"file": place[0]["file_id"], "line": place[1]}
+    return rows_of(
+        con,
+        f"select * from {lake.scan(paths)} where reason <> 'id_collision' and {condition}"
+        " order by source_file, line_number, position",
+        values,
+    )
+
+
+def tell_line(con: duckdb.DuckDBPyConnection, settings: Settings, file: dict[str, Any], number: int) -> Iterator[str]:
+    """Say where a line has landed."""
+    paths = [land.raw_path(settings, file["source"], day, file["file_id"]) for day in file["partitions"]]
+    rows = con.execute(
+        f"select filename, line_bytes from read_parquet({parse.sql_paths(paths)}, filename = true,"
+        " hive_partitioning = false) where line_number = $line",
+        {"line": number},
+    ).fetchall()
+    for path, size in rows:
+        yield f"landed     {file['source_file']} line {number}, {size} bytes, in {path}"
+
+
+def tell_refused(row: Row) -> Iterator[str]:
+    """Say why something is in quarantine."""
+    yield place_of(row)
+    yield f"quarantine {row['reason']}: {row['detail']}"
+    payload = " ".join((row["payload"] or "").split())
+    yield f"payload    {payload[:SHOWN_PAYLOAD]}{'…' if len(payload) > SHOWN_PAYLOAD else ''}"
+
+
+def place_of(row: Row) -> str:
+    position = "" if row["position"] is None else f", message {row['position']}"
+    return f"message    {row['source_file']} line {row['line_number']}{position}"
+
+
+def tell_message(con: duckdb.DuckDBPyConnection, settings: Settings, row: Row) -> Iterator[str]:
+    """Tell the story of one valid message."""
+    yield place_of(row)
+    if row["is_access"]:
+        yield "decoded    from a web server's combined line"
+    elif row["version"] is None:
+        yield "decoded    from Snowplow's tracker protocol"
+    else:
+        steps = "".join(f" → {version}" for version in range(row["version"] + 1, parse.collector.NEWEST_VERSION + 1))
+        yield f"decoded    from version {row['version']}{f', migrated{steps}' if steps else ''}"
+    yield (
+        f"says       {row['schema']} {row['event_id']} of {row['app_id']} on {row['platform']},"
+        f" stream {row['stream_id']} index {row['message_index']}, visitor {row['visitor_id']}"
+    )
+    yield f"event_at   {row['event_at']} ({tell_clock(row)})"
+    decided = find_verdicts(con, settings, row)
+    refused = [verdict for verdict in decided if verdict["verdict"] != "repeat"]
+    if refused:
+        kept = name_place(settings, refused[0]["kept_file_id"], refused[0]["kept_message_ref"])
+        if refused[0]["verdict"] == "duplicate":
+            yield f"verdict    duplicate of {kept}"
+        else:
+            yield f"quarantine id_collision: the id belongs to {kept}, whose content is another"
+        return
+    yield "verdict    accepted"
+    yield from tell_event(con, settings, row, [verdict for verdict in decided if verdict["verdict"] == "repeat"])
+
+
+def tell_clock(row: Row) -> str:
+    created, sent, received = row["created_at"], row["sent_at"], row["received_at"]
+    if created is None or sent is None:
+        return "when it was received: the client's times are not both there"
+    if created > sent:
+        return f"when it was received: created {created} lies after sent {sent}"
+    return f"received {received} less the {sent - created} that it waited to be sent"
+
+
+def find_verdicts(con: duckdb.DuckDBPyConnection, settings: Settings, row: Row) -> list[Row]:
+    path = verdicts.verdict_path(settings, row["event_date"])
+    if not path.exists():
+        return []
+    return rows_of(
+        con,
+        f"select * from {lake.scan([path])} where file_id = $file and message_ref = $reference",
+        {"file": row["file_id"], "reference": row["message_ref"]},
+    )
+
+
+def name_place(settings: Settings, number: int, reference: int) -> str:
+    """Write where a message stands."""
+    name = parse.landed_files(settings)[number]["source_file"]
+    return f"{name} line {reference >> 24}, message {reference & 0xFFFFFF}"
+
+
+def tell_event(con: duckdb.DuckDBPyConnection, settings: Settings, row: Row, repeats: list[Row]) -> Iterator[str]:
+    """Say what the canonical event says, and where the published marts have it."""
+    path = events_path(settings, row["event_date"])
+    events = (
+        rows_of(
+            con,
+            f"select * from {lake.scan([path])} where file_id = $file and line_number = $line and position = $position",
+            {"file": row["file_id"], "line": row["line_number"], "position": row["position"]},
+        )
+        if path.exists()
+        else []
+    )
+    if not events:
+        yield "event      not sessionized yet: run `python -m etl run`"
+        return
+    (event,) = events
+    if event["session_id"]:
+        part = "opens or extends it" if event["is_session_event"] else "belongs to it"
+        yield f"session    {event['session_id']} of {event['session_date']} ({part})"
+    else:
+        yield "session    none was open"
+    if event["schema"] == "page_view":
+        first = name_place(settings, repeats[0]["kept_file_id"], repeats[0]["kept_message_ref"]) if repeats else ""
+        yield f"page view  {f'a repeat of {first}, not counted' if repeats else 'counted'}"
+    flags = [f"bot ({event['bot_reason']})"] if event["is_bot"] else []
+    flags += ["excluded"] if event["is_excluded"] else []
+    yield f"flags      {', '.join(flags) or 'none'}"
+    yield f"event      {path}"
+    yield from tell_marts(settings, event | {"event_date": row["event_date"]})
+
+
+def tell_marts(settings: Settings, event: Row) -> Iterator[str]:
+    """Say which published marts have the event, its session and its order."""
+    if not settings.warehouse.exists():
+        yield "marts      none is published yet"
+        return
+    with duckdb.connect(str(settings.warehouse), read_only=True) as con:
+        con.execute("set timezone = 'UTC'")
+        seen = con.execute(
+            "select count(*) from core.events where event_id = $id and event_date = $day",
+            {"id": event["event_id"], "day": event["event_date"]},
+        ).fetchone()
+        if not seen or not seen[0]:
+            yield "marts      not in the published warehouse yet: run `python -m etl run`"
+            return
+        yield "marts      core.events"
+        pages = con.execute(
+            "select page_number, person_id, is_repeat from core.page_views where event_id = $id",
+            {"id": event["event_id"]},
+        ).fetchall()
+        for number, person, is_repeat in pages:
+            yield f"           core.page_views: {'repeat' if is_repeat else f'page {number}'} of person {person}"
+        sessions = con.execute(
+            "select visit_number, person_id, channel, is_bot, is_excluded, session_date from core.sessions"
+            " where session_id = $id",
+            {"id": event["session_id"]},
+        ).fetchall()
+        for visit, person, channel, is_bot, is_excluded, day in sessions:
+            yield f"           core.sessions: visit {visit} of person {person}, channel {channel}"
+            counted = "left out as a bot" if is_bot else "left out as excluded" if is_excluded else f"counted on {day}"
+            yield f"           executive.kpi_daily: {counted}"
+            touched = con.execute(
+                "select count(distinct order_id) from marketing.attribution where session_id = $id",
+                {"id": event["session_id"]},
+            ).fetchone()
+            if touched and touched[0]:
+                yield f"           marketing.attribution: its session is a touch of {touched[0]} orders"
+        if event["schema"] == "order":
+            near = {"since": event["event_at"] - timedelta(days=1), "until": event["event_at"] + timedelta(days=1)}
+            orders = con.execute(
+                "select order_id, ordered_at, revenue, currency from core.orders"
+                " where order_id = $order and ordered_at between $since and $until",
+                {"order": (parse_json(event["data"]) or {}).get("order_id"), **near},
+            ).fetchall()
+            for order, ordered_at, revenue, currency in orders:
+                yield f"           core.orders: {order} at {ordered_at}, {revenue} {currency}"
+
+
+def parse_json(text: str | None) -> dict[str, Any] | None:
+    value = orjson.loads(text) if text else None
+    return value if isinstance(value, dict) else None

@@ -1,0 +1,235 @@
+"""Metrics: what dbt's semantic layer defines once, asked for by name from the published warehouse.
+
+MetricFlow only writes the SQL; this process runs it, on the warehouse as it was published and with the definitions that
+were published with it. Nothing is written, and no build is waited for or held up.
+"""
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import duckdb
+import orjson
+
+from etl.errors import BadUse
+from etl.stages.parse.stage import sql_text
+
+if TYPE_CHECKING:
+    from metricflow.engine.metricflow_engine import MetricFlowEngine
+
+PERIODS = {"date": "day", "week": "week", "month": "month", "quarter": "quarter", "year": "year"}
+"""What a query may be by besides dimensions, and MetricFlow's word for it."""
+
+TIME = "metric_time"
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric as it is defined: what it means, and by what it can be asked.
+
+    Args:
+        dimensions: name → the name by which MetricFlow knows it.
+    """
+
+    name: str
+    description: str
+    dimensions: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A query's columns and rows, and the SQL they came from."""
+
+    columns: list[str]
+    rows: list[tuple[Any, ...]]
+    sql: str
+
+
+@contextmanager
+def opened(warehouse: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a published warehouse under the name that dbt built it by, which the definitions use; read-only."""
+    with duckdb.connect() as con:
+        con.execute("set timezone = 'UTC'")
+        con.execute(f"attach '{sql_text(warehouse)}' as build (read_only)")
+        yield con
+
+
+def read_manifest(con: duckdb.DuckDBPyConnection) -> str:
+    """Read the definitions that a warehouse was published with, as dbt writes them (JSON).
+
+    Raises:
+        BadUse: it was published without.
+    """
+    try:
+        return str(con.execute("select semantic_manifest from build.metrics.definitions").fetchall()[0][0])
+    except duckdb.CatalogException as error:
+        raise BadUse("the warehouse was published without metrics", "Run `build` to publish it anew") from error
+
+
+def read_metrics(manifest: str) -> dict[str, Metric]:
+    """List the metrics by name; one over several tables can only be asked by time."""
+    content = orjson.loads(manifest)
+    tables = {}
+    of_measure: dict[str, str] = {}
+    for model in content["semantic_models"]:
+        entity = model["primary_entity"]
+        tables[model["name"]] = {
+            dimension["name"]: f"{entity}__{dimension['name']}"
+            for dimension in model["dimensions"]
+            if dimension["type"] == "categorical"
+        }
+        of_measure |= {measure["name"]: model["name"] for measure in model["measures"]}
+    found = {}
+    for metric in content["metrics"]:
+        used = {of_measure[measure["name"]] for measure in metric["type_params"]["input_measures"]}
+        shared = tables[min(used)] if len(used) == 1 else {}
+        # What a metric itself filters by is settled: the model of an attributed one.
+        filters = str((metric["filter"] or {}).get("where_filters"))
+        asked_by = {name: known for name, known in shared.items() if f"'{known}'" not in filters}
+        found[metric["name"]] = Metric(metric["name"], metric["description"], asked_by)
+    return found
+
+
+def make_engine(manifest: str) -> "MetricFlowEngine":
+    """Make what writes the SQL of queries."""
+    from metricflow.engine.metricflow_engine import MetricFlowEngine  # noqa: PLC0415  (slow to import)
+    from metricflow.protocols.sql_client import SqlClient  # noqa: PLC0415
+    from metricflow_semantics.model.dbt_manifest_parser import (  # noqa: PLC0415
+        parse_manifest_from_dbt_generated_manifest,
+    )
+    from metricflow_semantics.model.semantic_manifest_lookup import SemanticManifestLookup  # noqa: PLC0415
+
+    logging.getLogger("metricflow").setLevel(logging.WARNING)
+    lookup = SemanticManifestLookup(parse_manifest_from_dbt_generated_manifest(manifest))
+    return MetricFlowEngine(lookup, cast(SqlClient, Dialect()))
+
+
+class Dialect:
+    """All that MetricFlow has to know of a database that it never queries itself."""
+
+    def __init__(self) -> None:
+        from metricflow.protocols.sql_client import SqlEngine  # noqa: PLC0415
+        from metricflow.sql.render.duckdb_renderer import DuckDbSqlPlanRenderer  # noqa: PLC0415
+
+        self.sql_engine_type = SqlEngine.DUCKDB
+        self.sql_plan_renderer = DuckDbSqlPlanRenderer()
+
+
+def query(
+    warehouse: Path,
+    names: Sequence[str],
+    *,
+    by: Sequence[str] = (),
+    where: Sequence[tuple[str, str]] = (),
+    first: date | None = None,
+    last: date | None = None,
+) -> Answer:
+    """Ask a published warehouse for metrics, by dimensions and periods.
+
+    Args:
+        names: of metrics.
+        by: dimensions, or one of `PERIODS`.
+        where: dimension and the value it must have; an empty one stands for none.
+        first: day from which on.
+        last: day up to which, that day too.
+
+    Raises:
+        BadUse: a metric or dimension is not known; the message names those that are.
+    """
+    with opened(warehouse) as con:
+        return ask(con, read_manifest(con), names, by=by, where=where, first=first, last=last)
+
+
+def ask(
+    con: duckdb.DuckDBPyConnection,
+    manifest: str,
+    names: Sequence[str],
+    *,
+    by: Sequence[str] = (),
+    where: Sequence[tuple[str, str]] = (),
+    first: date | None = None,
+    last: date | None = None,
+) -> Answer:
+    """Ask an open warehouse for metrics as a manifest defines them; see `query`."""
+    dimensions = shared_dimensions(read_metrics(manifest), names)
+    for name in [*by, *(dimension for dimension, _ in where)]:
+        if name not in dimensions and (name not in PERIODS or name not in by):
+            known = ", ".join([*PERIODS, *dimensions])
+            raise BadUse(f"{', '.join(names)}: there is no dimension {name!r}", f"It is {known}")
+    # Asked for twice is asked for once.
+    names, by = list(dict.fromkeys(names)), list(dict.fromkeys(by))
+    groups = {name: f"{TIME}__{PERIODS[name]}" if name in PERIODS else dimensions[name] for name in by}
+    sql = write_sql(
+        make_engine(manifest),
+        names,
+        groups=list(groups.values()),
+        conditions=[condition(dimensions[name], value) for name, value in where],
+        first=first,
+        last=last,
+    )
+    columns = [
+        f'cast("{column}" as date) as "{name}"' if name in PERIODS else f'"{column}" as "{name}"'
+        for name, column in groups.items()
+    ] + [f'"{name}"' for name in names]
+    # Periods come in their order; of what has no order of its own, the most comes first.
+    periods = [f'"{name}"' for name in by if name in PERIODS]
+    others = [f'"{name}"' for name in by if name not in PERIODS]
+    order = ", ".join([*periods, f'"{names[0]}" desc nulls last', *others])
+    found = con.execute(f"select {', '.join(columns)} from (\n{sql}\n) order by {order}")
+    return Answer([column[0] for column in found.description or ()], found.fetchall(), sql.replace('"build".', ""))
+
+
+def shared_dimensions(known: dict[str, Metric], names: Sequence[str]) -> dict[str, str]:
+    """Find the dimensions by which all of some metrics can be asked.
+
+    Raises:
+        BadUse: a metric is not known.
+    """
+    for name in names:
+        if name not in known:
+            raise BadUse(f"there is no metric {name!r}", f"It is {', '.join(sorted(known))}")
+    first, *others = (known[name].dimensions.items() for name in names)
+    return {name: qualified for name, qualified in first if all((name, qualified) in other for other in others)}
+
+
+def condition(dimension: str, value: str) -> str:
+    """Write that a dimension has a value, as MetricFlow wants it: SQL in Jinja, so a value's own braces are named."""
+    named = "{{ Dimension('" + dimension + "') }}"
+    literal = value.replace("'", "''").replace("{", "\0").replace("}", "{{ '}' }}").replace("\0", "{{ '{' }}")
+    return f"{named} = '{literal}'" if value else f"{named} is null"
+
+
+def write_sql(
+    engine: "MetricFlowEngine",
+    names: Sequence[str],
+    *,
+    groups: Sequence[str],
+    conditions: Sequence[str],
+    first: date | None,
+    last: date | None,
+) -> str:
+    """Let MetricFlow write a query."""
+    from metricflow.engine.metricflow_engine import MetricFlowQueryRequest  # noqa: PLC0415
+
+    request = MetricFlowQueryRequest.create(
+        metric_names=list(names),
+        group_by_names=list(groups),
+        where_constraints=list(conditions) or None,
+        time_constraint_start=datetime.combine(first, time.min) if first else None,
+        time_constraint_end=datetime.combine(last, time.min) if last else None,
+    )
+    return engine.explain(request).sql_statement.sql
+
+
+def shown(value: Any) -> str:
+    """Write a value for people; a CSV has every digit."""
+    if isinstance(value, Decimal):
+        return f"{value:,.2f}" if value != int(value) else f"{int(value):,}"
+    if isinstance(value, float):
+        return f"{value:,.4f}"
+    return "" if value is None else f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,0 +1,139 @@
+"""Put the page together: frames, compiled charts, Vega, the page's own script and style, one file.
+
+The page asks nobody for anything. Its Content-Security-Policy allows exactly the two scripts and the style in it, by
+their hashes, and no `eval`: Vega's expressions are interpreted. Whatever clients sent is text in a JSON block, and
+becomes text in the document.
+"""
+
+import base64
+import hashlib
+import html
+import json
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import duckdb
+import vl_convert
+
+from etl.warehouse.page import business, definitions, features, frames, health, loss, marketing
+from etl.warehouse.page.charts import CONFIG, Panel
+
+ASSETS = Path(__file__).parent / "assets"
+SCRIPTS = ("format.js", "state.js", "view.js", "business.js", "marketing.js", "features.js", "loss.js", "health.js",
+           "main.js")  # fmt: skip
+VEGA_LITE = "6.4"
+TABS: dict[str, tuple[str, ModuleType]] = {
+    "business": ("Business", business),
+    "marketing": ("Marketing", marketing),
+    "features": ("Features & experiments", features),
+    "loss": ("Data loss", loss),
+    "health": ("Tracking health", health),
+}
+HEADLINES = (
+    "executive.kpi_daily.revenue", "executive.kpi_daily.orders", "executive.kpi_daily.conversion_rate",
+    "executive.kpi_daily.visitors", "executive.kpi_daily.sessions", "executive.kpi_daily.page_views",
+    "executive.kpi_daily.page_views_estimated", "executive.kpi_daily.completeness", "quality.checks.status",
+    "quality.loss_daily.event_loss_rate", "quality.loss_daily.estimated_page_views", "quality.message_gaps.loss_rate",
+    "quality.ledger.balance", "quality.silence.missed", "quality.quarantine.reason",
+    "marketing.channel_performance.cost", "marketing.channel_performance.revenue",
+    "marketing.channel_performance.return_on_ad_spend", "marketing.channel_performance.cost_per_acquisition",
+    "marketing.channel_performance.conversions", "marketing.channel_performance.channel",
+    "marketing.channel_performance.clicks", "product.feature_usage.adoption_rate", "product.experiment_lift.verdict",
+    "product.feature_usage.active_persons", "product.funnel.sessions",
+)  # fmt: skip
+"""What the cards above the panels show."""
+
+
+def render(con: duckdb.DuckDBPyConnection, *, published_at: datetime, currency: str, time_zone: str) -> str:
+    """Make the page of an open published warehouse."""
+    content = {
+        "meta": describe(con) | {
+            "published_at": published_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M"),
+            "currency": currency, "time_zone": time_zone, "window_days": frames.DAYS, "target": loss.target(con),
+        },
+        "frames": {
+            name: frame for _, module in TABS.values() for name, frame in frames.encode_all(module.read(con)).items()
+        },
+        "tabs": [
+            {"id": tab, "title": title, "panels": [panel.described() for panel in module.panels()]}
+            for tab, (title, module) in TABS.items()
+        ],
+        "specs": specs(),
+        "definitions": definitions.look_up(
+            [*HEADLINES, *(column.definition for panel in all_panels() for column in panel.columns)]
+        ),
+    }  # fmt: skip
+    return assemble(content)
+
+
+def describe(con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+    """Say of the warehouse what stands on every tab."""
+    first, last = con.execute("select min(date), max(date) from executive.kpi_daily").fetchall()[0]
+    checks = con.execute("select status, count(*) from quality.checks group by 1").fetchall()
+    return {"first_day": frames.plain(first), "last_day": frames.plain(last), "checks": dict(checks)}
+
+
+def all_panels() -> list[Panel]:
+    """List the panels of all tabs."""
+    return [panel for _, module in TABS.values() for panel in module.panels()]
+
+
+@lru_cache
+def specs() -> dict[str, Any]:
+    """Compile the panels' charts to Vega, so that the page carries no compiler."""
+    return {
+        panel.id: vl_convert.vegalite_to_vega(panel.spec, vl_version=VEGA_LITE, config=CONFIG)
+        for panel in all_panels()
+        if panel.spec
+    }
+
+
+@lru_cache
+def vega() -> str:
+    """Bundle Vega with its interpreter, out of vl-convert: no network. The bundle's own `vega` is null in 1.9."""
+    return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=VEGA_LITE)
+
+
+def assemble(content: dict[str, Any]) -> str:
+    """Write the document around its content."""
+    style = (ASSETS / "page.css").read_text()
+    script = "'use strict';\n(() => {\n" + "\n".join((ASSETS / name).read_text() for name in SCRIPTS) + "\n})();\n"
+    library = vega()
+    policy = "; ".join(
+        (
+            "default-src 'none'",
+            f"script-src {source_of(library)} {source_of(script)}",
+            f"style-src {source_of(style)}",
+            "img-src data:",
+            "base-uri 'none'",
+            "form-action 'none'",
+        )
+    )
+    parts = {
+        "POLICY": html.escape(policy, quote=True).replace("&#x27;", "'"),
+        "STYLE": style,
+        "LIBRARY": library,
+        "SCRIPT": script,
+        # Last: what clients sent may look like one of these marks, and is never looked at again.
+        "CONTENT": in_script(content),
+    }
+    page = (ASSETS / "page.html").read_text()
+    for name, text in parts.items():
+        before, mark, after = page.partition(f"%%{name}%%")
+        assert mark, name
+        page = before + text + after
+    return page
+
+
+def in_script(content: Any) -> str:
+    """Write JSON that cannot end the script element it stands in, whatever a campaign is called."""
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def source_of(text: str) -> str:
+    """Name an inline script or style in the policy."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
