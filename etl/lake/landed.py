@@ -1,0 +1,59 @@
+"""What has landed: the contents of inbox files, as the stages after landing see them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from etl.lake.catalogue import Lake
+from etl.lake.manifests import Content, Landing
+
+STAGE = "land"
+HELD = ("landed", "truncated")
+"""What counts: a content whose lines, or so many as could be read, are in the lake."""
+
+
+@dataclass(frozen=True)
+class LandedFile:
+    """A content that counts, with the Parquet files of its raw lines by received day."""
+
+    source_file: str
+    source: str
+    content: Content
+    parts: dict[str, Path]
+
+    @property
+    def file_id(self) -> int:
+        """The number of this content under this name."""
+        return self.content.file_id
+
+
+def file_name(file_id: int) -> str:
+    """Write a file's number as the name of its units and raw files: 16 hexadecimal digits."""
+    return f"{file_id & 0xFFFF_FFFF_FFFF_FFFF:016x}"
+
+
+def file_number(name: str) -> int:
+    """Read a file's number back from its name."""
+    number = int(name, 16)
+    return number - (1 << 64) if number >> 63 else number
+
+
+def landings(lake: Lake) -> list[Landing]:
+    """Read what is known of every inbox file, in order of name."""
+    return sorted((commit.facts for commit in lake.commits(STAGE, Landing)), key=lambda found: found.source_file)
+
+
+def landed_files(lake: Lake, source: str | None = None) -> dict[str, LandedFile]:
+    """Find the contents that count, of one source or of all, by the name of their number, in order of file name."""
+    found: dict[str, LandedFile] = {}
+    for commit in sorted(lake.commits(STAGE, Landing), key=lambda entry: entry.facts.source_file):
+        facts = commit.facts
+        if source is not None and facts.source != source:
+            continue
+        paths: dict[str, dict[str, Path]] = {}
+        for part in commit.parts:
+            paths.setdefault(Path(part.path).stem, {})[str(part.day)] = lake.path(part.path)
+        for content in facts.contents:
+            name = file_name(content.file_id)
+            if content.status in HELD:
+                found[name] = LandedFile(facts.source_file, facts.source, content, paths.get(name, {}))
+    return found
