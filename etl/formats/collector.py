@@ -100,7 +100,7 @@ def shape(columns: Mapping[str, object]) -> str:
 
 
 def decode_requests(con: duckdb.DuckDBPyConnection) -> None:
-    """Make the view `requests` (one row a collector line) of `raw`.
+    """Make the view `requests` (one row a collector line) of `lines`.
 
     Columns: file_id, source_file, line_number, request_id, received_us, ip, collector_host, user_agent, sent_us,
     protocol (`bloodhound`, `snowplow`; null when the request is for neither), items (list of JSON text;
@@ -116,7 +116,7 @@ def decode_requests(con: duckdb.DuckDBPyConnection) -> None:
                 * exclude (line),
                 case when line_sha256 is null then try(decode(line)) end as text,
                 line
-            from raw
+            from lines
         ),
         envelopes as (
             select *, try(from_json(text, '{shape(ENVELOPE)}')) as envelope from texts
@@ -242,7 +242,7 @@ def decode_messages(con: duckdb.DuckDBPyConnection, limits: Limits, tracking_pla
     """Make `decoded` (one row a message, valid or not, and one a line or body that is none) of `sent`.
 
     `reason`, `detail` and `payload` are null for valid messages; a bad line has no position.
-    `message` and `item` are kept of suspects only; `content_hash` is the hash of the message in the newest
+    `message` and `item` are kept of suspects only; `content_key` is a key of the message in the newest
     version. Source of `event_us`: received - (sent - created) where both client times are there and in
     order, else received.
     """
@@ -327,7 +327,7 @@ def decode_messages(con: duckdb.DuckDBPyConnection, limits: Limits, tracking_pla
             case when is_suspect then coalesce(query, item, 'null') end as item,
             case when is_suspect then wrong end as wrong,
             case when is_suspect then version_text end as version_text,
-            hash(message) as content_hash,
+            cast(hash(message) >> 1 as bigint) as content_key,
             false as is_access,
             line_reason as reason,
             line_detail as detail

@@ -16,7 +16,7 @@ REQUEST = r"^([A-Z]+) (\S+)(?: HTTP/[0-9.]+)?$"
 
 
 def decode_lines(con: duckdb.DuckDBPyConnection) -> None:
-    """Make `logged` (one row a combined line) of `raw`.
+    """Make `logged` (one row a combined line) of `lines`.
 
     Columns: file_id, source_file, line_number, text, received_us, ip, user_agent, referrer, method,
     target, status, reason, detail, payload. A `-` is null.
@@ -29,7 +29,7 @@ def decode_lines(con: duckdb.DuckDBPyConnection) -> None:
                 * exclude (line),
                 case when line_sha256 is null then try(decode(line)) end as text,
                 line
-            from raw
+            from lines
         ),
         -- Nearly every line has its six quotes and no escape: cut at them it reads four times as fast
         -- as by the whole expression, and gives the same.
@@ -106,7 +106,7 @@ def unescaped(column: str) -> str:
 def select_page_views(con: duckdb.DuckDBPyConnection, asset_extensions: tuple[str, ...]) -> None:
     """Make `decoded` of `logged`: successful reads of pages, as page views of tracker shape.
 
-    Needs `raw_files` (file_id, app_id) and `agents` (user_agent, is_touch).
+    Needs `log_files` (file_id, app_id) and `agents` (user_agent, is_touch).
     """
     con.execute(
         f"""
@@ -116,9 +116,9 @@ def select_page_views(con: duckdb.DuckDBPyConnection, asset_extensions: tuple[st
             cast(null as varchar) as request_id, received_us, cast(null as bigint) as sent_us, ip,
             cast(null as varchar) as collector_host,
             logged.user_agent, cast(null as integer) as version,
-            md5(raw_files.app_id || chr(10) || text) as event_id,
+            md5(log_files.app_id || chr(10) || text) as event_id,
             'page_view' as schema,
-            raw_files.app_id as app_id,
+            log_files.app_id as app_id,
             case when agents.is_touch then 'mobile_web' else 'desktop_web' end as platform,
             cast(null as varchar) as tracker, cast(null as varchar) as stream_id,
             cast(null as bigint) as message_index, cast(null as bigint) as created_us,
@@ -129,11 +129,11 @@ def select_page_views(con: duckdb.DuckDBPyConnection, asset_extensions: tuple[st
             cast(null as varchar) as referring_page_id, cast(null as varchar) as referring_click_id,
             cast(null as varchar) as navigation, cast(null as varchar) as country, cast(null as varchar) as locale,
             cast(null as varchar) as data,
-            received_us as event_us, hash(event_id) as content_hash, true as is_access,
+            received_us as event_us, cast(md5_number_lower(event_id) >> 1 as bigint) as content_key, true as is_access,
             cast(null as varchar) as sent_platform,
             cast(null as varchar) as reason, cast(null as varchar) as detail
         from logged
-        inner join raw_files on logged.file_id = raw_files.file_id
+        inner join log_files on logged.file_id = log_files.file_id
         left join agents on logged.user_agent is not distinct from agents.user_agent
         where
             reason is null

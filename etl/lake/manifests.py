@@ -108,12 +108,13 @@ class Reading(msgspec.Struct, frozen=True):
     """A group of landed files, parsed.
 
     `plan` is the digest of each schema that its messages name; `readers` the versions of the libraries that read its
-    distinct values (user agents, hosts).
+    distinct values (user agents, hosts); `rules` names the parser's version and settings.
     """
 
     source: str
-    plan: dict[str, str | None]
+    plan: dict[str, str]
     readers: dict[str, str]
+    rules: str
 
 
 class Day(msgspec.Struct, frozen=True):

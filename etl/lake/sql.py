@@ -23,3 +23,8 @@ def scan(paths: Iterable[Path], empty: Path) -> str:
     """Say `read_parquet([…])` of these files in SQL; the dataset's zero-row file when there are none."""
     listed = texts(list(paths) or [empty])
     return f"read_parquet([{listed}], hive_partitioning = false, union_by_name = false)"
+
+
+def scan_named(paths: Iterable[Path]) -> str:
+    """Say `read_parquet([…])` in SQL with the column `filename`: from which file a row is."""
+    return f"read_parquet([{texts(paths)}], filename = true, hive_partitioning = false)"
