@@ -1,18 +1,16 @@
 """User agents: which are bots by their own word, which are malformed, and which are people."""
 
 import csv
-import os
 import time
-from pathlib import Path
 
 import pytest
+from builders import shared
 from is_bot import Bots
 
 from etl.enrich.user_agents import bot_reason, describe_one
 from etl.simulate.agents import declared_bots, desktop, mobile
 from etl.vocabulary.bot_rules import RULES
 
-LABELLED = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "user_agents.csv"
 CHROME = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36"
 )
@@ -96,10 +94,7 @@ def test_versions_end_where_a_part_is_missing() -> None:
 
 def test_labelled_user_agents_are_told_apart() -> None:
     """Nothing was fitted to this file; people's four misses are too short, which the contract calls malformed."""
-    if not LABELLED.exists():
-        assert not os.environ.get("CI"), f"{LABELLED} is missing"
-        pytest.skip(f"{LABELLED} is not there")
-    with LABELLED.open(newline="", encoding="utf-8") as file:
+    with shared("user_agents.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     reasons = {label: [bot_reason(row["user_agent"]) for row in rows if row["is_bot"] == label] for label in "01"}
     assert sum(map(bool, reasons["1"])) / len(reasons["1"]) >= 0.95

@@ -19,9 +19,8 @@ import pytest
 
 from etl import pipeline as tasks
 from etl.errors import CheckFailed
-from etl.settings import load_settings
+from etl.settings import PROJECT, load_settings
 
-PROJECT = Path(__file__).resolve().parent.parent
 DAG_FILES = [PROJECT / "dags" / f"{name}.py" for name in ("collect", "sessionize", "warehouse", "reconcile")]
 SCREEN_LINES = 60
 # Names that mean reading or asking something; at import a DAG file may do none of it.

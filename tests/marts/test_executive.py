@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from builders import House, each, events
+from builders.warehouse import Query, Row, Warehouse, event, hits, moment, order, visit
 from pydantic import ValidationError
-from test_dbt import Query, Row, Warehouse, event, hits, moment, order, visit, warehouse
 
 from etl import pipeline as tasks
 from etl.lake import files as lake
@@ -20,9 +20,6 @@ from etl.settings import Settings
 from etl.stages.publish import restatements
 from etl.stages.publish import stage as publish
 from etl.vocabulary import columns as schemas
-
-__all__ = ["warehouse"]  # A fixture of another module is found by its name in this one.
-
 
 # Berlin's clocks go forward on 29 March 2026 (a day of 23 hours) and back on 25 October (25 hours).
 SPRING = [

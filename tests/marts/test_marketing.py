@@ -13,19 +13,17 @@ from typing import Any
 import duckdb
 import numpy as np
 import pytest
-from builders import House, each, events
+from builders import House, each, events, shared
+from builders.warehouse import DBT, Row, Warehouse, event, moment, order, visit
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from test_dbt import PROJECT, REFERENCE_DATA, Row, Warehouse, event, moment, order, visit, warehouse
 
 from etl import pipeline as tasks
 from etl.lake import files as lake
 from etl.settings import DeclaredConversion, Settings, SpendExport
 from etl.stages.build.stage import declared_conversions
 from etl.stages.spend import stage as spend
-
-__all__ = ["warehouse"]
 
 MODELS = ["first_touch", "last_touch", "last_non_direct", "linear", "position_based", "time_decay", "markov"]
 
@@ -57,9 +55,7 @@ def test_contracts_columns_are_read(house: House) -> None:
 
 def test_real_export_in_micros_adds_up(house: House) -> None:
     """GIVEN a real ads export without our column names THEN every sum is the export's."""
-    path = REFERENCE_DATA / "spend" / "google_ads_campaign_stats.csv"
-    if not path.exists():
-        pytest.skip(f"{path} is missing")
+    path = shared("spend/google_ads_campaign_stats.csv")
     with path.open(newline="") as file:
         exported = list(csv.DictReader(file))
     rows = take(house, path.read_bytes())
@@ -273,7 +269,7 @@ def test_settings_that_make_no_sense_are_refused() -> None:
 def markov() -> ModuleType:
     """The Python model, as a module."""
     found = importlib.util.spec_from_file_location(
-        "int_markov_shared", PROJECT / "models" / "intermediate" / "int_markov_shared.py"
+        "int_markov_shared", DBT / "models" / "intermediate" / "int_markov_shared.py"
     )
     assert found and found.loader
     module = importlib.util.module_from_spec(found)

@@ -7,12 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-import test_dbt
+from builders.warehouse import Row, Warehouse, event, order
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from test_dbt import Row, Warehouse, event, order
-
-warehouse = test_dbt.warehouse
 
 STITCH = timedelta(days=30)
 TICK = timedelta(microseconds=1)

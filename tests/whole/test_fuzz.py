@@ -7,17 +7,16 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 import pytest
 from builders import House, Message, Row, event, lines, request, written
+from builders.snowplow import BASE, PV, contexts, described, encoded, gotten, posted
+from builders.versions import V1, V2
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from test_migrations import V1, V2
-from test_snowplow import BASE, PV, contexts, described, encoded, gotten, posted
 
 from etl.formats import collector
 from etl.lake import files as lake
@@ -309,7 +308,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 def bounded(house: House, most_seconds: int) -> None:
     """Digest the inbox in a process of its own, which the kernel ends when it computes too long."""
     done = subprocess.run(
-        [sys.executable, "-c", DIGEST, str(Path(__file__).parent), str(house.root)], cwd=PROJECT,
+        [sys.executable, "-c", DIGEST, str(PROJECT / "tests"), str(house.root)], cwd=PROJECT,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (most_seconds, most_seconds)),
         capture_output=True, text=True, timeout=10 * most_seconds, check=False,
     )  # fmt: skip

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from builders.warehouse import Row, Warehouse, event, moment, order, visit
 from scipy import stats
-from test_dbt import Row, Warehouse, event, moment, order, visit, warehouse
 
 from etl.statistics import experiments
 from etl.statistics.experiments import (
@@ -23,8 +23,6 @@ from etl.statistics.experiments import (
     srm_stage,
     t_test,
 )
-
-__all__ = ["warehouse"]  # A fixture of another module is found by its name in this one.
 
 # --- statistics -----------------------------------------------------------------------------------
 

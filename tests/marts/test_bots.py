@@ -9,16 +9,13 @@ from typing import Any
 
 import duckdb
 import pytest
-import test_dbt
-from test_dbt import Row, Warehouse, moment, order, visit
+from builders.warehouse import Row, Warehouse, moment, order, visit
 
 from etl.errors import BadUse
 from etl.settings import Settings, load_settings
 from etl.stages.exclusions import stage as exclusions
 from etl.tools import suspects
 from etl.vocabulary import bot_rules
-
-warehouse = test_dbt.warehouse
 
 RULES = {"bot_platforms": list(bot_rules.PLATFORMS), "bot_behaviour": bot_rules.behaviour()}
 

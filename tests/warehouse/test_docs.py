@@ -7,15 +7,12 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from marts import publish, shop
+from builders.published import publish, shop
 from playwright.sync_api import Browser
-from test_report import browser
 
 from etl import pipeline as tasks
 from etl.settings import PROJECT, Settings
 from etl.warehouse.page import definitions
-
-__all__ = ["browser"]  # A fixture of another module is found by its name in this one.
 
 READERS = ("marketing", "executives", "product", "when-numbers-look-wrong")
 ASKED_BY_MARKETING = 8

@@ -5,7 +5,6 @@ import io
 import json
 import os
 import re
-import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,8 +13,8 @@ from typing import Any
 import duckdb
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from marts import FIRST, MODELS, Row, campaign, days, kpi, publish, shop
-from playwright.sync_api import Browser, Error, Page, sync_playwright
+from builders.published import FIRST, MODELS, Row, campaign, days, kpi, publish, shop
+from playwright.sync_api import Browser, Page
 
 from etl import pipeline as tasks
 from etl.settings import Settings
@@ -33,23 +32,6 @@ NAMES = [
     "@cmd",
     None,
 ]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Debian's Chromium, or the one in CHROMIUM; CI insists on it."""
-    found = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-    if not found:
-        if os.environ.get("CI"):
-            pytest.fail("there is no browser: apt-get install chromium, or set CHROMIUM")
-        pytest.skip("there is no browser: apt-get install chromium, or set CHROMIUM")
-    with sync_playwright() as driver:
-        try:
-            launched = driver.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        except Error as error:
-            pytest.fail(f"{found} does not start: {error}")
-        yield launched
-        launched.close()
 
 
 def make_page(folder: Path, rows: dict[str, list[Row]]) -> Path:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from etl.settings import PROJECT
+
 ROOMS = ("etl", "dags", "ops", "benchmarks")
 TRANSFORMS = ("formats/collector", "formats/combined_log", "enrich/urls", "enrich/user_agents")
 DRAWERS = {"utils", "util", "helpers", "helper", "common", "config", "misc"}
@@ -33,27 +34,27 @@ def test_breaches_are_found() -> None:
     assert breaches(source, ("os", "etl.lake")) == {"os.path", "etl.lake", "etl.lake.scan"}
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "etl").rglob("*.py")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted((PROJECT / "etl").rglob("*.py")), ids=lambda path: path.stem)
 def test_etl_knows_nothing_of_airflow(path: Path) -> None:
     assert breaches(path.read_text(), ("airflow", "dags", "ops")) == set()
 
 
 @pytest.mark.parametrize("name", TRANSFORMS)
 def test_transforms_touch_no_files_clocks_or_environment(name: str) -> None:
-    source = (ROOT / "etl" / f"{name}.py").read_text()
+    source = (PROJECT / "etl" / f"{name}.py").read_text()
     assert (
         breaches(source, ("os", "pathlib", "time", "etl.lake", "etl.pipeline", "etl.settings", "shutil", "tempfile"))
         == set()
     )
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "etl").rglob("*.py")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted((PROJECT / "etl").rglob("*.py")), ids=lambda path: path.stem)
 def test_only_the_command_line_and_its_peers_import_tasks(path: Path) -> None:
     if path.stem not in {"__main__", "pipeline"}:
         assert breaches(path.read_text(), ("etl.pipeline", "etl.__main__")) == set()
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "dags").rglob("*.py")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted((PROJECT / "dags").rglob("*.py")), ids=lambda path: path.stem)
 def test_dags_reach_the_rest_through_tasks(path: Path) -> None:
     allowed = ("etl.pipeline", "etl.settings", "etl.errors")
     ours = {name for name in breaches(path.read_text(), ("etl",)) if name != "etl"}
@@ -64,7 +65,7 @@ def test_the_pipeline_never_asks_what_time_it_is() -> None:
     clocks = ("now", "today", "utcnow", "time_ns")
     asked = [
         f"{path.name}:{node.lineno}"
-        for path in (ROOT / "etl").rglob("*.py")
+        for path in (PROJECT / "etl").rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in clocks
     ]
@@ -74,5 +75,5 @@ def test_the_pipeline_never_asks_what_time_it_is() -> None:
 
 
 def test_there_is_no_drawer() -> None:
-    found = [path for room in (*ROOMS, "tests") for path in (ROOT / room).rglob("*") if path.stem in DRAWERS]
+    found = [path for room in (*ROOMS, "tests") for path in (PROJECT / room).rglob("*") if path.stem in DRAWERS]
     assert found == []

@@ -16,17 +16,17 @@ import duckdb
 import pytest
 from backports import zstd
 from builders import House, combined, each, event, events, lines, request, shared
+from builders.snowplow import PV, posted
+from builders.versions import V1, V2, V3
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from test_migrations import V1, V2, V3
-from test_snowplow import PV, posted
 
 from etl import pipeline as tasks
 from etl.errors import BadUse
 from etl.settings import PROJECT, load_settings
 from etl.simulate import simulate
 
-DATA = Path(__file__).resolve().parent / "data"
+DATA = PROJECT / "tests" / "data"
 SOURCE_COLUMNS = {"source_file", "line_number", "position", "file_id"}
 HISTORY = {"quality.restatements"}
 """What was published when is outside the promise."""

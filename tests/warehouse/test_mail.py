@@ -10,7 +10,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from marts import UNSEEN, Row, publish, shop
+from builders.published import UNSEEN, Row, publish, shop
 
 from etl import pipeline as tasks
 from etl.errors import BadUse
