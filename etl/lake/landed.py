@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow.parquet as pq
+
 from etl.lake.catalogue import Lake
 from etl.lake.manifests import Content, Landing
 
@@ -57,3 +59,12 @@ def landed_files(lake: Lake, source: str | None = None) -> dict[str, LandedFile]
             if content.status in HELD:
                 found[name] = LandedFile(facts.source_file, facts.source, content, paths.get(name, {}))
     return found
+
+
+def read_text(file: LandedFile) -> str:
+    """Read a small landed file back as text; bytes that are not UTF-8 are replaced."""
+    lines: list[tuple[int, bytes]] = []
+    for path in file.parts.values():
+        table = pq.read_table(path, columns=["line_number", "line"], partitioning=None)
+        lines += zip(table["line_number"].to_pylist(), table["line"].to_pylist(), strict=True)
+    return "\n".join(line.decode(errors="replace") for _, line in sorted(lines))
