@@ -13,7 +13,7 @@ from airflow.sdk import DAG, CronPartitionTimetable, get_current_context, task
 
 from dags.assets import MESSAGES, days_to_redo, hand_on
 from dags.policy import POLICY
-from etl import pipeline as tasks
+from etl import pipeline
 from etl.settings import load_settings
 
 # The partition of a run is the day that has just ended. A new Airflow begins with the midnight to come; unless told
@@ -27,14 +27,14 @@ with DAG("collect", schedule=DAILY, doc_md=__doc__, **POLICY) as dag:
     @task
     def land() -> dict:
         """Copy every line of every new file into the lake, byte for byte."""
-        return tasks.land(load_settings(), days=days_to_redo(get_current_context()))
+        return pipeline.land(load_settings(), days=days_to_redo(get_current_context()))
 
     @task(outlets=[MESSAGES])
     def parse() -> dict:
         """Make typed messages of the lines; what cannot be one goes to quarantine."""
         context = get_current_context()
-        result = tasks.parse(load_settings(), days=days_to_redo(context))
-        hand_on(context, MESSAGES, tasks.pending(load_settings()))
+        result = pipeline.parse(load_settings(), days=days_to_redo(context))
+        hand_on(context, MESSAGES, pipeline.pending(load_settings()))
         return result
 
     land() >> parse()

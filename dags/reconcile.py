@@ -8,7 +8,7 @@ from airflow.sdk import DAG, get_current_context, task
 
 from dags.assets import WAREHOUSE, all_days_of, days_to_redo
 from dags.policy import POLICY
-from etl import pipeline as tasks
+from etl import pipeline
 from etl.settings import load_settings
 
 with DAG("reconcile", schedule=all_days_of(WAREHOUSE), doc_md=__doc__, **POLICY) as dag:
@@ -16,6 +16,6 @@ with DAG("reconcile", schedule=all_days_of(WAREHOUSE), doc_md=__doc__, **POLICY)
     @task
     def reconcile() -> dict:
         """Run every check; one in error fails this task."""
-        return tasks.reconcile(load_settings(), days=days_to_redo(get_current_context()))
+        return pipeline.reconcile(load_settings(), days=days_to_redo(get_current_context()))
 
     reconcile()

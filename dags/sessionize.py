@@ -8,7 +8,7 @@ from airflow.sdk import DAG, get_current_context, task
 
 from dags.assets import EVENTS, MESSAGES, all_days_of, days_to_redo, hand_on
 from dags.policy import POLICY
-from etl import pipeline as tasks
+from etl import pipeline
 from etl.settings import load_settings
 
 with DAG("sessionize", schedule=all_days_of(MESSAGES), doc_md=__doc__, **POLICY) as dag:
@@ -17,8 +17,8 @@ with DAG("sessionize", schedule=all_days_of(MESSAGES), doc_md=__doc__, **POLICY)
     def sessionize() -> dict:
         """Rewrite the events and sessions of the days whose messages changed."""
         context = get_current_context()
-        result = tasks.sessionize(load_settings(), days=days_to_redo(context))
-        hand_on(context, EVENTS, tasks.pending(load_settings()))
+        result = pipeline.sessionize(load_settings(), days=days_to_redo(context))
+        hand_on(context, EVENTS, pipeline.pending(load_settings()))
         return result
 
     sessionize()

@@ -9,7 +9,7 @@ from airflow.sdk import DAG, get_current_context, task
 
 from dags.assets import EVENTS, WAREHOUSE, all_days_of, days_to_redo, hand_on
 from dags.policy import POLICY
-from etl import pipeline as tasks
+from etl import pipeline
 from etl.settings import load_settings
 
 with DAG("warehouse", schedule=all_days_of(EVENTS), doc_md=__doc__, **POLICY) as dag:
@@ -18,18 +18,18 @@ with DAG("warehouse", schedule=all_days_of(EVENTS), doc_md=__doc__, **POLICY) as
     def build() -> dict:
         """Run dbt in this process and replace the published warehouse."""
         context = get_current_context()
-        result = tasks.build(load_settings(), days=days_to_redo(context))
-        hand_on(context, WAREHOUSE, tasks.pending(load_settings()))
+        result = pipeline.build(load_settings(), days=days_to_redo(context))
+        hand_on(context, WAREHOUSE, pipeline.pending(load_settings()))
         return result
 
     @task
     def report() -> dict:
         """Make the page of what was published."""
-        return tasks.report(load_settings())
+        return pipeline.report(load_settings())
 
     @task
     def mail() -> dict:
         """Write the daily summary, and send it if a mail server is set; each day of data once."""
-        return tasks.mail(load_settings())
+        return pipeline.mail(load_settings())
 
     build() >> report() >> mail()

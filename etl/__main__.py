@@ -1,5 +1,7 @@
 """`python -m etl`: every task of the DAGs as a command."""
 
+import logging
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -7,6 +9,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
+import structlog
 import typer
 from rich import box
 from rich.console import Console
@@ -21,13 +24,13 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from etl import pipeline as tasks
+from etl import pipeline
 from etl.errors import BadUse, BloodhoundError
 from etl.settings import Settings, load_settings
-from etl.stages.land import stage as landing
+from etl.stages.land.inbox import find_files
 from etl.tools import probe as probing
 from etl.tools import suspects as suspecting
-from etl.warehouse import export as exporting
+from etl.warehouse import answers
 from etl.warehouse import summary as summarising
 
 app = typer.Typer(
@@ -44,14 +47,14 @@ Day = Annotated[
     typer.Option(formats=["%Y-%m-%d"], help="A day to do again; repeat for more."),
 ]
 
-STAGES = {
-    "land": tasks.land, "parse": tasks.parse, "sessionize": tasks.sessionize,
-    "build": tasks.build, "reconcile": tasks.reconcile,
+TASKS = {
+    "land": pipeline.land, "parse": pipeline.parse, "sessionize": pipeline.sessionize,
+    "build": pipeline.build, "reconcile": pipeline.reconcile,
 }  # fmt: skip
 
 
 @contextmanager
-def showing(title: str) -> Iterator[tasks.Advance]:
+def showing(title: str) -> Iterator[pipeline.Advance]:
     """Show how a stage gets on, if a person is looking."""
     columns = (
         SpinnerColumn(),
@@ -71,7 +74,7 @@ def run_stage(name: str, settings: Settings, days: list[datetime] | None) -> dic
     if name != "land":
         refuse_unknown_days(settings, wanted)
     with showing(name) as advance:
-        result = STAGES[name](settings, days=wanted, advance=advance)
+        result = TASKS[name](settings, days=wanted, advance=advance)
     print(f"{name}: {describe(result)}")
     for failure in result.get("failed", []):
         screen.print(
@@ -88,7 +91,7 @@ def refuse_unknown_days(settings: Settings, days: Sequence[date]) -> None:
     Raises:
         BadUse: the message names the day and the days there are.
     """
-    known = tasks.known_days(settings)
+    known = pipeline.known_days(settings)
     for day in days:
         if day.isoformat() not in known:
             there = f"There is data of {known[0]} to {known[-1]}" if known else "Nothing has landed yet"
@@ -112,11 +115,11 @@ def stage_command(name: str) -> None:
     def command(inbox: Inbox = None, home: Home = None, day: Day = None) -> None:
         run_stage(name, load_settings(inbox, home), day)
 
-    command.__doc__ = (STAGES[name].__doc__ or "").partition("\n")[0]
+    command.__doc__ = (TASKS[name].__doc__ or "").partition("\n")[0]
     app.command(name)(command)
 
 
-for stage in STAGES:
+for stage in TASKS:
     stage_command(stage)
 
 
@@ -126,12 +129,12 @@ def run(inbox: Inbox = None, home: Home = None, day: Day = None) -> None:
     settings = load_settings(inbox, home)
     if not settings.inbox.is_dir():
         raise BadUse(f"the inbox {settings.inbox} does not exist", "Make it, or name another by --inbox")
-    if not landing.find_files(settings.inbox) and not settings.lake.is_dir():
+    if not find_files(settings.inbox) and not settings.lake.is_dir():
         raise BadUse(f"the inbox {settings.inbox} holds no logs", "See README.md for what goes where")
-    for name in STAGES:
-        if name == "land" or day or name in tasks.pending(settings):
+    for name in TASKS:
+        if name == "land" or day or name in pipeline.pending(settings):
             run_stage(name, settings, day)
-        elif name == "parse" and not tasks.pending(settings):
+        elif name == "parse" and not pipeline.pending(settings):
             print("nothing new")
             break
 
@@ -145,10 +148,10 @@ def replay(
     """Put quarantined messages through again, once the code or the tracking plan is mended."""
     settings = load_settings(inbox, home)
     with showing("replay") as advance:
-        result = tasks.replay(settings, reasons=reason or (), advance=advance)
+        result = pipeline.replay(settings, reasons=reason or (), advance=advance)
     print(f"replay: {describe(result)}")
-    for name in STAGES:
-        if name in tasks.pending(settings):
+    for name in TASKS:
+        if name in pipeline.pending(settings):
             run_stage(name, settings, None)
 
 
@@ -173,10 +176,10 @@ def probe(
     """Send known messages that count in no KPI, or look for those sent: exit 1 if one is missing or changed."""
     settings = load_settings(inbox, home)
     if not look:
-        sent = tasks.send_probe(settings)
+        sent = pipeline.send_probe(settings)
         print(f"probe {sent['run']}: {len(sent['messages'])} messages in {' and '.join(sent['files'])}")
         return
-    open_runs = [run for run in tasks.look_for_probes(settings) if run["is_open"]]
+    open_runs = [run for run in pipeline.look_for_probes(settings) if run["is_open"]]
     for run in open_runs:
         for line in probing.describe(run):
             print(line)
@@ -231,7 +234,7 @@ def report(
     out: Annotated[Path | None, typer.Option(help="The file; default: report/index.html in the home.")] = None,
 ) -> None:
     """Make the page of the published warehouse: one HTML file that opens anywhere and loads nothing."""
-    made = tasks.report(load_settings(None, home), out=out)
+    made = pipeline.report(load_settings(None, home), out=out)
     print(f"report: {made['page']}, {made['bytes']:,} bytes")
 
 
@@ -256,7 +259,7 @@ def mail(
     again: Annotated[bool, typer.Option("--again", help="Send it though this day has been sent.")] = False,
 ) -> None:
     """Write the daily summary as a mail, and send it if BLOODHOUND_SMTP_HOST is set."""
-    made = tasks.mail(load_settings(None, home), out=out, again=again)
+    made = pipeline.mail(load_settings(None, home), out=out, again=again)
     print(f"mail: {made['file']}, sent to {made['sent']}")
 
 
@@ -268,7 +271,7 @@ def export(
     home: Home = None,
 ) -> None:
     """Write a mart for a spreadsheet; no cell of it can be a formula."""
-    made = tasks.export(load_settings(None, home), mart, form=form, out=out)
+    made = answers.export(load_settings(None, home), mart, form=form, out=out)
     print(f"export: {made['rows']:,} rows, {made['file']}")
 
 
@@ -288,7 +291,7 @@ def query(
 
     settings = load_settings(None, home)
     if not metric:
-        known = tasks.metrics(settings)
+        known = answers.list_metrics(settings)
         for dimensions in dict.fromkeys(tuple(one.dimensions) for one in known):
             alike = [(one.name, one.description) for one in known if tuple(one.dimensions) == dimensions]
             print(f"By {', '.join([*asking.PERIODS, *dimensions])}:")
@@ -300,14 +303,16 @@ def query(
         if not equals:
             raise BadUse(f"--where is {text!r}", "Write it as channel=Email")
         conditions.append((name, value))
-    answer = tasks.query(
+    answer = answers.query(
         settings, metric, by=by or (), where=conditions,
         first=first.date() if first else None, last=last.date() if last else None,
     )  # fmt: skip
     if sql:
         print(answer.sql)
     elif as_csv:
-        exporting.write_rows(sys.stdout, answer.columns, answer.rows)
+        from etl.warehouse.export import write_rows  # noqa: PLC0415  (loads the writer of spreadsheets)
+
+        write_rows(sys.stdout, answer.columns, answer.rows)
     else:
         print_table(answer.columns, [[asking.shown(value) for value in row] for row in answer.rows], len(metric))
 
@@ -329,7 +334,7 @@ def docs(
     out: Annotated[Path | None, typer.Option(help="The file; default: docs/index.html in the home.")] = None,
 ) -> None:
     """Make the page of every model and column and how they follow from each other: one file that loads nothing."""
-    made = tasks.docs(load_settings(None, home), out=out)
+    made = answers.docs(load_settings(None, home), out=out)
     print(f"docs: {made['page']}, {made['bytes']:,} bytes")
 
 
@@ -375,8 +380,20 @@ def simulate(
     print(f"simulate: {describe(made)}")
 
 
+def keep_quiet() -> None:
+    """Write structured lines to standard error, from the level that BLOODHOUND_LOG_LEVEL names; else warnings."""
+    level = logging.getLevelNamesMapping().get(
+        os.environ.get("BLOODHOUND_LOG_LEVEL", "WARNING").upper(), logging.WARNING
+    )
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
 def main() -> None:
     """Run a command; one clear line and an exit code when it cannot be done."""
+    keep_quiet()
     try:
         sys.exit(app(standalone_mode=False) or 0)
     except BloodhoundError as error:

@@ -15,7 +15,7 @@ import httpx
 import typer
 from rich.console import Console
 
-from etl import pipeline as tasks
+from etl import pipeline
 from etl.errors import BloodhoundError
 from etl.settings import load_settings
 from ops.airflow_api import AirflowApi
@@ -40,7 +40,7 @@ def run(inbox: Inbox = None, home: Home = None) -> None:
     embedded = Embedded()
     with embedded.exclusively():
         remove_leftovers(embedded)
-        if tasks.is_up_to_date(settings):
+        if pipeline.is_up_to_date(settings):
             # What Airflow would find in half a minute, half of which is its start.
             console.print(NOTHING_NEW)
             summarise(settings.home)

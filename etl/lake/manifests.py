@@ -138,7 +138,7 @@ class Build(msgspec.Struct, frozen=True):
 
     definition: str
     days: dict[str, str]
-    session_dates: dict[str, list[date]]
+    session_dates: dict[str, list[str]]
     models: int
     tests: int
     rebuilt: list[str] | None

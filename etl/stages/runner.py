@@ -30,7 +30,13 @@ Facts = TypeVar("Facts")
 Advance = Callable[[str, int], None]
 """Told a word about what was done and how much of the total it was."""
 
+DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 FILE_NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z_.-]{0,63}")
+
+
+def is_day(unit: str) -> bool:
+    """Say whether a unit is an ISO day."""
+    return DAY.fullmatch(unit) is not None
 
 
 def silent(_word: str, _amount: int) -> None:
@@ -77,6 +83,7 @@ class Work(Generic[Facts]):
 
     Attributes:
         folder: where it writes; nothing else of the home may be written.
+        fingerprints: what each unit is made under now.
         before: the commits that held these units.
         days: days that somebody wants done again, though nothing in them changed.
         advance: told of each piece done.
@@ -84,6 +91,7 @@ class Work(Generic[Facts]):
 
     lake: Lake
     units: Sequence[str]
+    fingerprints: Mapping[str, Fingerprint]
     folder: Path
     before: Sequence[Commit[Facts]]
     days: Sequence[date] = ()
@@ -144,6 +152,16 @@ class Stage(ABC, Generic[Facts]):
         """Name the unit that hands on to this one."""
         del unit
         return None
+
+    def is_lost(self, lake: Lake, commit: Commit[Facts]) -> bool:
+        """Say whether what a commit made outside the lake is there no more."""
+        del lake, commit
+        return False
+
+    def concerns(self, lake: Lake, units: Collection[str]) -> Iterable[str]:
+        """Name the days, ISO, that stale units are known to concern: those that are days, unless a stage says so."""
+        del lake
+        return (unit for unit in units if is_day(unit))
 
     def review(self, lake: Lake) -> None:
         """Look at what has been committed before anything is called stale; under the lock."""
@@ -207,7 +225,9 @@ def staleness(lake: Lake, stage: Stage[Any]) -> Staleness:
     stale = [
         unit
         for unit, fingerprint in wanted.items()
-        if unit not in held or held[unit][1].fingerprint != chained(stage, unit, fingerprint, held)
+        if unit not in held
+        or held[unit][1].fingerprint != chained(stage, unit, fingerprint, held)
+        or stage.is_lost(lake, held[unit][0])
     ]
     gone = [] if stage.keeps_gone else [unit for unit in held if unit not in wanted]
     return Staleness(stale, gone)
@@ -290,7 +310,7 @@ class Driver(Generic[Facts]):
         before = list({id(self.held[unit][0]): self.held[unit][0] for unit in units if unit in self.held}.values())
         fingerprints = {unit: chained(self.stage, unit, self.wanted[unit], self.held) for unit in units}
         with self.lake.staging() as folder:
-            made = self.stage.make(Work(self.lake, units, folder, before, self.days, self.advance))
+            made = self.stage.make(Work(self.lake, units, fingerprints, folder, before, self.days, self.advance))
             name = commit_name(units)
             parts = [*made.kept, *(place(self.lake, name, output) for output in made.outputs)]
             with self.turn:

@@ -50,9 +50,9 @@ def check(content: bytes, settings: Settings) -> list[Verdict]:
     numbered = list(as_collector_lines(content))
     lines = [line for _, line in numbered]
     sha256 = [hashlib.sha256(line).hexdigest() if len(line) > settings.max_line_bytes else None for line in lines]
-    raw = pa.table(
+    lines = pa.table(
         {
-            "file_id": pa.array([0] * len(lines), pa.uint64()),
+            "file_id": pa.array([0] * len(lines), pa.int64()),
             "source_file": pa.array([""] * len(lines), pa.string()),
             "line_number": pa.array([number for number, _ in numbered], pa.int64()),
             "line": pa.array(lines, pa.binary()),
@@ -62,7 +62,7 @@ def check(content: bytes, settings: Settings) -> list[Verdict]:
     )
     with duckdb.connect() as con:
         con.execute("set timezone = 'UTC'")
-        con.register("raw", raw)
+        con.register("lines", lines)
         limits = collector.Limits(settings.max_message_bytes, settings.max_lateness_days)
         collector.decode_requests(con)
         collector.list_messages(con, settings.max_message_bytes)

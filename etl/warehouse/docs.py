@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any, cast
 
 from etl.errors import BuildFailed
-from etl.lake import files as lake
+from etl.lake import files
 from etl.settings import Settings
-from etl.stages.build.stage import DBT_PROJECT, dbt_environment, dbt_variables
+from etl.stages.build.dbt import dbt_environment
+from etl.stages.build.project import DBT_PROJECT, dbt_variables
 
 # dbt's page has code to call home that its own settings switch off; with this, no browser would let it.
 POLICY = (
@@ -45,5 +46,5 @@ def make(settings: Settings, target: Path) -> int:
             raise BuildFailed(f"dbt could not read its project: {outcome.exception or 'see its log'}")
         content = re.sub("<head[^>]*>", lambda head: head[0] + POLICY, page.read_text(), count=1)
         page.write_text(content)
-        lake.move_into_place(page, target)
+        files.move_into_place(page, target)
     return len(content.encode())

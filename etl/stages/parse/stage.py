@@ -20,7 +20,7 @@ from etl.lake import engine
 from etl.lake.catalogue import Lake, write_note
 from etl.lake.fingerprint import Fingerprint, digest
 from etl.lake.landed import LandedFile, file_name, landed_files
-from etl.lake.manifests import Reading
+from etl.lake.manifests import UNKNOWN_DAY, Reading
 from etl.settings import Settings
 from etl.stages.parse import dictionaries
 from etl.stages.parse.decode import DECODERS, register_lines
@@ -85,6 +85,11 @@ class Parse(Stage[Reading]):
         """The files with lines received on those days."""
         names = {day.isoformat() for day in days}
         return [name for name, file in self.files(lake).items() if names & set(file.content.days)]
+
+    def concerns(self, lake: Lake, units: Collection[str]) -> Iterable[str]:
+        """The received days of the files' lines."""
+        files = self.files(lake)
+        return {day for name in units if name in files for day in files[name].content.days if day != UNKNOWN_DAY}
 
     def review(self, lake: Lake) -> None:
         """Where other libraries say the same of every distinct value, what they read holds."""
