@@ -12,7 +12,9 @@ from typing import Any
 import duckdb
 import pytest
 
-from etl import pipeline as tasks
+from etl import pipeline
+from etl.lake.catalogue import Lake
+from etl.lake.datasets import DATASETS
 from etl.settings import PROJECT, Settings
 
 Message = dict[str, Any]
@@ -167,9 +169,9 @@ class House:
 
     def digest(self) -> None:
         """Bring the lake up to date with the inbox, marts apart."""
-        tasks.land(self.settings)
-        tasks.parse(self.settings)
-        tasks.sessionize(self.settings)
+        pipeline.land(self.settings)
+        pipeline.parse(self.settings)
+        pipeline.sessionize(self.settings)
 
     def take(self, *messages: Message, name: str = "events/a.jsonl") -> list[Row]:
         """Digest a file of these messages; return the canonical events."""
@@ -177,9 +179,17 @@ class House:
         self.digest()
         return self.events()
 
+    def files(self, dataset: str) -> list[Path]:
+        """List the files of a dataset that hold, or of what is published beside the datasets."""
+        if dataset not in DATASETS:
+            return sorted((self.settings.lake / dataset).rglob("*.parquet"))
+        lake = Lake(self.settings)
+        stages = [stage for stages in pipeline.makers().values() for stage in stages if dataset in stage.gives]
+        return lake.files(part for stage in stages for _, part in stage.parts(lake, dataset))
+
     def scan(self, dataset: str, order: str = "all", columns: str = "*") -> list[Row]:
         """Read a dataset's rows below the lake, in an order."""
-        paths = sorted(str(path) for path in (self.settings.lake / dataset).rglob("*.parquet"))
+        paths = [str(path) for path in self.files(dataset)]
         if not paths:
             return []
         with duckdb.connect() as con:
