@@ -117,6 +117,16 @@ class Reading(msgspec.Struct, frozen=True):
     rules: str
 
 
+class Comparison(msgspec.Struct, frozen=True):
+    """All messages, compared: what the messages of each commit of parse are known by, by its name.
+
+    `rules` names the version and settings of deduplication.
+    """
+
+    rules: str
+    inputs: dict[str, str]
+
+
 class Day(msgspec.Struct, frozen=True):
     """A day of canonical events: the days on which the sessions of its events start."""
 

@@ -1,0 +1,26 @@
+-- Canonical events: the accepted messages of a day with their session, and what flags them.
+--
+-- Takes: messages (as they may be shown), event_sessions, copies, fast_views, excluded.
+-- Gives: events (a view, so that wide rows go straight into a file).
+
+create view events as
+select
+    messages.* exclude (ua_bot_reason, message_ref, content_key),
+    messages.visitor_id || '-' || (event_sessions.session_start_us // 1000) as session_id,
+    cast(make_timestamp(coalesce(event_sessions.session_start_us, epoch_us(messages.event_at))) as date)
+        as session_date,
+    event_sessions.session_event_number,
+    event_sessions.session_event_number is not null as is_session_event,
+    case when messages.schema = 'page_view' then repeats.file_id is not null end as is_repeat,
+    coalesce(messages.ua_bot_reason, case when fast_views.file_id is not null then 'rate' end) as bot_reason,
+    messages.ua_bot_reason is not null or fast_views.file_id is not null as is_bot,
+    excluded.file_id is not null as is_excluded
+from messages
+inner join event_sessions
+    on messages.file_id = event_sessions.file_id and messages.message_ref = event_sessions.message_ref
+left join (select copies.* from copies where copies.kind = 'repeat') as repeats
+    on messages.file_id = repeats.file_id and messages.message_ref = repeats.message_ref
+left join fast_views
+    on messages.file_id = fast_views.file_id and messages.message_ref = fast_views.message_ref
+left join excluded
+    on messages.file_id = excluded.file_id and messages.message_ref = excluded.message_ref;
