@@ -106,7 +106,6 @@ class Stage(ABC, Generic[Facts]):
         gives: the datasets whose files it makes.
         hands_on: the dataset whose part of one unit is an input of the next, where units follow each other.
         is_concurrent: its units may be made several at a time.
-        keeps_gone: what was committed holds though its unit is wanted no more.
     """
 
     name: ClassVar[str]
@@ -114,7 +113,6 @@ class Stage(ABC, Generic[Facts]):
     gives: ClassVar[tuple[str, ...]] = ()
     hands_on: ClassVar[str | None] = None
     is_concurrent: ClassVar[bool] = False
-    keeps_gone: ClassVar[bool] = False
 
     @abstractmethod
     def wanted(self, lake: Lake) -> Mapping[str, Fingerprint]:
@@ -221,15 +219,22 @@ def chained(
 
 def staleness(lake: Lake, stage: Stage[Any]) -> Staleness:
     """Compare what a stage wants with what it has committed; reads manifests alone, and takes no lock."""
-    wanted, held = stage.wanted(lake), lake.units(stage.name, stage.facts)
+    return compare(lake, stage, stage.wanted(lake), lake.units(stage.name, stage.facts))
+
+
+def compare(
+    lake: Lake, stage: Stage[Any], wanted: Mapping[str, Fingerprint], held: Mapping[str, tuple[Commit[Any], Unit]]
+) -> Staleness:
+    """Say which units are to be made, and which are no more; what is no more hands on nothing."""
+    gone = [unit for unit in held if unit not in wanted]
+    left = {unit: found for unit, found in held.items() if unit in wanted}
     stale = [
         unit
         for unit, fingerprint in wanted.items()
-        if unit not in held
-        or held[unit][1].fingerprint != chained(stage, unit, fingerprint, held)
-        or stage.is_lost(lake, held[unit][0])
+        if unit not in left
+        or left[unit][1].fingerprint != chained(stage, unit, fingerprint, left)
+        or stage.is_lost(lake, left[unit][0])
     ]
-    gone = [] if stage.keeps_gone else [unit for unit in held if unit not in wanted]
     return Staleness(stale, gone)
 
 
@@ -244,12 +249,11 @@ def run(
         units: units to make again though nothing in them changed.
     """
     stage.review(lake)
-    found = staleness(lake, stage)
-    wanted = stage.wanted(lake)
-    held = lake.units(stage.name, stage.facts)
+    wanted, held = stage.wanted(lake), lake.units(stage.name, stage.facts)
+    found = compare(lake, stage, wanted, held)
     again = ({*units, *stage.of_days(lake, days)} if days else {*units}) & wanted.keys()
     waiting = {*found.stale, *again}
-    gone = drop(lake, stage, found.gone, waiting)
+    gone = drop(lake, stage, found.gone)
     # Units that share a commit with one that is made again are made again with it, unless they are no more.
     waiting |= {
         unit for name in [*waiting, *found.gone] if name in held for unit in held[name][0].units if unit in wanted
@@ -270,7 +274,7 @@ def run(
     return Outcome(made, gone)
 
 
-def drop(lake: Lake, stage: Stage[Facts], gone: Sequence[str], waiting: Collection[str]) -> list[Commit[Facts]]:
+def drop(lake: Lake, stage: Stage[Facts], gone: Sequence[str]) -> list[Commit[Facts]]:
     """Take away the commits of which every unit is gone, manifest first; the others are made again without them."""
     names = set(gone)
     dropped = [commit for commit in stage.commits(lake) if commit.units.keys() <= names]
@@ -281,7 +285,6 @@ def drop(lake: Lake, stage: Stage[Facts], gone: Sequence[str], waiting: Collecti
             lake.manifest_path(stage.name, commit.name).unlink(missing_ok=True)
             remove_parts(lake, commit.parts, ())
             log_line(stage, commit, "gone", 0.0)
-    del waiting
     return dropped
 
 
