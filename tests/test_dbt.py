@@ -20,6 +20,7 @@ from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
 
+from etl.stages.build.sources import Source, create_views
 from etl.stages.build.stage import failed_node, relation_of
 from etl.vocabulary import columns as schemas
 from etl.vocabulary.thresholds import read_thresholds
@@ -41,6 +42,7 @@ DATASETS = {
     "restatements": schemas.RESTATEMENTS,
     "thresholds": schemas.THRESHOLDS,
 }
+PARTITIONS = {"events": "event_date", "messages": "event_date", "pixel_hits": "hit_date"}
 
 
 def moment(text: str) -> datetime:
@@ -171,39 +173,29 @@ class Warehouse:
         """Write a lake that holds just these rows."""
         shutil.rmtree(self.lake, ignore_errors=True)
         for name, schema in DATASETS.items():
-            path = self.lake / "schemas" / f"{name}.parquet"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            pq.write_table(schema.empty_table(), path)
-        declared = self.lake / "declared" / "thresholds.parquet"
-        declared.parent.mkdir()
-        pq.write_table(read_thresholds(PROJECT.parent / "conf" / "thresholds.toml"), declared)
+            self.write(f"schemas/{name}.parquet", schema.empty_table())
+        self.write("thresholds/all.parquet", read_thresholds(PROJECT.parent / "conf" / "thresholds.toml"))
         for name, rows in datasets.items():
-            if name == "files":
-                self.write("ledger/files.parquet", "files", rows)
-            if name == "event_counts":
-                self.write("ledger/event_counts/event_date=2026-03-01.parquet", name, rows)
-            if name == "spend":
-                self.write("spend/s1.parquet", name, rows)
-            if name == "conversions":
-                self.write("declared/conversions.parquet", name, rows)
-            if name == "quarantine":
-                self.write("quarantine/b1.parquet", name, rows)
-            key = {"events": "event_date", "messages": "event_date", "pixel_hits": "hit_date"}.get(name, "")
-            for day in sorted({row[key] for row in rows}) if key else []:
-                part = [row for row in rows if row[key] == day]
-                self.write(f"{name}/{key}={day}/{name}.parquet", name, part, without=key)
+            key = PARTITIONS.get(name)
+            for day in sorted({row[key] for row in rows}) if key else ["all"]:
+                part = [row for row in rows if not key or row[key] == day]
+                table = pa.Table.from_pylist(part, schema=DATASETS[name])
+                folder = f"{name}/{key}={day}" if key else name
+                self.write(f"{folder}/part.parquet", table.drop_columns([key]) if key else table)
 
-    def write(self, path: str, dataset: str, rows: list[Row], without: str | None = None) -> None:
+    def write(self, path: str, table: pa.Table) -> None:
         """Write one Parquet file of the lake."""
-        table = pa.Table.from_pylist(rows, schema=DATASETS[dataset])
         target = self.lake / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(table.drop_columns([without]) if without else table, target)
+        pq.write_table(table, target)
 
     def build(self, *arguments: str, fresh: bool = True, **variables: Any) -> None:
         """Build all models and run all tests, or what the arguments say; nothing may fail."""
         if fresh:
             self.database.unlink(missing_ok=True)
+        views = {name: Source(sorted((self.lake / name).rglob("*.parquet")), PARTITIONS.get(name)) for name in DATASETS}
+        with duckdb.connect(str(self.database)) as connection:
+            create_views(connection, views, self.lake / "schemas")
         result = self.invoke("build", *arguments, **variables)
         failed = [node for node in result.result if node.status in ("fail", "error", "skipped")]
         assert result.success, [(node.node.name, node.message) for node in failed]
@@ -238,7 +230,6 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
     root = tmp_path_factory.mktemp("dbt")
     environment = {
         "BLOODHOUND_BUILD_DB": str(root / "build.duckdb"),
-        "BLOODHOUND_LAKE": str(root / "lake"),
         "DBT_TARGET_PATH": str(root / "target"),
         "DBT_LOG_PATH": str(root / "logs"),
     }

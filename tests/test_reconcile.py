@@ -10,7 +10,6 @@ from typing import Any
 import duckdb
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from builders import House, event, iso, lines, moment, request
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
@@ -95,14 +94,10 @@ class Models:
 
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    """Compile the project once, over an empty lake."""
+    """Compile the project once; nothing of the lake is read for it."""
     root = tmp_path_factory.mktemp("compiled")
-    for name, schema in lake.DATASETS.items():
-        path = root / "lake" / "schemas" / f"{name}.parquet"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(schema.empty_table(), path)
     environment = {
-        "BLOODHOUND_BUILD_DB": str(root / "build.duckdb"), "BLOODHOUND_LAKE": str(root / "lake"),
+        "BLOODHOUND_BUILD_DB": str(root / "build.duckdb"),
         "DBT_TARGET_PATH": str(root / "target"), "DBT_LOG_PATH": str(root / "logs"),
     }  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
@@ -122,6 +117,10 @@ def models(compiled: dict[str, Any]) -> Iterator[Models]:
     with duckdb.connect() as con:
         con.execute("set timezone = 'UTC'")
         con.execute("attach ':memory:' as build")
+        con.execute("create schema build.lake")
+        for name, schema in lake.DATASETS.items():
+            con.register("nothing", schema.empty_table())
+            con.execute(f"create table build.lake.{name} as select * from nothing")
         made = Models(con, compiled)
         made.fill("stg_lake__thresholds", read_thresholds(PROJECT / "conf" / "thresholds.toml"))
         yield made

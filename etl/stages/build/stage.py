@@ -23,6 +23,7 @@ import pyarrow as pa
 from etl.errors import BuildFailed, FailedNode
 from etl.lake import files as lake
 from etl.settings import PROJECT, Settings
+from etl.stages.build.sources import create_views, lake_views, quoted
 from etl.stages.exclusions import stage as exclusions
 from etl.stages.parse import stage as parse
 from etl.stages.spend import stage as spend
@@ -218,6 +219,8 @@ def build(settings: Settings, redo: Sequence[date] = ()) -> dict[str, Any] | Non
         days = sorted({*days, *(day.isoformat() for day in redo)})
     building = lake.manifest_path(settings, "state", "building")
     lake.write_manifest(building, {"days": days or []})
+    with duckdb.connect(str(path)) as con:
+        create_views(con, lake_views(settings), lake.lake_path(settings, "schemas"))
     models, tests = run_dbt(settings, days)
     lake.write_manifest(lake.manifest_path(settings, "state", "built"), wanted | {"digest": digest(wanted)})
     building.unlink()
@@ -295,18 +298,12 @@ def rows_of(rule: str, arguments: Mapping[str, Any]) -> str:
     return f"where {listed} not in ({', '.join(quoted(value) for value in arguments['accepted'][columns])})"
 
 
-def quoted(value: object) -> str:
-    """Write a value as SQL text."""
-    return "'" + str(value).replace("'", "''") + "'"
-
-
 @contextmanager
 def dbt_environment(settings: Settings, database: Path | str) -> Iterator[None]:
     """Tell dbt's profile its paths and limits."""
     with environment(
         {
             "BLOODHOUND_BUILD_DB": str(database),
-            "BLOODHOUND_LAKE": str(settings.lake),
             "BLOODHOUND_MEMORY_LIMIT": settings.memory_limit,
             "BLOODHOUND_THREADS": str(settings.threads),
         }
