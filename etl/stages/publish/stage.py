@@ -64,7 +64,7 @@ def publish(settings: Settings) -> Path:
             marts = write_days(con, settings)
             for (schema, name), paths in marts.items():
                 con.execute(f"create view {schema}.{name} as {select_days(con, schema, name, paths)}")
-            con.execute(f"create or replace view core.events as {select_events(settings, versions)}")
+            create_events(con, settings, versions)
             create_typed_views(con, settings)
             create_metrics(con, settings)
             con.execute("detach built")
@@ -168,11 +168,7 @@ def link_days(settings: Settings, schema: str, name: str, paths: Sequence[Path])
 def create_metrics(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     """Publish what metrics are asked of: dbt's views, over the marts published here, and what each metric means."""
     con.execute("create schema metrics")
-    views = con.execute(
-        "select sql from duckdb_views() where database_name = 'built' and schema_name = 'metrics' order by view_name"
-    ).fetchall()
-    for (sql,) in views:
-        con.execute(sql)
+    create_built_views(con, "metrics")
     definitions = definitions_path(settings).read_text().replace("'", "''")
     con.execute(f"create view metrics.definitions as select cast('{definitions}' as json) as semantic_manifest")
 
@@ -233,22 +229,26 @@ def current_versions(settings: Settings) -> list[Path]:
     return [version_path(settings, date.fromisoformat(name), day["version"]) for name, day in days.items()]
 
 
-def select_events(settings: Settings, versions: list[Path]) -> str:
-    """Say `core.events` in SQL."""
+def create_events(con: duckdb.DuckDBPyConnection, settings: Settings, versions: Sequence[Path]) -> None:
+    """Publish `core.events` as dbt defines it, over the versions that hold now in the place of the build's files."""
+    con.execute("create schema lake")
     files = lake.scan(versions, lake.lake_path(settings, "schemas", "events.parquet"))
-    order = (
-        "event_id, request_id, schema, version, app_id, platform, tracker, stream_id, message_index, created_at,"
-        " sent_at, received_at, event_at, visitor_id, user_id, is_logged_in, session_id, page_id, url, url_host,"
-        " url_path, referrer, user_agent, browser, browser_version, os, os_version, device, country, locale, ip,"
-        " is_bot, bot_reason, is_excluded, cast(data as json) as data, "
-        "cast(event_at as date) as event_date, "
-    )
-    rest = (
-        "columns(* exclude ("
-        + order.replace(" cast(data as json) as data, cast(event_at as date) as event_date, ", " data")
-        + "))"
-    )
-    return f"select {order}{rest} from {files}"
+    con.execute(f"create view lake.events as select * from {files}")
+    create_built_views(con, "core", "events")
+
+
+def create_built_views(con: duckdb.DuckDBPyConnection, schema: str, name: str | None = None) -> None:
+    """Publish views, or only one, as dbt wrote them: they ask relations that are published beside them."""
+    views = con.execute(
+        """
+        select sql from duckdb_views()
+        where database_name = 'built' and schema_name = $schema and view_name = coalesce($name, view_name)
+        order by view_name
+        """,
+        {"schema": schema, "name": name},
+    ).fetchall()
+    for (sql,) in views:
+        con.execute(sql)
 
 
 def export_marts(settings: Settings, only: tuple[str, str] | None = None) -> None:
