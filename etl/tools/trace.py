@@ -8,6 +8,7 @@ import duckdb
 import orjson
 
 from etl.errors import BadUse
+from etl.formats.versions import NEWEST_VERSION
 from etl.lake import files as lake
 from etl.settings import Settings
 from etl.stages.deduplicate import stage as verdicts
@@ -153,7 +154,7 @@ def tell_message(con: duckdb.DuckDBPyConnection, settings: Settings, row: Row) -
     elif row["version"] is None:
         yield "decoded    from Snowplow's tracker protocol"
     else:
-        steps = "".join(f" → {version}" for version in range(row["version"] + 1, parse.collector.NEWEST_VERSION + 1))
+        steps = "".join(f" → {version}" for version in range(row["version"] + 1, NEWEST_VERSION + 1))
         yield f"decoded    from version {row['version']}{f', migrated{steps}' if steps else ''}"
     yield (
         f"says       {row['schema']} {row['event_id']} of {row['app_id']} on {row['platform']},"
