@@ -110,6 +110,7 @@ lint-python: setup
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy etl dags ops plugins
 	$(BIN)/lint-imports --no-logo || { echo "bloodhound: who may import whom stands in pyproject.toml" >&2; exit 1; }
+	$(BIN)/deptry . --config .deptry.toml
 
 .PHONY: lint
 lint: lint-python ## Style, types and layers of Python, style of SQL

@@ -41,7 +41,6 @@ DATASETS = {
     "event_counts": schemas.EVENT_COUNTS,
     "spend": schemas.SPEND,
     "conversions": schemas.CONVERSIONS,
-    "exclusions": schemas.EXCLUSIONS,
     "thresholds": schemas.THRESHOLDS,
     "restatements": schemas.RESTATEMENTS,
 }

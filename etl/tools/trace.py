@@ -10,6 +10,7 @@ import orjson
 from etl.errors import BadUse
 from etl.formats.versions import NEWEST_VERSION
 from etl.lake import files as lake
+from etl.lake import sql
 from etl.settings import Settings
 from etl.stages.deduplicate import stage as verdicts
 from etl.stages.land import stage as land
@@ -125,7 +126,7 @@ def tell_line(con: duckdb.DuckDBPyConnection, settings: Settings, file: dict[str
     """Say where a line has landed."""
     paths = [land.raw_path(settings, file["source"], day, file["file_id"]) for day in file["partitions"]]
     rows = con.execute(
-        f"select filename, line_bytes from read_parquet({parse.sql_paths(paths)}, filename = true,"
+        f"select filename, line_bytes from read_parquet({sql.paths(paths)}, filename = true,"
         " hive_partitioning = false) where line_number = $line",
         {"line": number},
     ).fetchall()

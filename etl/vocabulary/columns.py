@@ -224,15 +224,3 @@ THRESHOLDS = pa.schema(
     ]
 )
 """What the thresholds file says; where several rows apply the one with the lowest precedence counts."""
-
-EXCLUSIONS = pa.schema(
-    [
-        ("kind", TEXT),
-        ("value", TEXT),
-        ("from_at", UTC),
-        ("to_at", UTC),
-        ("reason", TEXT),
-        ("source_file", TEXT),
-        ("line_number", pa.int64()),
-    ]
-)

@@ -16,7 +16,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from etl.errors import BadUse
 
-CUSTOM_PREFIX = "custom."
 NAME = r"^[a-z][a-z0-9_]{0,62}$"
 Kind = Literal["text", "integer", "decimal", "number", "boolean", "json"]
 

@@ -27,8 +27,6 @@ from etl.stages.parse import stage as parse
 from etl.vocabulary.columns import EVENT_COUNTS, EVENTS, QUARANTINE
 
 SESSIONIZER_VERSION = 6
-IDENTITY = ("event_id", "schema", "app_id", "platform", "tracker", "stream_id", "message_index")
-"""What a quarantined message still tells of itself."""
 DAY_US = 86_400_000_000
 ROUND_EVENTS = 2_000_000
 """About how many events are put in order at once: what must be sorted fits into memory, whatever a day brings."""
