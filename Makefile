@@ -81,16 +81,8 @@ query: setup ## Ask for metrics, or list them: [METRIC="revenue orders" BY="chan
 	  $(if $(FROM),--from "$(FROM)") $(if $(TO),--to "$(TO)") $(if $(HOME_DIR),--home "$(HOME_DIR)")
 
 .PHONY: docs
-docs: setup ## Make the page of every model and column and their lineage: [HOME_DIR=results]
+docs: setup ## Make the pages of every model, column and schema, and of their lineage: [HOME_DIR=results]
 	@$(BIN)/python -m etl docs $(if $(HOME_DIR),--home "$(HOME_DIR)")
-
-.PHONY: columns
-columns: setup ## Bring docs/columns.md up to date with the dbt project
-	@$(BIN)/python -m etl columns --write
-
-.PHONY: plan
-plan: setup ## Bring docs/tracking-plan.md up to date with conf/tracking_plan/
-	@$(BIN)/python -m etl plan --write
 
 .PHONY: check
 check: lint-python ## In seconds: style, types and layers of Python, and the fast tests

@@ -333,9 +333,14 @@ def metrics(settings: Settings) -> list[asking.Metric]:
 
 
 def docs(settings: Settings, *, out: Path | None = None) -> dict[str, Any]:
-    """Make the page of the dbt project, every model and column with its lineage: `docs/index.html` in the home."""
-    target = out or settings.home / "docs" / "index.html"
-    return {"page": str(target), "bytes": documenting.make(settings, target)}
+    """Make the page of the dbt project, every model and column with its lineage: `docs/index.html` in the home.
+
+    Beside it lie the marts' columns and the tracking plan as Markdown.
+    """
+    folder = out or settings.home / "docs"
+    size = documenting.make(settings, folder / "index.html")
+    beside = documenting.write_pages(settings, folder)
+    return {"page": str(folder / "index.html"), "bytes": size, "beside": [path.name for path in beside]}
 
 
 def note_task(settings: Settings, task: str, reason: str | None) -> None:

@@ -1,4 +1,4 @@
-"""The dbt project as one page: every model, column, test and metric, and how they follow from each other."""
+"""Pages made of what the project says: dbt's own of every model and metric, the marts' columns, the tracking plan."""
 
 import re
 import tempfile
@@ -9,6 +9,8 @@ from etl.errors import BuildFailed
 from etl.lake import files as lake
 from etl.settings import Settings
 from etl.stages.build.stage import DBT_PROJECT, dbt_environment, dbt_variables
+from etl.vocabulary import tracking_plan
+from etl.warehouse.page import definitions
 
 # dbt's page has code to call home that its own settings switch off; with this, no browser would let it.
 POLICY = (
@@ -47,3 +49,17 @@ def make(settings: Settings, target: Path) -> int:
         page.write_text(content)
         lake.move_into_place(page, target)
     return len(content.encode())
+
+
+def write_pages(settings: Settings, folder: Path) -> list[Path]:
+    """Write the marts' columns and the home's tracking plan as Markdown."""
+    pages = {
+        "columns.md": definitions.dictionary(),
+        "tracking-plan.md": tracking_plan.describe(tracking_plan.load_plan(settings.tracking_plan)),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".docs-", dir=folder) as work:
+        for name, text in pages.items():
+            Path(work, name).write_text(text)
+            lake.move_into_place(Path(work, name), folder / name)
+    return [folder / name for name in pages]
