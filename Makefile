@@ -12,7 +12,7 @@ INSTALLED := $(VENV)/installed.txt
 # Tests at a time, a file each; 0 is one after the other in one process.
 JOBS ?= 2
 # The tests that need neither dbt nor Airflow nor a browser.
-FAST := tests/vocabulary tests/lake tests/formats tests/enrich tests/whole/test_houserules.py
+FAST := tests/vocabulary tests/lake tests/formats tests/enrich tests/whole/test_houserules.py tests/whole/test_links.py
 # The folders of a run, when given.
 FOLDERS = $(if $(INBOX),--inbox "$(INBOX)") $(if $(HOME_DIR),--home "$(HOME_DIR)")
 
