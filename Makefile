@@ -11,6 +11,8 @@ PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(
 INSTALLED := $(VENV)/installed.txt
 # Tests at a time, a file each; 0 is one after the other in one process.
 JOBS ?= 2
+# The tests that need neither dbt nor Airflow nor a browser.
+FAST := tests/vocabulary tests/lake tests/formats tests/enrich tests/whole/test_houserules.py
 # The folders of a run, when given.
 FOLDERS = $(if $(INBOX),--inbox "$(INBOX)") $(if $(HOME_DIR),--home "$(HOME_DIR)")
 
@@ -90,6 +92,10 @@ columns: setup ## Bring docs/columns.md up to date with the dbt project
 plan: setup ## Bring docs/tracking-plan.md up to date with conf/tracking_plan/
 	@$(BIN)/python -m etl plan --write
 
+.PHONY: check
+check: lint-python ## In seconds: style, types and layers of Python, and the fast tests
+	@$(BIN)/python -m pytest --quiet -n $(JOBS) --dist loadfile $(FAST)
+
 .PHONY: test
 test: lint ## Lint, types, and every test but the long ones
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
@@ -98,12 +104,16 @@ test: lint ## Lint, types, and every test but the long ones
 prove: setup ## The long proofs: kills, shuffles, fuzz
 	@$(BIN)/python -m pytest -m prove
 
-.PHONY: lint
-lint: setup ## Style and types of Python, style of SQL
+.PHONY: lint-python
+lint-python: setup
 	@$(BIN)/ruff check --quiet .
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy etl dags ops plugins
-	$(BIN)/sqlfluff lint --disable-progress-bar --processes 2 dbt_project
+	$(BIN)/lint-imports --no-logo || { echo "bloodhound: who may import whom stands in pyproject.toml" >&2; exit 1; }
+
+.PHONY: lint
+lint: lint-python ## Style, types and layers of Python, style of SQL
+	@$(BIN)/sqlfluff lint --disable-progress-bar --processes 2 dbt_project
 
 .PHONY: format
 format: setup ## Put Python and SQL into shape
@@ -114,5 +124,5 @@ format: setup ## Put Python and SQL into shape
 .PHONY: clean
 clean: ## Stop Airflow and remove caches and Airflow's home; data/ and .venv stay
 	@test ! -x $(BIN)/python || $(BIN)/python -m ops down
-	rm -rf .airflow .pytest_cache .mypy_cache .ruff_cache .hypothesis dbt_project/target dbt_project/logs
+	rm -rf .airflow .pytest_cache .mypy_cache .import_linter_cache .ruff_cache .hypothesis dbt_project/target dbt_project/logs
 	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -print0 | xargs -0 rm -rf

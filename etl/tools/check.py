@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from etl.formats import collector, snowplow
 from etl.settings import Settings
-from etl.stages.deduplicate.stage import Texts, is_same_content
+from etl.stages.deduplicate.contents import Texts, is_same_content
 from etl.vocabulary import tracking_plan as plan
 
 WORD = {"snowplow": "Snowplow"}

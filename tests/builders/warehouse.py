@@ -1,20 +1,19 @@
 """Rows of a lake as dbt reads it, and the warehouse that dbt builds of them."""
 
 import json
-import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.contracts.graph.manifest import Manifest
 
 from etl.settings import PROJECT
+from etl.stages.build.sources import name_tables
 from etl.vocabulary import columns as schemas
 from etl.vocabulary.thresholds import read_thresholds
 
@@ -155,48 +154,23 @@ def hits(*events: Row, **columns: Any) -> list[Row]:
 class Warehouse:
     """A lake and the database that dbt builds from it, at one place for all tests."""
 
-    lake: Path
     database: Path
     manifest: Manifest
     dbt: Callable[..., Any]
+    rows: dict[str, pa.Table] = field(default_factory=dict)
 
     def fill(self, **datasets: list[Row]) -> None:
-        """Write a lake that holds just these rows."""
-        shutil.rmtree(self.lake, ignore_errors=True)
-        for name, schema in DATASETS.items():
-            path = self.lake / "schemas" / f"{name}.parquet"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            pq.write_table(schema.empty_table(), path)
-        declared = self.lake / "declared" / "thresholds.parquet"
-        declared.parent.mkdir()
-        pq.write_table(read_thresholds(PROJECT / "conf" / "thresholds.toml"), declared)
-        for name, rows in datasets.items():
-            if name == "files":
-                self.write("ledger/files.parquet", "files", rows)
-            if name == "event_counts":
-                self.write("ledger/event_counts/event_date=2026-03-01.parquet", name, rows)
-            if name == "spend":
-                self.write("spend/s1.parquet", name, rows)
-            if name == "conversions":
-                self.write("declared/conversions.parquet", name, rows)
-            if name == "quarantine":
-                self.write("quarantine/b1.parquet", name, rows)
-            key = {"events": "event_date", "messages": "event_date", "pixel_hits": "hit_date"}.get(name, "")
-            for day in sorted({row[key] for row in rows}) if key else []:
-                part = [row for row in rows if row[key] == day]
-                self.write(f"{name}/{key}={day}/{name}.parquet", name, part, without=key)
-
-    def write(self, path: str, dataset: str, rows: list[Row], without: str | None = None) -> None:
-        """Write one Parquet file of the lake."""
-        table = pa.Table.from_pylist(rows, schema=DATASETS[dataset])
-        target = self.lake / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(table.drop_columns([without]) if without else table, target)
+        """Let the lake hold just these rows, and the thresholds of the project."""
+        self.rows = {name: pa.Table.from_pylist(datasets.get(name, []), schema=DATASETS[name]) for name in DATASETS}
+        if "thresholds" not in datasets:
+            self.rows["thresholds"] = read_thresholds(PROJECT / "conf" / "thresholds.toml")
 
     def build(self, *arguments: str, fresh: bool = True, **variables: Any) -> None:
         """Build all models and run all tests, or what the arguments say; nothing may fail."""
         if fresh:
             self.database.unlink(missing_ok=True)
+        with duckdb.connect(str(self.database)) as connection:
+            name_tables(connection, self.rows)
         result = self.invoke("build", *arguments, **variables)
         failed = [node for node in result.result if node.status in ("fail", "error", "skipped")]
         assert result.success, [(node.node.name, node.message) for node in failed]

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import duckdb
-import pyarrow.parquet as pq
 import pytest
 from builders.quality import MODELS, Models, World
 from builders.warehouse import DBT, Warehouse
@@ -12,8 +11,9 @@ from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
 
-from etl.lake import files as lake
+from etl.lake.datasets import DATASETS
 from etl.settings import PROJECT
+from etl.stages.build.sources import name_tables
 from etl.vocabulary.thresholds import read_thresholds
 
 
@@ -23,7 +23,6 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
     root = tmp_path_factory.mktemp("dbt")
     environment = {
         "BLOODHOUND_BUILD_DB": str(root / "build.duckdb"),
-        "BLOODHOUND_LAKE": str(root / "lake"),
         "DBT_TARGET_PATH": str(root / "target"),
         "DBT_LOG_PATH": str(root / "logs"),
     }
@@ -37,19 +36,15 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
         def dbt(*arguments: str) -> Any:
             return dbtRunner(manifest=manifest).invoke([*arguments, *folders])
 
-        yield Warehouse(root / "lake", root / "build.duckdb", manifest, dbt)
+        yield Warehouse(root / "build.duckdb", manifest, dbt)
 
 
 @pytest.fixture(scope="session")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Compile the project once, over an empty lake."""
+    """Compile the project once; nothing of the lake is read for it."""
     root = tmp_path_factory.mktemp("compiled")
-    for name, schema in lake.DATASETS.items():
-        path = root / "lake" / "schemas" / f"{name}.parquet"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(schema.empty_table(), path)
     environment = {
-        "BLOODHOUND_BUILD_DB": str(root / "build.duckdb"), "BLOODHOUND_LAKE": str(root / "lake"),
+        "BLOODHOUND_BUILD_DB": str(root / "build.duckdb"),
         "DBT_TARGET_PATH": str(root / "target"), "DBT_LOG_PATH": str(root / "logs"),
     }  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
@@ -69,6 +64,9 @@ def models(compiled: dict[str, Any]) -> Iterator[Models]:
     with duckdb.connect() as con:
         con.execute("set timezone = 'UTC'")
         con.execute("attach ':memory:' as build")
+        con.execute("use build")
+        name_tables(con, {name: dataset.columns.empty_table() for name, dataset in DATASETS.items()})
+        con.execute("use memory")
         made = Models(con, compiled)
         made.fill("stg_lake__thresholds", read_thresholds(PROJECT / "conf" / "thresholds.toml"))
         yield made

@@ -12,6 +12,7 @@ from etl.errors import BuildFailed, CheckFailed, FailedNode
 from etl.lake import files as lake
 from etl.settings import Settings
 from etl.stages.build import stage as build
+from etl.stages.build.sources import create_views, lake_views
 from etl.stages.publish import stage as publish
 
 
@@ -149,3 +150,39 @@ def test_build_that_failed_is_done_again_even_when_its_cause_is_taken_back(setti
     assert "build" not in tasks.pending(settings)
     write_state(settings, "building", {"days": []})
     assert "build" in tasks.pending(settings)
+
+
+def test_dbt_reads_what_manifests_name_and_nothing_else(tmp_path: Path) -> None:
+    """GIVEN files in the lake's folders that no manifest names THEN no relation of dbt's holds their rows."""
+    house = House(tmp_path / "somebody's home")
+    house.put("events/a.jsonl", each(events("10:00 /a", "10:01 /b", "10:02 unheard_of", visitor="a")))
+    house.digest()
+    settings = house.settings
+    build.write_ledger(settings)
+    for dataset in ("events", "messages", "quarantine"):
+        (named,) = (settings.lake / dataset).rglob("*.parquet")
+        (named.parent / "orphan.parquet").write_bytes(named.read_bytes())
+    for name in ("conversions", "thresholds"):
+        lake.write_table(settings.lake / "declared" / f"{name}.parquet", lake.DATASETS[name].empty_table())
+    with duckdb.connect() as con:
+        create_views(con, lake_views(settings), settings.lake / "schemas")
+        datasets = lake.DATASETS.keys() - {"exclusions"}
+        counts = {name: con.execute(f"select count(*) from lake.{name}").fetchall()[0][0] for name in datasets}
+    assert counts == {
+        "events": 2, "messages": 2, "quarantine": 1, "files": 1, "event_counts": 1,
+        "pixel_hits": 0, "spend": 0, "restatements": 0, "conversions": 0, "thresholds": 0,
+    }  # fmt: skip
+
+
+def test_a_few_days_are_read_from_their_own_files(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    for day_of_month in (1, 2, 3):
+        day = f"2026-03-0{day_of_month}"
+        house.put(f"events/{day}.jsonl", each(events("10:00 /a", "10:01 /b", visitor="a", day=day)))
+    house.digest()
+    with duckdb.connect() as con:
+        create_views(con, {"events": lake_views(house.settings)["events"]}, house.settings.lake / "schemas")
+        ((_, plan),) = con.execute(
+            "explain analyze select count(visitor_id) from lake.events where event_date = date '2026-03-02'"
+        ).fetchall()
+    assert "Scanning Files: 1/3" in plan

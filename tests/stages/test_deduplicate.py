@@ -15,7 +15,7 @@ def copies(house: House) -> dict[str, str]:
 
 def counted(house: House) -> tuple[int, int, int]:
     """Add up accepted, duplicates and collisions over all days."""
-    rows = house.scan("ledger/event_counts")
+    rows = house.scan("event_counts")
     return tuple(sum(row[key] for row in rows) for key in ("accepted", "duplicates", "collisions"))  # type: ignore[return-value]
 
 

@@ -8,6 +8,7 @@ from etl import pipeline as tasks
 from etl.stages.build import stage as build
 from etl.stages.publish import stage as publish
 from etl.tools.trace import trace
+from etl.warehouse.page import definitions
 
 PINGS = [f"10:00:{second} custom.page_ping #a-p0" for second in ("05", "15", "19.999", "25")]
 
@@ -58,6 +59,27 @@ def test_pings_tell_how_long_somebody_was_active(published: tuple[House, dict[st
     with duckdb.connect(str(house.settings.warehouse), read_only=True) as con:
         rows = con.execute("select page_id, engaged_seconds from core.page_views where visitor_id = 'a' order by 1")
         assert rows.fetchall() == [("a-p0", 25), ("a-p1", None)]
+
+
+def test_events_are_published_as_dbt_defines_them(published: tuple[House, dict[str, int], dict[str, int]]) -> None:
+    house, _, _ = published
+    with duckdb.connect() as con:
+        con.execute("set timezone = 'UTC'")
+        con.execute(f"attach '{build.build_path(house.settings)}' as built (read_only)")
+        con.execute(f"attach '{house.settings.warehouse}' as published (read_only)")
+        built, shown = (
+            {column: kind.lower() for column, kind, *_ in con.execute(f"describe {where}.core.events").fetchall()}
+            for where in ("built", "published")
+        )
+        described = definitions.described()["core.events"]["columns"]
+        assert list(built) == list(shown) == list(described)
+        assert built == shown == {name: column["data_type"] for name, column in described.items()}
+        assert all(column["description"] for column in described.values())
+        rows = [
+            con.execute(f"select * from {where}.core.events order by all").fetchall()
+            for where in ("built", "published")
+        ]
+        assert rows[0] == rows[1] != []
 
 
 def test_schema_has_a_view_with_its_fields(published: tuple[House, dict[str, int], dict[str, int]]) -> None:

@@ -39,7 +39,11 @@ class Doubling(Stage[Nothing]):
 
     def make(self, work: Work[Nothing]) -> Made[Nothing]:
         self.made += work.units
-        return Made(Nothing(), [written(work.folder, unit, word=self.asked[unit]) for unit in work.units], {work.units[0]: {"rows": 1}})
+        return Made(
+            Nothing(),
+            [written(work.folder, unit, word=self.asked[unit]) for unit in work.units],
+            {work.units[0]: {"rows": 1}},
+        )
 
 
 def written(

@@ -1,8 +1,9 @@
-{{ config(materialized='view') }}
+{{ config(materialized='in_place_view') }}
 
+-- Published as it stands, over the same relation of the lake: it may ask nothing else.
 with events as (
 
-    select * from {{ ref('stg_lake__events') }}
+    select * from {{ source('lake', 'events') }}
 
 ),
 
@@ -11,8 +12,8 @@ final as (
     select
         event_id,
         request_id,
-        schema_name as schema,
-        message_version as version,
+        schema,
+        version,
         app_id,
         platform,
         tracker,
@@ -43,13 +44,33 @@ final as (
         is_bot,
         bot_reason,
         is_excluded,
-        cast(data_json as json) as data,
+        cast(data as json) as data,
+        {{ utc_date('event_at') }} as event_date,
+        session_date,
+        session_event_number,
+        is_session_event,
         page_type,
-        is_access,
+        url_domain,
+        referrer_host,
+        referrer_domain,
+        utm_source,
+        utm_medium,
+        utm_campaign,
+        utm_term,
+        utm_content,
+        gclid,
+        msclkid,
+        fbclid,
+        referring_page_id,
+        referring_click_id,
+        navigation,
+        is_repeat,
         collector_host,
+        is_access,
         source_file,
         line_number,
-        event_date
+        position,
+        file_id
     from events
 
 )

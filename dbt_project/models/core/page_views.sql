@@ -1,4 +1,4 @@
-{{ config(materialized='view') }}
+{{ config(materialized='in_place_view') }}
 
 with page_views as (
 

@@ -1,4 +1,4 @@
-{{ config(materialized='table') }}
+{{ config(materialized='in_place_table') }}
 
 with declared as (
 

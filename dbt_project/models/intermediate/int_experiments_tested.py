@@ -5,7 +5,7 @@ from etl.statistics import experiments
 
 def model(dbt, session):
     """Read the arms and what their persons did, return the comparisons."""
-    dbt.config(materialized="table")
+    dbt.config(materialized="in_place_table")
     arms = dbt.ref("int_experiment_arms").to_arrow_table().to_pylist()
     figures = dbt.ref("int_experiments_measured").to_arrow_table().to_pylist()
     return experiments.compare(arms, figures)

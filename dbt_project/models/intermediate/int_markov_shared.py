@@ -116,7 +116,7 @@ def share_months(transitions, channel_sets):
 
 def model(dbt, session):
     """Build the model; `session` is DuckDB's connection."""
-    dbt.config(materialized="table")
+    dbt.config(materialized="in_place_table")
 
     def rows(relation, columns):
         table = relation.select(columns).to_arrow_table()

@@ -1,6 +1,6 @@
 with source as (
 
-    select * from {{ lake(source('lake', 'files'), 'ledger/files.parquet') }}
+    select * from {{ source('lake', 'files') }}
 
 ),
 

@@ -1,7 +1,6 @@
 with source as (
 
-    select *
-    from {{ lake(source('lake', 'spend'), 'spend/*.parquet') }}
+    select * from {{ source('lake', 'spend') }}
 
 ),
 

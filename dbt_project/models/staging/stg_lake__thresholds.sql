@@ -1,6 +1,6 @@
 with source as (
 
-    select * from {{ lake(source('lake', 'thresholds'), 'declared/thresholds.parquet') }}
+    select * from {{ source('lake', 'thresholds') }}
 
 ),
 

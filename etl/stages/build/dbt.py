@@ -70,7 +70,6 @@ def dbt_environment(settings: Settings, database: Path | str) -> Iterator[None]:
     with environment(
         {
             "BLOODHOUND_BUILD_DB": str(database),
-            "BLOODHOUND_LAKE": str(settings.lake),
             "BLOODHOUND_MEMORY_LIMIT": settings.memory_limit,
             "BLOODHOUND_THREADS": str(settings.threads),
         }

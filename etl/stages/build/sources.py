@@ -1,6 +1,6 @@
 """dbt's sources: relations of the schema `lake` in the file that dbt builds, over the files that hold now."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import duckdb
 import pyarrow as pa
@@ -34,6 +34,12 @@ def name_sources(
         if name == "restatements" and (history := lake.history("restatements.parquet")).exists():
             scan = sql.scan([history], lake.empty(name))
         con.execute(f"create or replace view {SCHEMA}.{name} as select * from {scan}")
+    name_tables(con, tables)
+
+
+def name_tables(con: duckdb.DuckDBPyConnection, tables: Mapping[str, pa.Table]) -> None:
+    """Make a table of the schema `lake` of each of these."""
+    con.execute(f"create schema if not exists {SCHEMA}")
     for name, table in tables.items():
         con.register("declared_rows", table)
         con.execute(f"create or replace table {SCHEMA}.{name} as select * from declared_rows")

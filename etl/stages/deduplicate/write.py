@@ -50,7 +50,7 @@ def write_collisions(
     scan = messages.lake.scan("messages", parts_of(messages.days, sorted(set(collisions.values()))))
     collided = steps.FIND_COLLIDED.run(con, {"collisions": references(collisions), "messages": scan})["collided"]
     rows: dict[str, list[dict[str, Any]]] = {}
-    for said in con.execute(f"from {collided} order by file_id, message_ref").to_arrow_table().to_pylist():
+    for said in con.sql(f"from {collided} order by file_id, message_ref").to_arrow_table().to_pylist():
         message = said["file_id"], said["message_ref"]
         rows.setdefault(collisions[message], []).append(quarantined(said, texts[message].sent))
     for day, found in rows.items():

@@ -16,7 +16,7 @@ import duckdb
 from etl.errors import FailedNode
 from etl.lake import files, sql
 from etl.lake.catalogue import Lake
-from etl.lake.datasets import PARQUET
+from etl.lake.datasets import DATASETS, PARQUET
 from etl.lake.fingerprint import Fingerprint, digest
 from etl.lake.manifests import Build, Commit, Day, Publication
 from etl.stages.publish import restatements
@@ -93,7 +93,7 @@ def publish(lake: Lake, folder: Path, meaning: str) -> list[str]:
             copy_marts(con, marts)
             for (schema, name), paths in marts.items():
                 con.execute(f"create view {schema}.{name} as {select_days(con, schema, name, paths)}")
-            copy_views(con, lake)
+            copy_views(con, lake, events)
             create_typed_views(con, lake)
             con.execute("detach built")
             restatements.record(con, lake, partial, meaning)
@@ -109,6 +109,14 @@ def publish(lake: Lake, folder: Path, meaning: str) -> list[str]:
     for (schema, name), paths in marts.items():
         link_days(lake, schema, name, paths)
     return sorted(path.relative_to(lake.root).as_posix() for paths in marts.values() for path in paths)
+
+
+def day_files(lake: Lake, dataset: str, paths: Sequence[Path]) -> str:
+    """Say in SQL the rows of a dataset kept by day; its zero-row file when there are none."""
+    if not paths:
+        return f"read_parquet([{sql.text(lake.empty(dataset))}], hive_partitioning = false)"
+    partition = DATASETS[dataset].partition
+    return f"read_parquet([{sql.texts(paths)}], hive_partitioning = true, hive_types = {{'{partition}': date}})"
 
 
 def event_files(lake: Lake) -> list[Path]:
@@ -133,8 +141,10 @@ def copy_marts(con: duckdb.DuckDBPyConnection, by_day: Iterable[tuple[str, str]]
             con.execute(f'create table {schema}."{name}" as select * from built.{schema}."{name}"')
 
 
-def copy_views(con: duckdb.DuckDBPyConnection, lake: Lake) -> None:
-    """Publish dbt's own views over the files of the lake, and what metrics are asked of and mean."""
+def copy_views(con: duckdb.DuckDBPyConnection, lake: Lake, events: Sequence[Path]) -> None:
+    """Publish dbt's own views as it wrote them, over the relations that are published beside them."""
+    con.execute("create schema lake")
+    con.execute(f"create view lake.events as select * from {day_files(lake, 'events', events)}")
     con.execute("create schema metrics")
     views = con.execute(
         """
