@@ -24,7 +24,8 @@ SIGNS: dict[str, tuple[str, ...]] = {
     "NZ$": ("NZD",), "HK$": ("HKD",), "S$": ("SGD",), "NT$": ("TWD",), "MX$": ("MXN",), "R$": ("BRL",),
     "€": ("EUR",), "£": ("GBP", "EGP", "GIP", "FKP", "SHP", "LBP"), "¥": ("JPY", "CNY"), "JP¥": ("JPY",),
     "CN¥": ("CNY",), "元": ("CNY",), "円": ("JPY",), "₹": ("INR",), "₽": ("RUB",),
-    "\u0440\u0443\u0431.": ("RUB",), "₺": ("TRY",),    "TL": ("TRY",), "₩": ("KRW",), "₪": ("ILS",), "฿": ("THB",), "₫": ("VND",), "₴": ("UAH",), "zł": ("PLN",),
+    "\u0440\u0443\u0431.": ("RUB",), "₺": ("TRY",),
+    "TL": ("TRY",), "₩": ("KRW",), "₪": ("ILS",), "฿": ("THB",), "₫": ("VND",), "₴": ("UAH",), "zł": ("PLN",),
     "Kč": ("CZK",), "Ft": ("HUF",), "lei": ("RON",), "\u043b\u0432.": ("BGN",), "₱": ("PHP",), "₦": ("NGN",),
     "Rp": ("IDR",),    "RM": ("MYR",), "Fr.": ("CHF",), "SFr.": ("CHF",),
     # Nobody's more than another's: the reporting currency decides, or a code.

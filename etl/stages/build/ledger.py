@@ -38,8 +38,8 @@ def files_table(lake: Lake) -> pa.Table:
 
 def aside(count: Mapping[str, int]) -> str | None:
     """Say which of a file's lines are read and hold nothing of their own: totals, titles and footers."""
-    told = [f"{count[name]} lines are {name}" for name in ("totals", "titles") if count.get(name)]
-    return ", ".join(told) or None
+    told = [f"{count[name]} of {name}" for name in ("totals", "titles") if count.get(name)]
+    return "lines aside: " + ", ".join(told) if told else None
 
 
 def first_day(names: Sequence[str]) -> date | None:
