@@ -114,12 +114,14 @@ lint-python: setup
 .PHONY: lint
 lint: lint-python ## Style, types and layers of Python, style of SQL
 	@$(BIN)/sqlfluff lint --disable-progress-bar --processes 2 dbt_project
+	$(BIN)/sqlfluff lint --disable-progress-bar --templater placeholder etl
 
 .PHONY: format
 format: setup ## Put Python and SQL into shape
 	@$(BIN)/ruff check --quiet --fix .
 	$(BIN)/ruff format --quiet .
 	$(BIN)/sqlfluff fix --disable-progress-bar dbt_project
+	$(BIN)/sqlfluff fix --disable-progress-bar --templater placeholder etl
 
 .PHONY: clean
 clean: ## Stop Airflow and remove caches and Airflow's home; data/ and .venv stay

@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import duckdb
 import pyarrow as pa
@@ -20,7 +20,7 @@ from etl.lake.engine import run_file
 SCOPES = itertools.count(1)
 """Each run of a step has a schema of its own, so that no two relations of a connection have one name."""
 
-Given = str | pa.Table
+Given: TypeAlias = "str | pa.Table"
 """A relation as a step is given it: what can stand after `from`, or a table."""
 
 

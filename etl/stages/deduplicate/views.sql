@@ -11,5 +11,11 @@ select * from before
 where page_key in (select pages.page_key from pages);
 
 create table views as
+with viewed_again as (
+    select page_key from viewed
+    group by page_key
+    having count(*) > 1
+)
+
 select * from viewed
-where page_key in (select more.page_key from viewed as more group by more.page_key having count(*) > 1);
+where page_key in (select viewed_again.page_key from viewed_again);

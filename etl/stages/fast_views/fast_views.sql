@@ -4,14 +4,18 @@
 -- Gives: fast_views. $platforms are those on which a visitor can be a bot.
 
 create table views as
+with refused as (
+    select * from copies
+    where kind <> 'repeat'
+)
+
 select
     messages.visitor_id,
     messages.file_id,
     messages.message_ref,
     epoch_us(messages.event_at) as event_us
 from messages
-anti join (select copies.* from copies where copies.kind <> 'repeat') as refused
-    on messages.file_id = refused.file_id and messages.message_ref = refused.message_ref
+anti join refused on messages.file_id = refused.file_id and messages.message_ref = refused.message_ref
 where messages.schema = 'page_view' and list_contains($platforms, messages.platform);
 
 create table fast_views as

@@ -6,13 +6,22 @@
 -- Gives: event_counts.
 
 create table event_counts as
-with judged as (
+with refused as (
+    select * from copies
+    where kind <> 'repeat'
+),
+
+judged as (
     select
         messages.*,
         refused.kind as refusal
     from messages
-    left join (select copies.* from copies where copies.kind <> 'repeat') as refused
-        on messages.file_id = refused.file_id and messages.message_ref = refused.message_ref
+    left join refused on messages.file_id = refused.file_id and messages.message_ref = refused.message_ref
+),
+
+sent_again as (
+    select event_id from judged
+    where refusal = 'duplicate'
 ),
 
 resent as (
@@ -22,7 +31,7 @@ resent as (
         stream_id is not null and message_index is not null as is_streamed
     from judged
     where
-        event_id in (select again.event_id from judged as again where again.refusal = 'duplicate')
+        event_id in (select sent_again.event_id from sent_again)
         and refusal is distinct from 'id_collision'
     qualify
         refusal = 'duplicate'

@@ -3,13 +3,18 @@
 -- Takes: messages (as they may be shown), event_sessions, copies, fast_views, excluded.
 -- Gives: events (a view, so that wide rows go straight into a file).
 
-create view events as
+create view flagged as
+with repeats as (
+    select * from copies
+    where kind = 'repeat'
+)
+
 select
-    messages.* exclude (ua_bot_reason, message_ref, content_key),
-    messages.visitor_id || '-' || (event_sessions.session_start_us // 1000) as session_id,
+    messages.*,
+    event_sessions.session_event_number,
     cast(make_timestamp(coalesce(event_sessions.session_start_us, epoch_us(messages.event_at))) as date)
         as session_date,
-    event_sessions.session_event_number,
+    messages.visitor_id || '-' || (event_sessions.session_start_us // 1000) as session_id,
     event_sessions.session_event_number is not null as is_session_event,
     case when messages.schema = 'page_view' then repeats.file_id is not null end as is_repeat,
     coalesce(messages.ua_bot_reason, case when fast_views.file_id is not null then 'rate' end) as bot_reason,
@@ -18,9 +23,13 @@ select
 from messages
 inner join event_sessions
     on messages.file_id = event_sessions.file_id and messages.message_ref = event_sessions.message_ref
-left join (select copies.* from copies where copies.kind = 'repeat') as repeats
+left join repeats
     on messages.file_id = repeats.file_id and messages.message_ref = repeats.message_ref
 left join fast_views
     on messages.file_id = fast_views.file_id and messages.message_ref = fast_views.message_ref
 left join excluded
     on messages.file_id = excluded.file_id and messages.message_ref = excluded.message_ref;
+
+create view events as
+select * exclude (ua_bot_reason, message_ref, content_key)
+from flagged;

@@ -6,6 +6,11 @@
 -- Gives: visitors (of messages and open sessions), accepted. $sessionless are the platforms without sessions.
 
 create table told as
+with refused as (
+    select * from copies
+    where kind <> 'repeat'
+)
+
 select
     messages.visitor_id,
     epoch_us(messages.event_at) as event_us,
@@ -34,24 +39,25 @@ select
     messages.file_id,
     messages.message_ref
 from messages
-anti join (select copies.* from copies where copies.kind <> 'repeat') as refused
-    on messages.file_id = refused.file_id and messages.message_ref = refused.message_ref;
+anti join refused on messages.file_id = refused.file_id and messages.message_ref = refused.message_ref;
 
 create table visitors as
+with names as (
+    select visitor_id from told
+    union
+    select visitor_id from open_sessions
+)
+
 select
     visitor_id,
     cast(row_number() over () as integer) as visitor
-from (
-    select told.visitor_id from told
-    union
-    select open_sessions.visitor_id from open_sessions
-);
+from names;
 
 create table accepted as
 with numbered as (
     select
-        visitors.visitor,
-        told.* exclude (visitor_id)
+        told.*,
+        visitors.visitor
     from told
     inner join visitors on told.visitor_id = visitors.visitor_id
 ),

@@ -130,13 +130,18 @@ from cut;
 drop table runs;
 
 create table event_sessions as
-with sessions as (
+with asking as (
+    select visitor from accepted
+    where not is_session_event
+),
+
+sessions as (
     select
         visitor,
         session_start_us,
         max(event_us) as last_us
     from placed
-    where visitor in (select accepted.visitor from accepted where not accepted.is_session_event)
+    where visitor in (select asking.visitor from asking)
     group by visitor, session_start_us
 )
 
@@ -159,16 +164,30 @@ asof left join sessions
 where not accepted.is_session_event;
 
 create table left_open as
+with late as (
+    select visitor from placed
+    where event_us + $gap_us >= $end_us
+),
+
+latest as (
+    select
+        visitor,
+        session_start_us,
+        max(event_us) as last_us,
+        arg_max(campaign_key, session_event_number) filter (where campaign_key is not null) as campaign_key,
+        max(session_event_number) as session_event_number
+    from placed
+    where visitor in (select late.visitor from late)
+    group by visitor, session_start_us
+    having max(event_us) + $gap_us >= $end_us
+    qualify row_number() over (partition by visitor order by session_start_us desc) = 1
+)
+
 select
     visitors.visitor_id,
-    placed.session_start_us,
-    max(placed.event_us) as last_us,
-    arg_max(placed.campaign_key, placed.session_event_number)
-        filter (where placed.campaign_key is not null) as campaign_key,
-    max(placed.session_event_number) as session_event_number
-from placed
-inner join visitors on placed.visitor = visitors.visitor
-where placed.visitor in (select late.visitor from placed as late where late.event_us + $gap_us >= $end_us)
-group by visitors.visitor_id, placed.session_start_us
-having max(placed.event_us) + $gap_us >= $end_us
-qualify row_number() over (partition by visitors.visitor_id order by placed.session_start_us desc) = 1;
+    latest.session_start_us,
+    latest.last_us,
+    latest.campaign_key,
+    latest.session_event_number
+from latest
+inner join visitors on latest.visitor = visitors.visitor;
