@@ -246,7 +246,7 @@ def test_money_without_a_rate_is_not_added_and_a_check_errors(market: Warehouse)
     """) == [(0, False, None)]
     checks = "select scope, check_value, status from intermediate.int_marketing_checks order by check_name, scope"
     assert market.query(checks) == [
-        ("declared conversions", 2, "error"), ("spend", 1, "error"), ("spend files", 0, "ok"),
+        ("declared conversions", 2, "error"), ("spend", 1, "error"), ("spend files", 0, "ok"), ("campaigns", 2, "warn"),
     ]  # fmt: skip
     market.execute("insert into seeds.currency_rates values ('EUR', 'USD', '2026-01-01', 1.25)")
     concerned = ("spend", "int_conversions_declared", "conversions", "int_marketing_checks", "channel_performance")
@@ -255,7 +255,7 @@ def test_money_without_a_rate_is_not_added_and_a_check_errors(market: Warehouse)
     assert market.query(totals) == [
         ("EUR", 4, 5), ("USD", 22, 22),
     ]  # fmt: skip
-    assert {row[2] for row in market.query(checks)} == {"ok"}
+    assert [row[2] for row in market.query(checks)] == ["ok", "ok", "ok", "warn"]
     assert market.query("select sum(cost) from marketing.channel_performance where model = 'linear'") == [(27,)]
     assert market.query("select conversion_id, value, revenue from marketing.conversions where conversion = 'quote'"
                         " order by 1") == [
@@ -320,6 +320,60 @@ def marts(warehouse: Warehouse) -> dict[str, list[str]]:
     return {name: sorted(map(str, warehouse.query(f"select * from marketing.{name}"))) for (name,) in tables}
 
 
+def test_spend_meets_visits_whatever_their_capitals(warehouse: Warehouse) -> None:
+    """GIVEN one campaign in several spellings THEN it is one row, spelt as the spend of its last day."""
+    warehouse.fill(
+        events=MARKET,
+        spend=[
+            cost("2026-03-02", "google CPC Brand", "5"), cost("2026-03-02", "GOOGLE cpc brand", "2", line_number=3),
+            # The greatest name holds, byte by byte, and takes what others call otherwise.
+            cost("2026-03-03", "Google cpc BRAND", "99", file="spend/B.csv"),
+            cost("2026-03-03", "google Cpc brand", "98", file="spend/a-2.csv"),
+            cost("2026-03-03", "Google Cpc Brand", "8", file="spend/a/1.csv"),
+        ],
+    )  # fmt: skip
+    warehouse.build("--select", "+marketing", "+int_marketing_checks", "--indirect-selection", "cautious")
+    assert warehouse.query("select date, source, medium, campaign, cost from marketing.spend order by 1") == [
+        (date(2026, 3, day), "Google", "Cpc", "Brand", amount) for day, amount in ((2, 7), (3, 8))
+    ]
+    assert warehouse.query("""
+        select date, campaign, channel, cost, sessions from marketing.channel_performance
+        where model = 'linear' and lower(source) = 'google' order by date
+    """) == [
+        (date(2026, 3, 2), "Brand", "Paid Search", 7, 0), (date(2026, 3, 3), "Brand", "Paid Search", 8, 3),
+    ]  # fmt: skip
+    assert warehouse.query("select count(*) from marketing.touchpoints where campaign = 'brand'") == [(3,)]
+
+
+UNMET = (
+    "select check_value, status, hint from intermediate.int_marketing_checks where check_name = 'spend_without_visits'"
+)
+
+
+def test_spend_that_meets_no_visit_is_told(warehouse: Warehouse) -> None:
+    """GIVEN spend of campaigns that no link names THEN a check warns and names the dearest."""
+    met = [cost("2026-03-03", "GOOGLE cpc Brand", "8")]
+    silent = [
+        cost("2026-03-03", "a cpc shown", "9", clicks=0), cost("2026-03-03", "a cpc free", "0"),
+        cost("2020-03-03", "a cpc before", "9"),
+    ]  # fmt: skip
+    build = ("--select", "+int_marketing_checks", "--indirect-selection", "cautious")
+    warehouse.fill(events=MARKET, spend=[*met, *silent])
+    warehouse.build(*build)
+    assert warehouse.query(UNMET) == [(0, "ok", None)]
+    unmet = [cost("2026-03-03", f"google cpc c{number}", str(number), line_number=number) for number in range(2, 6)]
+    warehouse.fill(events=MARKET, spend=[*met, *silent, *unmet, cost("2026-03-04", "tiktok paid -", "9", clicks=None)])
+    warehouse.build(*build)
+    ((value, status, hint),) = warehouse.query(UNMET)
+    assert (value, status) == (5, "warn")
+    assert hint.startswith(
+        "No visit names what was paid for: tiktok / paid, google / cpc / c5, google / cpc / c4, …; write"
+    )
+    warehouse.fill(spend=unmet)
+    warehouse.build(*build)
+    assert warehouse.query(UNMET) == [(0, "ok", None)], "without any visit nothing is known of visits"
+
+
 def test_spend_alone_makes_a_row_in_every_model(warehouse: Warehouse) -> None:
     """GIVEN spend and not one event THEN it is there, with nothing that came of it."""
     warehouse.fill(spend=[cost("2026-03-05", "tiktok cpc -", "7")])
@@ -333,7 +387,9 @@ def test_spend_alone_makes_a_row_in_every_model(warehouse: Warehouse) -> None:
 def test_spend_files_reach_the_published_warehouse(house: House) -> None:
     """GIVEN an inbox with spend, its correction and a row that is no spend THEN marts, ledger and Parquet have it."""
     house.put("events/a.jsonl", each(events("10:00 /?utm_source=google&utm_medium=cpc&utm_campaign=brand")))
-    house.put("spend/2026-03-01.csv", (HEADER + "2026-03-01,google,cpc,brand,5,5,1.5,USD\n" * 2 + "Total\n").encode())
+    house.put(
+        "spend/2026-03-01.csv", (HEADER + "2026-03-01,google,cpc,brand,5,5,1.5,USD\n" * 2 + "Total\n?,1,1\n").encode()
+    )
     house.put("spend/2026-03-02.csv", (HEADER + "2026-03-01,google,cpc,brand,5,5,4,USD\n").encode())
     house.digest()
     tasks.build(house.settings)
@@ -342,6 +398,9 @@ def test_spend_files_reach_the_published_warehouse(house: House) -> None:
             select source_file, messages, accepted, duplicates, quarantined, balance
             from quality.ledger where inbox_folder = 'spend' order by 1
         """).fetchall() == [("spend/2026-03-01.csv", 3, 0, 2, 1, 0), ("spend/2026-03-02.csv", 1, 1, 0, 0, 0)]
+        assert con.execute("""
+            select landing_detail from quality.ledger where source_file = 'spend/2026-03-01.csv'
+        """).fetchall() == [("lines aside: 1 of totals",)]
         assert con.execute("""
             select status from quality.checks where "check" = 'spend_readable'
         """).fetchall() == [("warn",)]
