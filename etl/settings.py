@@ -15,27 +15,11 @@ from pydantic_settings import (
 
 from etl.errors import BadUse
 from etl.vocabulary.bot_rules import BEHAVIOUR
+from etl.vocabulary.spend_exports import SpendExport
 
 PROJECT = Path(__file__).resolve().parent.parent
 
-SpendColumn = Literal[
-    "date", "source", "medium", "campaign", "impressions", "clicks", "cost", "cost_micros", "currency"
-]
 Operator = Literal["=", "!=", "<", "<=", ">", ">=", "starts_with", "contains", "exists"]
-
-
-class SpendExport(BaseModel):
-    """An ad platform's own export: how its columns are ours."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    files: str = "*"
-    header: list[str] = []
-    columns: dict[SpendColumn, str] = {}
-    values: dict[SpendColumn, str] = {}
-    campaigns: dict[str, str] = {}
-    decimal: Literal[".", ","] | None = None
-    date_format: str | None = None
 
 
 class DeclaredConversion(BaseModel):
@@ -73,6 +57,7 @@ class Settings(BaseSettings):
 
     tracking_plan: Path = PROJECT / "conf" / "tracking_plan"
     thresholds: Path = PROJECT / "conf" / "thresholds.toml"
+    ad_platforms: Path = PROJECT / "conf" / "ad_platforms.toml"
 
     session_gap_minutes: int = Field(30, gt=0, lt=1440)
     max_lateness_days: int = Field(30, gt=0)
