@@ -134,13 +134,13 @@ class Settings(BaseSettings):
         return self.home / "warehouse" / "bloodhound.duckdb"
 
 
+PREFIX = "BLOODHOUND_"
 OTHER_NAMES = frozenset(
-    f"BLOODHOUND_{name}"
-    for name in (
+    {
         "SETTINGS", "LOG_LEVEL", "PROJECT", "BUILD_DB", "AIRFLOW_HOME", "AIRFLOW_DB", "PORT", "SCHEDULE",
         "WEBHOOK_URL", "WEBHOOK_TOKEN", "MAIL_TO", "MAIL_FROM", "SMTP_HOST", "SMTP_PORT", "SMTP_SECURITY",
         "SMTP_USER", "SMTP_PASSWORD", "SCREENSHOTS",
-    )
+    }
 )  # fmt: skip
 """What else is read from the environment under this project's prefix: addresses, secrets and what one part tells
 another."""
@@ -186,10 +186,10 @@ def fields_at(place: Sequence[int | str]) -> dict[str, FieldInfo]:
     return table.model_fields if table else {}
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Offer the known name that is most like one that is not known."""
+def nearest(name: str, known: Iterable[str], prefix: str = "") -> str:
+    """Offer the known name that is most like one that is not known; both without their prefix."""
     found = get_close_matches(name, list(known), 1, 0.5)
-    return f"Do you mean {found[0]}? See conf/bloodhound.toml" if found else "See conf/bloodhound.toml"
+    return f"Do you mean {prefix}{found[0]}? See conf/bloodhound.toml" if found else "See conf/bloodhound.toml"
 
 
 def refuse_unknown_names(environment: Iterable[str]) -> None:
@@ -198,10 +198,11 @@ def refuse_unknown_names(environment: Iterable[str]) -> None:
     Raises:
         BadUse: the message names it, and the known name that is most like it.
     """
-    known = OTHER_NAMES | {f"BLOODHOUND_{name.upper()}" for name in Settings.model_fields}
+    known = OTHER_NAMES | {name.upper() for name in Settings.model_fields}
     for name in sorted(environment):
-        if name.startswith("BLOODHOUND_") and name not in known:
-            raise BadUse(f"there is no setting {name} in the environment", nearest(name, known))
+        short = name.removeprefix(PREFIX)
+        if name.startswith(PREFIX) and short not in known:
+            raise BadUse(f"there is no setting {name} in the environment", nearest(short, known, PREFIX))
 
 
 def settings_file() -> Path:
