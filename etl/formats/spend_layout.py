@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
-from pathlib import PurePosixPath
 from typing import get_args
 
 from etl.formats.amounts import evidence
@@ -135,7 +134,7 @@ def read_header(
 ) -> Layout | None:
     """Read a line's cells as a header; None when they name no day and no cost."""
     names, currencies = header_names(cells)
-    file = PurePosixPath(source_file).relative_to("spend").as_posix()
+    file = source_file.removeprefix("spend/")
     ours = next((entry for entry in formats.exports if fits(entry, names, file)), SpendExport())
     positions = {name: names[title] for name, titles in ours.columns.items() if (title := first_title(titles, names))}
     fixed = {name: value for name, value in ours.values.items() if name not in positions}

@@ -21,8 +21,6 @@ from etl.settings import Settings
 from etl.stages.deduplicate.contents import Texts, is_same_content
 from etl.vocabulary import tracking_plan as plan
 
-WORD = {"snowplow": "Snowplow"}
-
 
 @dataclass(frozen=True)
 class Verdict:
