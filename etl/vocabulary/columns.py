@@ -253,6 +253,7 @@ SPEND = pa.schema(
         ("currency", TEXT),
         ("source_file", TEXT),
         ("line_number", pa.int64()),
+        ("file_id", pa.int64()),
     ]
 )
 

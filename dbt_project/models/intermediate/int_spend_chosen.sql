@@ -19,6 +19,7 @@ chosen as (
         coalesce(currency, '{{ var("reporting_currency") }}') as currency,
         source_file,
         line_number,
+        file_id,
         source_file = max(source_file) over (
             partition by spend_date, lower(source), lower(medium), lower(campaign)
         ) as is_chosen

@@ -189,7 +189,7 @@ ledger_totals as (
     select
         count(*) as file_count,
         count(*) filter (where balance <> 0) as unbalanced_count,
-        count(*) filter (where landing_status not in ('landed', 'growing')) as refused_count,
+        count(*) filter (where landing_status in ('truncated', 'unreadable', 'bomb')) as refused_count,
         count(*) filter (where landing_status = 'growing') as growing_count,
         sum(lines) as line_count,
         sum(bad_lines) as bad_line_count

@@ -8,19 +8,19 @@ with files as (
 spend_counts as (
 
     select
-        source_file,
+        file_id,
         count(*) filter (where is_chosen) as accepted_count,
         count(*) filter (where not is_chosen) as duplicate_count,
         0 as collision_count
     from {{ ref('int_spend_chosen') }}
-    group by source_file
+    group by file_id
 
 ),
 
 event_counts as (
 
     select
-        source_file,
+        file_id,
         accepted_count,
         duplicate_count,
         collision_count
@@ -33,12 +33,12 @@ event_counts as (
 counts_by_file as (
 
     select
-        source_file,
+        file_id,
         sum(accepted_count) as accepted_count,
         sum(duplicate_count) as duplicate_count,
         sum(collision_count) as collision_count
     from event_counts
-    group by source_file
+    group by file_id
 
 ),
 
@@ -46,6 +46,7 @@ joined as (
 
     select
         files.source_file,
+        files.file_id,
         files.inbox_folder,
         files.landing_status,
         files.landing_detail,
@@ -57,7 +58,7 @@ joined as (
         coalesce(files.bad_line_count, 0) as bad_lines,
         coalesce(files.message_count, 0) as messages
     from files
-    left join counts_by_file on files.source_file = counts_by_file.source_file
+    left join counts_by_file on files.file_id = counts_by_file.file_id
 
 ),
 
@@ -65,6 +66,7 @@ final as (
 
     select
         source_file,
+        file_id as content,
         inbox_folder,
         landing_status,
         landing_detail,

@@ -51,6 +51,7 @@ landed as (
         count(*) as came_in,
         count(*) filter (where landing_status in ('landed', 'growing')) as went_out
     from files
+    where landing_status not in ('superseded', 'replaced', 'withdrawn')
     group by received_date
 
 ),

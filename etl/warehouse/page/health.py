@@ -71,7 +71,9 @@ def read(con: duckdb.DuckDBPyConnection) -> dict[str, pa.Table]:
             con,
             """
             select inbox_folder as folder, count(*) as files,
-                count(*) filter (where landing_status <> 'landed') as failed_files,
+                count(*) filter (
+                    where landing_status in ('truncated', 'unreadable', 'bomb', 'growing')
+                ) as failed_files,
                 coalesce(sum(lines), 0)::bigint as lines, coalesce(sum(bad_lines), 0)::bigint as bad_lines,
                 coalesce(sum(messages), 0)::bigint as messages, coalesce(sum(accepted), 0)::bigint as accepted,
                 coalesce(sum(duplicates), 0)::bigint as duplicates,
