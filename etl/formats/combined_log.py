@@ -3,7 +3,8 @@
 import duckdb
 
 from etl.enrich.urls import query_value
-from etl.formats.collector import is_log_time, sql_list
+from etl.formats.collector import FIRST_LOG_US, LAST_LOG_US
+from etl.formats.rules import sql_list
 
 COMBINED = (
     r'^(\S+) \S+ .*? \[([^\]]*)\] "((?:[^"\\]|\\.)*)" ([0-9]{3}) (?:[0-9]+|-)'
@@ -74,7 +75,7 @@ def decode_lines(con: duckdb.DuckDBPyConnection) -> None:
                     when line_sha256 is not null then 'the line has ' || line_bytes || ' bytes; SHA-256 ' || line_sha256
                     when text is null then 'not UTF-8'
                     when not is_combined then 'not in combined format'
-                    when not coalesce({is_log_time("received_us")}, false)
+                    when not coalesce(received_us between {FIRST_LOG_US} and {LAST_LOG_US}, false)
                         then 'no time: ' || left(found.time, 100)
                 end as detail
             from timed

@@ -16,7 +16,7 @@ import duckdb
 import orjson
 import pyarrow as pa
 
-from etl.formats import collector, snowplow
+from etl.formats import collector, messages, snowplow
 from etl.settings import Settings
 from etl.stages.deduplicate.contents import Texts, is_same_content
 from etl.vocabulary import tracking_plan as plan
@@ -63,10 +63,10 @@ def check(content: bytes, settings: Settings) -> list[Verdict]:
     with duckdb.connect() as con:
         con.execute("set timezone = 'UTC'")
         con.register("lines", lines)
-        limits = collector.Limits(settings.max_message_bytes, settings.max_lateness_days)
+        limits = messages.Limits(settings.max_message_bytes, settings.max_lateness_days)
         collector.decode_requests(con)
         collector.list_messages(con, settings.max_message_bytes)
-        collector.decode_messages(con, limits, plan.load_plan(settings.tracking_plan))
+        messages.decode_messages(con, limits, plan.load_plan(settings.tracking_plan))
         silent = con.execute(
             "select line_number from requests where line_reason is null and coalesce(len(items), 0) = 0 order by 1"
         ).fetchall()

@@ -21,7 +21,7 @@ from etl.formats import versions as migrations
 def con() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as connection:
         connection.execute("set timezone = 'UTC'")
-        connection.execute(collector.MACROS)
+        collector.define_macros(connection)
         yield connection
 
 

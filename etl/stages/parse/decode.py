@@ -5,16 +5,20 @@ give `decoded` besides, the pixel gives `hits`, and all give `agents`: what the 
 """
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 
 from etl.enrich import user_agents
-from etl.formats import collector, combined_log
+from etl.formats import collector, combined_log, messages
 from etl.lake import sql
+from etl.lake.engine import run_file
 from etl.settings import Settings
 from etl.stages.parse.slices import Piece
 from etl.vocabulary import tracking_plan
+
+HERE = Path(__file__).parent
 
 
 def register_lines(con: duckdb.DuckDBPyConnection, pieces: Sequence[Piece]) -> None:
@@ -54,21 +58,13 @@ def access_app(source_file: str) -> str:
 
 
 def decode_events(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
-    """Make `decoded`, `rejected` and `agents` of collector lines."""
-    limits = collector.Limits(settings.max_message_bytes, settings.max_lateness_days)
+    """Make `decoded`, `refused` and `agents` of collector lines."""
+    limits = messages.Limits(settings.max_message_bytes, settings.max_lateness_days)
     collector.decode_requests(con)
     collector.list_messages(con, settings.max_message_bytes)
-    collector.decode_messages(con, limits, tracking_plan.load_plan(settings.tracking_plan))
+    messages.decode_messages(con, limits, tracking_plan.load_plan(settings.tracking_plan))
     describe_agents(con, "decoded")
-    con.execute(
-        """
-        create temp table refused as
-        select
-            source_file, line_number, position, reason, detail, payload, received_us, file_id,
-            event_id, schema, app_id, platform, tracker, stream_id, message_index
-        from decoded where reason is not null
-        """
-    )
+    run_file(con, HERE / "refused_messages.sql")
 
 
 def decode_access(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
@@ -76,7 +72,7 @@ def decode_access(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     combined_log.decode_lines(con)
     describe_agents(con, "logged")
     combined_log.select_page_views(con, tuple(settings.asset_extensions))
-    refuse_logged(con)
+    run_file(con, HERE / "refused_lines.sql")
 
 
 def decode_pixel(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
@@ -85,22 +81,7 @@ def decode_pixel(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     combined_log.decode_lines(con)
     describe_agents(con, "logged")
     combined_log.select_pixel_hits(con)
-    refuse_logged(con)
-
-
-def refuse_logged(con: duckdb.DuckDBPyConnection) -> None:
-    """Make `refused` of the lines of `logged` that are not in combined format."""
-    con.execute(
-        """
-        create temp table refused as
-        select
-            source_file, line_number, cast(null as integer) as position, reason, detail, payload, received_us, file_id,
-            cast(null as varchar) as event_id, cast(null as varchar) as schema, cast(null as varchar) as app_id,
-            cast(null as varchar) as platform, cast(null as varchar) as tracker, cast(null as varchar) as stream_id,
-            cast(null as bigint) as message_index
-        from logged where reason is not null
-        """
-    )
+    run_file(con, HERE / "refused_lines.sql")
 
 
 def describe_agents(con: duckdb.DuckDBPyConnection, table: str) -> None:

@@ -1,0 +1,108 @@
+-- Collector lines as requests. A view, so that lines are decoded by all threads, row group by row group.
+--
+-- Takes: lines (file_id, source_file, line_number, line, line_bytes, line_sha256); macros of macros.sql, query_as_json,
+-- read_batch, read_payload and without_halves.
+-- Variables: envelope (what from_json reads of a line), batch_path, post_path, get_path, first_log_us, last_log_us,
+-- longest_host, most_messages.
+-- Gives: requests, one row a line: file_id, source_file, line_number, request_id, received_us, ip, collector_host,
+-- user_agent, sent_us, protocol (`bloodhound`, `snowplow`; null of a request that is for neither), items (list of JSON
+-- text; null when there is none), query (of a Snowplow GET), line_hash (of Snowplow's lines), line_reason, line_detail,
+-- payload.
+
+create or replace temp view requests as
+with texts as (
+    select
+        * exclude (line),
+        case when line_sha256 is null then try(decode(line)) end as text,
+        line
+    from lines
+),
+
+envelopes as (
+    select
+        *,
+        try(from_json(text, getvariable('envelope'))) as envelope
+    from texts
+),
+
+routed as (
+    select
+        *,
+        epoch_text_us(envelope.received_at) as stated_us,
+        case
+            when envelope.method = 'POST' and envelope.path = getvariable('batch_path') then 'bloodhound'
+            when envelope.method = 'POST' and envelope.path = getvariable('post_path') then 'snowplow'
+            when envelope.method = 'GET' and envelope.path = getvariable('get_path') and envelope.query <> ''
+                then 'snowplow'
+        end as protocol,
+        coalesce(envelope.method = 'GET', false) as is_get
+    from envelopes
+),
+
+judged as (
+    select
+        *,
+        case
+            when stated_us between getvariable('first_log_us') and getvariable('last_log_us') then stated_us
+        end as received_us,
+        case
+            when line_sha256 is not null then 'the line has ' || line_bytes || ' bytes; SHA-256 ' || line_sha256
+            when text is null then 'not UTF-8'
+            when envelope is null then 'not a JSON object'
+            when coalesce(envelope.request_id, '') = '' then 'request_id is missing'
+            when coalesce(envelope.received_at, '') = '' then 'received_at is missing'
+            when received_us is null then 'received_at is no time: ' || left(envelope.received_at, 100)
+            when coalesce(envelope.path, '') = '' then 'path is missing'
+        end as wrong_line,
+        case when wrong_line is null and protocol = 'bloodhound' then read_batch(envelope.body) end as batch
+    from routed
+),
+
+opened as (
+    select
+        *,
+        case
+            when wrong_line is not null or protocol is null then null
+            when protocol = 'bloodhound' then batch.messages
+            when is_get then [cast(query_as_json(envelope.query) as json)]
+            else read_payload(envelope.body).data
+        end as items,
+        case when protocol = 'bloodhound' then 'messages' else 'data' end as list_name
+    from judged
+)
+
+select
+    file_id,
+    source_file,
+    line_number,
+    envelope.request_id,
+    received_us,
+    nullif(envelope.remote_addr, '') as ip,
+    nullif(lower(left(envelope.host, getvariable('longest_host'))), '') as collector_host,
+    nullif(nullif(envelope.user_agent, ''), '-') as user_agent,
+    iso_us(batch.sent_at) as sent_us,
+    protocol,
+    items,
+    case when protocol = 'snowplow' and is_get then envelope.query end as query,
+    case when protocol = 'snowplow' then md5(text) end as line_hash,
+    case
+        when line_sha256 is not null then 'too_large'
+        when wrong_line is not null then 'bad_line'
+        when protocol is not null and (items is null or len(items) > getvariable('most_messages')) then 'bad_body'
+    end as line_reason,
+    case
+        when wrong_line is not null then wrong_line
+        when len(items) > getvariable('most_messages') then 'the list of ' || list_name || ' holds ' || len(items)
+        when protocol is null or items is not null then null
+        when envelope.body is null then 'the body is missing'
+        when
+            try(json_type(envelope.body)) is null and try(json_type(without_halves(envelope.body))) is null
+            then 'the body is not JSON'
+        else 'the body has no list of ' || list_name
+    end as line_detail,
+    case
+        when line_sha256 is not null then coalesce(try(decode(line)), cast(line as varchar))
+        when wrong_line is not null then coalesce(text, cast(line as varchar))
+        when line_reason is not null then coalesce(envelope.body, text)
+    end as payload
+from opened;
