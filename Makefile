@@ -114,7 +114,6 @@ lint-python: setup
 .PHONY: lint
 lint: lint-python ## Style, types and layers of Python, style of SQL
 	@$(BIN)/sqlfluff lint --disable-progress-bar --processes 2 dbt_project
-	$(BIN)/sqlfluff lint --disable-progress-bar --processes 2 --config etl/.sqlfluff --templater placeholder etl
 	$(BIN)/sqlfluff lint --disable-progress-bar --templater placeholder etl
 
 .PHONY: format
@@ -122,7 +121,6 @@ format: setup ## Put Python and SQL into shape
 	@$(BIN)/ruff check --quiet --fix .
 	$(BIN)/ruff format --quiet .
 	$(BIN)/sqlfluff fix --disable-progress-bar dbt_project
-	$(BIN)/sqlfluff fix --disable-progress-bar --config etl/.sqlfluff --templater placeholder etl
 	$(BIN)/sqlfluff fix --disable-progress-bar --templater placeholder etl
 
 .PHONY: clean

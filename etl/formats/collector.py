@@ -5,17 +5,13 @@ here. The common path never leaves DuckDB's vectors.
 """
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import duckdb
 import orjson
 
-from etl.formats import snowplow
+from etl.formats import snowplow, statements
 from etl.formats import versions as migrations
 from etl.formats.versions import NEWEST_VERSION, mended, read_json
-from etl.lake.engine import run_file, set_variables
-
-HERE = Path(__file__).parent
 
 BATCH_PATH = "/t"
 PLATFORMS = ("desktop_web", "mobile_web", "ios", "android", "email", "api", "backend")
@@ -46,7 +42,7 @@ def shape(columns: Mapping[str, object]) -> str:
 
 def define_macros(con: duckdb.DuckDBPyConnection) -> None:
     """Make the macros that the statements of this room share: times, bodies and queries."""
-    run_file(con, HERE / "macros.sql")
+    statements.run(con, "macros.sql")
     for name, said in {
         "read_batch(body)": read_json("body", shape(BATCH)),
         "read_payload(body)": read_json("body", shape(PAYLOAD)),
@@ -59,11 +55,11 @@ def define_macros(con: duckdb.DuckDBPyConnection) -> None:
 def decode_requests(con: duckdb.DuckDBPyConnection) -> None:
     """Make the view `requests` of `lines`, as requests.sql says."""
     define_macros(con)
-    set_variables(
+    statements.set_variables(
         con, envelope=shape(ENVELOPE), batch_path=BATCH_PATH, post_path=snowplow.POST_PATH, get_path=snowplow.GET_PATH,
         first_log_us=FIRST_LOG_US, last_log_us=LAST_LOG_US, longest_host=LONGEST_HOST, most_messages=MOST_MESSAGES,
     )  # fmt: skip
-    run_file(con, HERE / "requests.sql")
+    statements.run(con, "requests.sql")
 
 
 def list_messages(con: duckdb.DuckDBPyConnection, max_message_bytes: int) -> None:
@@ -72,8 +68,8 @@ def list_messages(con: duckdb.DuckDBPyConnection, max_message_bytes: int) -> Non
     Columns: those of `versioned` (items.sql) with `message` in the newest version, wrong (why a Snowplow event cannot
     be read), sent_platform (`web`, `mob`: Snowplow's, still to be told apart by the user agent).
     """
-    set_variables(con, most_read_bytes=4 * max_message_bytes, newest_version=str(NEWEST_VERSION))
-    run_file(con, HERE / "items.sql")
+    statements.set_variables(con, most_read_bytes=4 * max_message_bytes, newest_version=str(NEWEST_VERSION))
+    statements.run(con, "items.sql")
     con.execute(
         f"create or replace temp view sent as with {migrations.migrate('versioned')},"
         f" {snowplow.translate('migrated')} select * from translated"

@@ -5,14 +5,13 @@ by key, for the reason and its wording. What the tracking plan asks is generated
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import duckdb
 
+from etl.formats import statements
 from etl.formats.collector import PLATFORMS, shape
 from etl.formats.rules import NOT_A_NUMBER, judge_suspects, sql_list
 from etl.formats.versions import VERSIONS
-from etl.lake.engine import run_file
 from etl.vocabulary import tracking_plan as plan
 
 MESSAGE = {
@@ -48,8 +47,8 @@ def decode_messages(con: duckdb.DuckDBPyConnection, limits: Limits, tracking_pla
     """Make `decoded` of `sent`, as messages.sql says, and give each suspect its reason or none."""
     con.execute(f"create or replace macro read_planned(schema_name, message_data) as {read_planned(tracking_plan)}")
     con.execute(f"create or replace macro breaks_plan(schema_name, planned) as {breaks_plan(tracking_plan)}")
-    run_file(
-        con, Path(__file__).with_name("messages.sql"), shape=shape(MESSAGE), versions=list(map(str, VERSIONS)),
+    statements.run(
+        con, "messages.sql", shape=shape(MESSAGE), versions=list(map(str, VERSIONS)),
         platforms=list(PLATFORMS), schemas=list(tracking_plan), max_message_bytes=limits.max_message_bytes,
         lateness_us=limits.lateness_us, not_text=NOT_TEXT, not_a_number=NOT_A_NUMBER,
     )  # fmt: skip
