@@ -29,6 +29,7 @@ from etl.stages.build.stage import Marts
 from etl.stages.deduplicate.stage import Deduplicate
 from etl.stages.exclusions.stage import Exclusions
 from etl.stages.fast_views.stage import FastViews
+from etl.stages.land.inbox import EXPECTED
 from etl.stages.land.stage import Land
 from etl.stages.parse.replay import quarantined_by_file
 from etl.stages.parse.stage import Parse
@@ -108,7 +109,7 @@ def land(settings: Settings, *, days: Sequence[date] | None = None, advance: Adv
         "failed": [
             {"file": facts.source_file, "reason": f"{content.status}: {content.detail}"}
             for facts, content in found
-            if content.status not in {"landed", "superseded", "withdrawn"}
+            if content.status not in {"landed", "superseded", "withdrawn"} and content.detail not in EXPECTED
         ],
         "days": sorted({day for content in counted for day in content.days if day != UNKNOWN_DAY}),
     }

@@ -4,7 +4,7 @@ The statements stand in requests.sql and items.sql; what is made of data (versio
 here. The common path never leaves DuckDB's vectors.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import duckdb
 import orjson
@@ -18,11 +18,31 @@ PLATFORMS = ("desktop_web", "mobile_web", "ios", "android", "email", "api", "bac
 SESSIONLESS_PLATFORMS = ("backend", "api", "email")
 
 ENVELOPE = dict.fromkeys(
-    ("request_id", "received_at", "remote_addr", "host", "method", "path", "query", "user_agent", "body"),
+    (
+        "request_id",
+        "received_at",
+        "remote_addr",
+        "host",
+        "method",
+        "path",
+        "query",
+        "user_agent",
+        "body",
+        "status",
+        "blocked",
+        "network_id",
+        "privacy",
+        "sec_purpose",
+    ),
     "VARCHAR",
 )
 BATCH = {"sent_at": "VARCHAR", "messages": ["JSON"]}
 PAYLOAD = {"data": ["JSON"]}
+BODY = {"schema": "VARCHAR", "messages": "JSON"}
+"""What tells whose a body is, where the path does not."""
+
+KEPT_BY_CLIENTS = (404, 408, 413, 415, 429)
+"""Answers after which a client keeps what it sent and tries again, as after all from 500 on."""
 
 MOST_MESSAGES = 250_000
 """A longer list is no batch but an attack: eight million zeros fit into a line, and no message into so few bytes."""
@@ -46,18 +66,24 @@ def define_macros(con: duckdb.DuckDBPyConnection) -> None:
     for name, said in {
         "read_batch(body)": read_json("body", shape(BATCH)),
         "read_payload(body)": read_json("body", shape(PAYLOAD)),
+        "read_kind(body)": read_json("body", shape(BODY)),
         "without_halves(body)": mended("body"),
         "query_as_json(query)": snowplow.query_as_json("query"),
     }.items():
         con.execute(f"create or replace macro {name} as {said}")
 
 
-def decode_requests(con: duckdb.DuckDBPyConnection) -> None:
-    """Make the view `requests` of `lines`, as requests.sql says."""
+def decode_requests(con: duckdb.DuckDBPyConnection, batch_paths: Sequence[str] = ()) -> None:
+    """Make the view `requests` of `lines`, as requests.sql says.
+
+    Args:
+        batch_paths: further paths to which batches are posted.
+    """
     define_macros(con)
     statements.set_variables(
-        con, envelope=shape(ENVELOPE), batch_path=BATCH_PATH, post_path=snowplow.POST_PATH, get_path=snowplow.GET_PATH,
-        first_log_us=FIRST_LOG_US, last_log_us=LAST_LOG_US, longest_host=LONGEST_HOST, most_messages=MOST_MESSAGES,
+        con, envelope=shape(ENVELOPE), batch_paths=[BATCH_PATH, *batch_paths], post_path=snowplow.POST_PATH,
+        get_path=snowplow.GET_PATH, first_log_us=FIRST_LOG_US, last_log_us=LAST_LOG_US, longest_host=LONGEST_HOST,
+        most_messages=MOST_MESSAGES, kept_by_clients=list(KEPT_BY_CLIENTS),
     )  # fmt: skip
     statements.run(con, "requests.sql")
 

@@ -4,10 +4,12 @@ A message that looks wrong in any way is marked suspect by cheap tests (messages
 by key, for the reason and its wording. What the tracking plan asks is generated from it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import duckdb
 
+from etl.enrich import addresses
 from etl.formats import statements
 from etl.formats.collector import PLATFORMS, shape
 from etl.formats.rules import NOT_A_NUMBER, judge_suspects, sql_list
@@ -17,7 +19,7 @@ from etl.vocabulary import tracking_plan as plan
 MESSAGE = {
     "version": "JSON", "id": "VARCHAR", "schema": "VARCHAR", "app_id": "VARCHAR", "platform": "VARCHAR",
     "tracker": "VARCHAR", "stream_id": "VARCHAR", "index": "JSON", "created_at": "VARCHAR",
-    "visitor_id": "VARCHAR", "user_id": "VARCHAR", "logged_in": "BOOLEAN", "country": "VARCHAR",
+    "visitor_id": "VARCHAR", "anonymous": "BOOLEAN", "user_id": "VARCHAR", "logged_in": "BOOLEAN", "country": "VARCHAR",
     "locale": "VARCHAR", "data": "JSON",
     "page": {
         "id": "VARCHAR", "type": "VARCHAR", "url": "VARCHAR", "referrer": "VARCHAR",
@@ -44,7 +46,7 @@ class Limits:
 
 
 def decode_messages(con: duckdb.DuckDBPyConnection, limits: Limits, tracking_plan: plan.Plan) -> None:
-    """Make `decoded` of `sent`, as messages.sql says, and give each suspect its reason or none."""
+    """Make `read_messages` of `sent`, as messages.sql says, and give each suspect its reason or none."""
     con.execute(f"create or replace macro read_planned(schema_name, message_data) as {read_planned(tracking_plan)}")
     con.execute(f"create or replace macro breaks_plan(schema_name, planned) as {breaks_plan(tracking_plan)}")
     statements.run(
@@ -53,6 +55,19 @@ def decode_messages(con: duckdb.DuckDBPyConnection, limits: Limits, tracking_pla
         lateness_us=limits.lateness_us, not_text=NOT_TEXT, not_a_number=NOT_A_NUMBER,
     )  # fmt: skip
     judge_suspects(con, limits.max_message_bytes, limits.lateness_us, tracking_plan)
+
+
+def name_people(con: duckdb.DuckDBPyConnection, key: bytes, trusted_proxies: Sequence[str]) -> None:
+    """Make the view `decoded` of `read_messages` (people.sql): with addresses, and pseudonyms for who has no id."""
+    told = [("", ip, None) for (ip,) in con.execute("select distinct ip from read_messages").fetchall()]
+    found = addresses.clients(told, addresses.read_networks(tuple(trusted_proxies)))
+    con.register("clients", found)
+    nameless = con.execute(
+        "select distinct clients.ip, user_agent from read_messages inner join clients on read_messages.ip = client"
+        " where is_snowplow and visitor_id is null and clients.ip is not null"
+    ).fetchall()
+    con.register("pseudonyms", addresses.pseudonyms(key, nameless))
+    statements.run(con, "people.sql")
 
 
 def read_planned(tracking_plan: plan.Plan) -> str:

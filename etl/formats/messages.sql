@@ -3,14 +3,14 @@
 -- event_us is received - (sent - created) where both client times are there and in order, else received.
 --
 -- Takes: sent (see collector.py); macros of macros.sql, and of the tracking plan: read_planned, breaks_plan.
--- Gives: decoded, one row a message, valid or not, and one a line or body that is none: reason, detail and payload are
+-- Gives: read_messages, one row a message, valid or not, and one a line or body that is none: reason, detail and payload are
 -- those of refused lines, and null else; a bad line has no position; message, item, wrong and version_text are kept of
--- suspects only; content_key is a key of the message in the newest version.
+-- suspects only; is_nobody says that no id of any kind is used, may_be_nobody that there need be none; content_key is a key of the message in the newest version.
 -- $shape is what from_json reads of a message, $versions, $platforms and $schemas those that are known,
 -- $max_message_bytes and $lateness_us what is too large and too late, $not_text and $not_a_number what is looked at
 -- more closely.
 
-create or replace temp table decoded as
+create or replace temp table read_messages as
 with read as (
     select
         *,
@@ -39,9 +39,13 @@ named as (
         wrong,
         sent_platform,
         query,
+        privacy,
+        blocked,
         coalesce(version_text = 'snowplow', false) as is_snowplow,
+        coalesce(privacy = 'anonymous', false) as is_nobody,
+        coalesce(privacy = 'anonymous', false) or coalesce(fields.anonymous, false) as may_be_nobody,
         fields.id as event_id,
-        fields.schema,
+        case when is_prefetched and fields.schema = 'page_view' then 'custom.prefetch' else fields.schema end as schema,
         fields.app_id,
         fields.platform,
         nullif(fields.tracker, '') as tracker,
@@ -81,11 +85,11 @@ doubted as (
             or strlen(item) > $max_message_bytes
             or wrong is not null
             or (created_us is null and not is_snowplow)
-            or coalesce(not regexp_full_match(index_text, '[0-9]{1,18}'), not is_snowplow)
+            or coalesce(not regexp_full_match(index_text, '[0-9]{1,18}'), not is_snowplow and not is_nobody)
             or coalesce(event_id, '') = ''
             or coalesce(app_id, '') = ''
-            or (coalesce(stream_id, '') = '' and not is_snowplow)
-            or coalesce(visitor_id, '') = ''
+            or (coalesce(stream_id, '') = '' and not is_snowplow and not is_nobody)
+            or (coalesce(visitor_id, '') = '' and not is_snowplow and not may_be_nobody)
             or not coalesce(list_contains($platforms, platform), false)
             or not coalesce(list_contains($schemas, schema) or schema like 'custom._%', false)
             or (schema = 'page_view' and (page_id is null or url is null))
@@ -108,8 +112,12 @@ doubted as (
 )
 
 select
-    * exclude (
-        version_text, index_text, line_reason, line_detail, item, message, wrong, query, is_snowplow, planned
+    * exclude (version_text, index_text, line_reason, line_detail, item, message, wrong, query, planned)
+    replace (
+        case when not is_nobody then stream_id end as stream_id,
+        case when not is_nobody then message_index end as message_index,
+        case when not is_nobody then nullif(visitor_id, '') end as visitor_id,
+        case when not is_nobody then user_id end as user_id
     ),
     case when list_contains($versions, version_text) then try_cast(version_text as integer) end as version,
     case when is_suspect then message end as message,

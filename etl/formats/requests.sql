@@ -1,11 +1,12 @@
 -- Collector lines as requests. A view, so that lines are decoded by all threads, row group by row group.
 --
 -- Takes: lines (file_id, source_file, line_number, line, line_bytes, line_sha256); macros of macros.sql, query_as_json,
--- read_batch, read_payload and without_halves.
--- Variables: envelope (what from_json reads of a line), batch_path, post_path, get_path, first_log_us, last_log_us,
--- longest_host, most_messages.
--- Gives: requests, one row a line: file_id, source_file, line_number, request_id, received_us, ip, collector_host,
--- user_agent, sent_us, protocol (`bloodhound`, `snowplow`; null of a request that is for neither), items (list of JSON
+-- read_batch, read_payload, read_kind and without_halves.
+-- Variables: envelope (what from_json reads of a line), batch_paths, post_path, get_path, first_log_us, last_log_us,
+-- longest_host, most_messages, kept_by_clients (answers after which a client tries again).
+-- Gives: requests, one row a line: file_id, source_file, line_number, request_id, received_us, ip (as it stands there),
+-- blocked (why its messages are excluded), network_id (the collector's own id), privacy (`gpc`, `anonymous`),
+-- is_prefetched, fate (`refused_at_edge`, `unrouted`: what holds no message), path, collector_host, user_agent, sent_us, protocol (`bloodhound`, `snowplow`; null of a request that is for neither), items (list of JSON
 -- text; null when there is none), query (of a Snowplow GET), line_hash (of Snowplow's lines), line_reason, line_detail,
 -- payload.
 
@@ -29,13 +30,22 @@ routed as (
     select
         *,
         epoch_text_us(envelope.received_at) as stated_us,
+        try_cast(envelope.status as integer) as status,
+        coalesce(list_contains(getvariable('kept_by_clients'), status) or status between 500 and 599, false)
+            as is_refused,
+        coalesce(envelope.method = 'GET', false) as is_get,
         case
-            when envelope.method = 'POST' and envelope.path = getvariable('batch_path') then 'bloodhound'
+            when is_refused then null
+            when envelope.method = 'POST' and list_contains(getvariable('batch_paths'), envelope.path)
+                then 'bloodhound'
             when envelope.method = 'POST' and envelope.path = getvariable('post_path') then 'snowplow'
             when envelope.method = 'GET' and envelope.path = getvariable('get_path') and envelope.query <> ''
                 then 'snowplow'
-        end as protocol,
-        coalesce(envelope.method = 'GET', false) as is_get
+            when envelope.method = 'POST' and contains(envelope.body, 'payload_data')
+                then case when contains(read_kind(envelope.body).schema, '/payload_data/') then 'snowplow' end
+            when envelope.method = 'POST' and contains(envelope.body, 'messages')
+                then case when json_type(read_kind(envelope.body).messages) = 'ARRAY' then 'bloodhound' end
+        end as protocol
     from envelopes
 ),
 
@@ -78,6 +88,16 @@ select
     envelope.request_id,
     received_us,
     nullif(envelope.remote_addr, '') as ip,
+    nullif(envelope.blocked, '') as blocked,
+    nullif(nullif(envelope.network_id, ''), '-') as network_id,
+    nullif(envelope.privacy, '') as privacy,
+    coalesce(starts_with(envelope.sec_purpose, 'prefetch'), false) as is_prefetched,
+    case
+        when wrong_line is not null then null
+        when is_refused then 'refused_at_edge'
+        when protocol is null then 'unrouted'
+    end as fate,
+    left(envelope.path, 200) as path,
     nullif(lower(left(envelope.host, getvariable('longest_host'))), '') as collector_host,
     nullif(nullif(envelope.user_agent, ''), '-') as user_agent,
     iso_us(batch.sent_at) as sent_us,

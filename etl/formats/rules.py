@@ -10,8 +10,11 @@ from etl.vocabulary import tracking_plan as plan
 TEXT_KEYS = ("id", "schema", "app_id", "platform", "stream_id", "visitor_id")
 REQUIRED_KEYS = ("id", "schema", "app_id", "platform", "index", "created_at", "visitor_id", "stream_id")
 """The stream last: version 2 has none, its app and visitor name it."""
-NOT_OF_SNOWPLOW = ("stream_id", "index", "created_at")
-"""Keys that a Snowplow event may lack: it then takes no part in gaps, or happened when it was received."""
+NOT_OF_SNOWPLOW = ("stream_id", "index", "created_at", "visitor_id")
+"""Keys that a Snowplow event may lack: it then takes no part in gaps, happened when it was received, or is of whoever
+reads with its browser from its address."""
+NOT_OF_NOBODY = ("stream_id", "index", "visitor_id")
+"""Keys that a message may lack in which no id of any kind is used."""
 REQUIRED_PAGE_KEYS = ("page.id", "page.url")
 
 NOT_A_NUMBER = "(^|[:,[])-?(?i:nan|inf)"
@@ -30,24 +33,24 @@ def sql_list(values: tuple[str, ...]) -> str:
 def judge_suspects(
     con: duckdb.DuckDBPyConnection, max_message_bytes: int, lateness_us: int, tracking_plan: plan.Plan
 ) -> None:
-    """Give each suspect of `decoded` its reason and detail; null for those that are valid after all."""
+    """Give each suspect of `read_messages` its reason and detail; null for those that are valid after all."""
     rules = list_rules(max_message_bytes, lateness_us, tracking_plan)
     rule = "case " + " ".join(f"when {test} then {number}" for number, (_, test, _) in enumerate(rules)) + " end"
     reasons = " ".join(f"when {number} then '{reason}'" for number, (reason, _, _) in enumerate(rules))
     details = " ".join(f"when {number} then {detail}" for number, (_, _, detail) in enumerate(rules))
     con.execute(
         f"""
-        update decoded
+        update read_messages
         set reason = verdicts.reason, detail = verdicts.detail, payload = item
         from (
             select
                 file_id, line_number, position, case rule {reasons} end as reason, case rule {details} end as detail
-            from (select *, {rule} as rule from decoded where is_suspect)
+            from (select *, {rule} as rule from read_messages where is_suspect)
             where rule is not null
         ) as verdicts
         where
-            decoded.file_id = verdicts.file_id and decoded.line_number = verdicts.line_number
-            and decoded.position = verdicts.position
+            read_messages.file_id = verdicts.file_id and read_messages.line_number = verdicts.line_number
+            and read_messages.position = verdicts.position
         """
     )
 
@@ -80,6 +83,9 @@ def list_rules(max_message_bytes: int, lateness_us: int, tracking_plan: plan.Pla
          f"'no schema is named ''' || {shown('schema')} || ''''"),
     ]  # fmt: skip
     may_lack = {key: " and version_text <> 'snowplow'" for key in NOT_OF_SNOWPLOW}
+    for key in NOT_OF_NOBODY:
+        may_lack[key] = may_lack.get(key, "") + " and not is_nobody"
+    may_lack["visitor_id"] += " and not may_be_nobody"
     # What keeps an event from being read is more than that its schema is therefore unknown.
     may_lack["schema"] = " and wrong is null"
     rules += [("missing_key", is_missing(key) + may_lack.get(key, ""), says_missing(key)) for key in REQUIRED_KEYS]
@@ -102,7 +108,8 @@ def list_rules(max_message_bytes: int, lateness_us: int, tracking_plan: plan.Pla
         ("malformed_key", f"{kind('index')} not in ('UBIGINT', 'BIGINT', 'NULL')",
          says_type("index", "a whole number")),
         ("malformed_key",
-         f"{kind('index')} <> 'NULL' and not coalesce(message_index between 0 and {LARGEST_INDEX}, false)",
+         f"{kind('index')} <> 'NULL' and not is_nobody"
+         f" and not coalesce(message_index between 0 and {LARGEST_INDEX}, false)",
          f"'index is out of range: ' || {shown('index')}"),
         ("malformed_key", f"{kind('created_at')} <> 'NULL' and created_us is null",
          f"'created_at is no time: ''' || {shown('created_at')} || ''''"),

@@ -82,6 +82,7 @@ class Content(msgspec.Struct, frozen=True, omit_defaults=True):
     """One content that an inbox file had when it was landed.
 
     `status`: `landed`; `truncated` (what could be read has landed); `unreadable`, `bomb`, `growing` (nothing has);
+    `ignored` (it is not read, for the reason that `detail` gives);
     `superseded` (a longer content of that name begins with it); `replaced`, `withdrawn` (statements that hold no more).
     `days` are the received days of its lines, as ISO days or `UNKNOWN_DAY`.
     """

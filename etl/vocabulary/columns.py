@@ -98,13 +98,16 @@ MESSAGES = pa.schema(
     [
         *(field for field in EVENTS if field.name not in {*_DECIDED_LATER, "event_date"}),
         ("ua_bot_reason", TEXT),
+        ("blocked", TEXT),
+        ("address_from_client", pa.bool_()),
         ("message_ref", pa.int64()),
         ("content_key", pa.int64()),
         ("event_date", pa.date32()),
     ]
 )
-"""Valid messages before duplicates are found. `message_ref` is line_number · 2²⁴ + position;
-`content_key` a key of the message in the newest version: equal only where the texts are, but for a chance of 2⁻⁶³."""
+"""Valid messages before duplicates are found. `message_ref` is line_number · 2²⁴ + position; `blocked` says why the
+collector would rather not have it; `address_from_client` that anybody could have sent its address. `content_key` is a
+key of the message in the newest version: equal only where the texts are, but for a chance of 2⁻⁶³."""
 
 KEYS = pa.schema(
     [

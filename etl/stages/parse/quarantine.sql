@@ -4,7 +4,7 @@
 -- Gives: quarantined (the columns of the dataset quarantine).
 
 create temp view quarantined as
-select
+select -- noqa: ST06
     source_file,
     line_number,
     position,

@@ -19,17 +19,19 @@ import msgspec
 from etl.lake import engine
 from etl.lake.catalogue import Lake, write_note
 from etl.lake.fingerprint import Fingerprint, digest
+from etl.lake.key import key_digest
 from etl.lake.landed import LandedFile, file_name, landed_files
 from etl.lake.manifests import UNKNOWN_DAY, Reading
 from etl.settings import Settings
 from etl.stages.parse import dictionaries
 from etl.stages.parse.decode import DECODERS, register_lines
+from etl.stages.parse.logs import LOGS, describe_logs
 from etl.stages.parse.slices import group_files, halve, plan_slices
 from etl.stages.parse.write import write_slice
 from etl.stages.runner import Made, Output, Stage, Work
-from etl.vocabulary import bot_rules, tracking_plan
+from etl.vocabulary import bot_rules, log_formats, tracking_plan
 
-PARSER_VERSION = 10
+PARSER_VERSION = 11
 MOST_SCHEMAS = 1000
 """A group remembers so many names; beyond, they are noise that no plan will ever name."""
 PARSED_SOURCES = ("events", "pixel", "access")
@@ -68,7 +70,9 @@ class Parse(Stage[Reading]):
         """Name this code's version and the settings that decide how a line is parsed."""
         return digest(
             PARSER_VERSION, settings.max_lateness_days, settings.max_message_bytes, sorted(settings.asset_extensions),
-            bot_rules.digest("declared", "malformed_ua", "platforms"),
+            bot_rules.digest("declared", "malformed_ua", "platforms"), log_formats.digest(),
+            sorted(settings.log_formats.items()), sorted(settings.no_pages.items()), sorted(settings.trusted_proxies),
+            sorted(settings.batch_paths), key_digest(settings),
         )  # fmt: skip
 
     @staticmethod
@@ -119,6 +123,10 @@ class Parse(Stage[Reading]):
             try:
                 with engine.engine(settings, work.folder) as con:
                     register_lines(con, pieces)
+                    if source in LOGS:
+                        describe_logs(
+                            con, settings, list({piece.file.file_id: piece.file for piece in pieces}.values())
+                        )
                     DECODERS[source](con, settings)
                     written = list(write_slice(con, source, folder))
                     schemas |= sent_schemas(con) if source == "events" else set()

@@ -67,11 +67,11 @@ select
 from placed;
 
 create or replace temp view keyed as
-select
+select -- noqa: ST06
     cast(md5_number_lower(event_id) >> 1 as bigint) as id_key,
     case
         when schema = 'page_view'
-            then cast(md5_number_lower(visitor_id || chr(10) || page_id) >> 1 as bigint)
+            then cast(md5_number_lower(coalesce(visitor_id, '') || chr(10) || page_id) >> 1 as bigint)
     end as page_key,
     received_us,
     file_id,
