@@ -20,7 +20,7 @@ from etl import incidents
 from etl.errors import BadUse, BuildFailed, OutOfSpace
 from etl.lake import files, upgrade
 from etl.lake.catalogue import Lake, read_note, write_note
-from etl.lake.landed import landings
+from etl.lake.landed import EXPECTED, landings
 from etl.lake.manifests import UNKNOWN_DAY, Build, Publication
 from etl.lake.published import published, published_at
 from etl.settings import Settings
@@ -29,7 +29,6 @@ from etl.stages.build.stage import Marts
 from etl.stages.deduplicate.stage import Deduplicate
 from etl.stages.exclusions.stage import Exclusions
 from etl.stages.fast_views.stage import FastViews
-from etl.stages.land.inbox import EXPECTED
 from etl.stages.land.stage import Land
 from etl.stages.parse.replay import quarantined_by_file
 from etl.stages.parse.stage import Parse

@@ -28,7 +28,7 @@ headed as (
         case
             when is_plain and len(pieces) = 3 and not has_agent
                 then regexp_extract(pieces[3], '^ ([0-9]{3}) (?:[0-9]+|-)(?: .*)?$', 1)
-            when is_plain and pieces[5] = ' ' and (pieces[7] = '' or starts_with(pieces[7], ' '))
+            when is_plain and pieces[5] = ' ' and ((len(pieces) = 7 and pieces[7] = '') or starts_with(pieces[7], ' '))
                 then regexp_extract(pieces[3], '^ ([0-9]{3}) (?:[0-9]+|-) $', 1)
         end as plain_status
     from cut

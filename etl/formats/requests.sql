@@ -6,9 +6,9 @@
 -- longest_host, most_messages, kept_by_clients (answers after which a client tries again).
 -- Gives: requests, one row a line: file_id, source_file, line_number, request_id, received_us, ip (as it stands there),
 -- blocked (why its messages are excluded), network_id (the collector's own id), privacy (`gpc`, `anonymous`),
--- is_prefetched, fate (`refused_at_edge`, `unrouted`: what holds no message), path, collector_host, user_agent, sent_us, protocol (`bloodhound`, `snowplow`; null of a request that is for neither), items (list of JSON
--- text; null when there is none), query (of a Snowplow GET), line_hash (of Snowplow's lines), line_reason, line_detail,
--- payload.
+-- is_prefetched, collector_host, user_agent, sent_us, protocol (`bloodhound`, `snowplow`; null of a request that is for neither), items (list of JSON
+-- text; null when there is none), query (of a Snowplow GET), line_hash (of Snowplow's lines), line_reason (of
+-- quarantine, or `refused_at_edge`, `unrouted`: the request holds no message), line_detail (of those its path), payload.
 
 create or replace temp view requests as
 with texts as (
@@ -92,12 +92,6 @@ select
     nullif(nullif(envelope.network_id, ''), '-') as network_id,
     nullif(envelope.privacy, '') as privacy,
     coalesce(starts_with(envelope.sec_purpose, 'prefetch'), false) as is_prefetched,
-    case
-        when wrong_line is not null then null
-        when is_refused then 'refused_at_edge'
-        when protocol is null then 'unrouted'
-    end as fate,
-    left(envelope.path, 200) as path,
     nullif(lower(left(envelope.host, getvariable('longest_host'))), '') as collector_host,
     nullif(nullif(envelope.user_agent, ''), '-') as user_agent,
     iso_us(batch.sent_at) as sent_us,
@@ -108,12 +102,15 @@ select
     case
         when line_sha256 is not null then 'too_large'
         when wrong_line is not null then 'bad_line'
-        when protocol is not null and (items is null or len(items) > getvariable('most_messages')) then 'bad_body'
+        when is_refused then 'refused_at_edge'
+        when protocol is null then 'unrouted'
+        when items is null or len(items) > getvariable('most_messages') then 'bad_body'
     end as line_reason,
     case
         when wrong_line is not null then wrong_line
+        when protocol is null then left(envelope.path, 200)
         when len(items) > getvariable('most_messages') then 'the list of ' || list_name || ' holds ' || len(items)
-        when protocol is null or items is not null then null
+        when items is not null then null
         when envelope.body is null then 'the body is missing'
         when
             try(json_type(envelope.body)) is null and try(json_type(without_halves(envelope.body))) is null
@@ -123,6 +120,6 @@ select
     case
         when line_sha256 is not null then coalesce(try(decode(line)), cast(line as varchar))
         when wrong_line is not null then coalesce(text, cast(line as varchar))
-        when line_reason is not null then coalesce(envelope.body, text)
+        when line_reason = 'bad_body' then coalesce(envelope.body, text)
     end as payload
 from opened;

@@ -31,6 +31,7 @@ def make_key(settings: Settings) -> None:
     if read_key(settings):
         return
     path = settings.home / "key"
+    files.make_folder(settings.home)
     partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:

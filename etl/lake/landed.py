@@ -12,6 +12,10 @@ STAGE = "land"
 HELD = ("landed", "truncated")
 """What counts: a content whose lines, or so many as could be read, are in the lake."""
 
+DOT_FILE, EMPTY = "a dot file", "an empty file"
+EXPECTED = (DOT_FILE, EMPTY)
+"""Why a file is ignored without anybody being told."""
+
 
 @dataclass(frozen=True)
 class LandedFile:

@@ -220,13 +220,19 @@ FILES = pa.schema(
         ("detail", TEXT),
         ("lines", pa.int64()),
         ("bad_lines", pa.int64()),
+        ("unrouted", pa.int64()),
+        ("refused_at_edge", pa.int64()),
+        ("unrouted_paths", TEXT),
         ("messages", pa.int64()),
         ("valid", pa.int64()),
         ("quarantined", pa.int64()),
         ("is_parsed", pa.bool_()),
+        ("is_unread", pa.bool_()),
         ("received_from", pa.date32()),
     ]
 )
+"""`unrouted` requests are for nobody that is known, `refused_at_edge` those that a client keeps and sends again; they
+hold no message. `is_unread`: not landed, and not because it is a dot file or empty."""
 
 EVENT_COUNTS = pa.schema(
     [

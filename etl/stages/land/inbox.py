@@ -6,11 +6,9 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-SOURCES = ("events", "pixel", "access", "spend", "exclusions")
+from etl.lake.landed import DOT_FILE, EMPTY
 
-DOT_FILE, EMPTY = "a dot file", "an empty file"
-EXPECTED = (DOT_FILE, EMPTY)
-"""Why a file is ignored without anybody being told."""
+SOURCES = ("events", "pixel", "access", "spend", "exclusions")
 
 
 @dataclass(frozen=True)

@@ -60,15 +60,18 @@ class Land(Stage[Landing]):
                 status = commit.facts.contents[-1].status
                 if status in TRIED_AGAIN:
                     decisive.append(commit.sequence)
-                if status == "bomb":
-                    decisive.append(limits(lake.settings))
-                if status == "ignored":
-                    decisive.append(read_as(lake.settings))
             wanted[file.name] = Fingerprint(digest(*decisive))
         for name, (commit, unit) in held.items():
             if name not in wanted:
                 wanted[name] = ABSENT if commit.facts.source in STATEMENTS else unit.fingerprint
         return wanted
+
+    def is_lost(self, lake: Lake, commit: Commit[Landing]) -> bool:
+        """A file that was refused is looked at again when other settings or another register might have it."""
+        content = commit.facts.contents[-1]
+        if content.status == "bomb":
+            return content.limits != limits(lake.settings)
+        return content.read_as is not None and content.read_as != read_as(lake.settings)
 
     def of_days(self, lake: Lake, days: object) -> Sequence[str]:
         """Nothing is landed again for a day: what has landed holds."""
@@ -108,7 +111,9 @@ def land_file(work: Work[Landing], file: InboxFile, known: Commit[Landing] | Non
     try:
         for chunk in read_chunks(settings, file, digests):
             if not writer.lines and (refusal := refuse(settings, file, chunk.lines[:FIRST_LINES].to_pylist())):
-                return Landed(msgspec.structs.replace(nothing, status="ignored", detail=refusal))
+                return Landed(
+                    msgspec.structs.replace(nothing, status="ignored", detail=refusal, read_as=read_as(settings))
+                )
             writer.write(chunk)
     except Bomb as bomb:
         return Landed(msgspec.structs.replace(nothing, status="bomb", detail=str(bomb), limits=limits(settings)))
@@ -235,9 +240,9 @@ def refuse(settings: Settings, file: InboxFile, lines: Sequence[bytes]) -> str |
     return f"looks like {looks_like(lines)}; not read; see docs/formats.md"
 
 
-def read_as(settings: Settings) -> object:
+def read_as(settings: Settings) -> str:
     """Name what decides which formats are read."""
-    return log_formats.digest(), sorted(settings.log_formats.items())
+    return digest(log_formats.digest(), sorted(settings.log_formats.items()))
 
 
 def has_changed(file: InboxFile) -> bool:

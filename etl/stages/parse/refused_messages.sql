@@ -21,4 +21,4 @@ select
     stream_id,
     message_index
 from decoded
-where reason is not null;
+where reason is not null and reason not in ('unrouted', 'refused_at_edge');

@@ -7,6 +7,33 @@ create view flagged as
 with repeats as (
     select * from copies
     where kind = 'repeat'
+),
+
+refused as (
+    select
+        copies.file_id,
+        copies.message_ref
+    from copies
+    where copies.kind <> 'repeat'
+),
+
+placed as (
+    select
+        file_id,
+        message_ref,
+        session_start_us,
+        session_event_number
+    from event_sessions
+    union all
+    -- Nobody's: accepted, and in no session.
+    select
+        messages.file_id,
+        messages.message_ref,
+        cast(null as bigint) as session_start_us,
+        cast(null as integer) as session_event_number
+    from messages
+    anti join refused on messages.file_id = refused.file_id and messages.message_ref = refused.message_ref
+    where messages.visitor_id is null
 )
 
 select
@@ -31,34 +58,5 @@ left join excluded
     on messages.file_id = excluded.file_id and messages.message_ref = excluded.message_ref;
 
 create view events as
-with refused as (
-    select
-        copies.file_id,
-        copies.message_ref
-    from copies
-    where copies.kind <> 'repeat'
-),
-
-placed as (
-    select
-        file_id,
-        message_ref,
-        session_start_us,
-        session_event_number
-    from placed
-    union all
-    -- Nobody's: accepted, and in no session.
-    select
-        messages.file_id,
-        messages.message_ref,
-        cast(null as bigint) as session_start_us,
-        cast(null as integer) as session_event_number
-    from messages
-    anti join refused on messages.file_id = refused.file_id and messages.message_ref = refused.message_ref
-    where messages.visitor_id is null
-)
-
-select * exclude (
-        ua_bot_reason, blocked, address_from_client, message_ref, content_key
-    )
+select * exclude (ua_bot_reason, blocked, address_from_client, message_ref, content_key)
 from flagged;
