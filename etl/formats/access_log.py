@@ -130,7 +130,7 @@ def select_text(entry: LogFormat) -> str:
     values = {name: f"found.{name}" for name in names}
     values["date"] = "null::varchar"
     return f"""
-        select * exclude (found), {struct_of(values)} as said, found.{names[0]} <> '' as is_said
+        select * exclude (found), {struct_of(values)} as said, found.{names[0]} <> '' as is_said, true as knows_agent
         from (
             select *, regexp_extract(text, '{expression}', [{sql_list(tuple(names))}]) as found
             from texts where format_name = '{entry.name}'
@@ -147,7 +147,8 @@ def select_json(entry: LogFormat) -> str:
         for name, found in entry.fields.items()
     }
     return f"""
-        select * exclude (found), {struct_of(values)} as said, found is not null as is_said
+        select * exclude (found), {struct_of(values)} as said, found is not null as is_said,
+            {values.get("agent", "null")} is not null as knows_agent
         from (
             select *, case when json_valid(text) and json_type(text) = 'OBJECT'
                 then json_extract_string(text, [{sql_list(tuple(paths))}]) end as found
@@ -160,7 +161,8 @@ def select_table(entry: LogFormat) -> str:
     """Say in SQL the fields of lines whose columns the line `#Fields:` before them names."""
     values = {name: f"nullif(found[places.{name}_place], '-')" for name in entry.fields}
     return f"""
-        select lined.* exclude (found), {struct_of(values)} as said, len(found) = places.width as is_said
+        select lined.* exclude (found), {struct_of(values)} as said, len(found) = places.width as is_said,
+            places.agent_place is not null as knows_agent
         from (
             select *, string_split(text, '{entry.separator}') as found
             from texts where format_name = '{entry.name}'

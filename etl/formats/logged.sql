@@ -4,7 +4,7 @@
 -- forwarded, ip, address_from_client); macro unescaped.
 -- Variables: first_log_us, last_log_us.
 -- Gives: logged, a table: file_id, source_file, line_number, text, received_us, ip, address_from_client, user_agent, referrer,
--- method, target, status, is_comment, reason, detail, payload.
+-- method, target, status, is_comment, knows_agent, reason, detail, payload.
 
 create or replace temp table logged as
 with judged as (
@@ -47,6 +47,7 @@ select
     nullif(target, '') as target,
     try_cast(status as integer) as status,
     is_comment,
+    knows_agent,
     case when line_sha256 is not null then 'too_large' when detail is not null then 'bad_line' end as reason,
     detail,
     case when detail is not null then coalesce(try(decode(line)), cast(line as varchar)) end as payload

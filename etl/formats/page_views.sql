@@ -57,6 +57,7 @@ select
     reads.received_us as event_us,
     cast(md5_number_lower(md5(reads.app_id || chr(10) || reads.text)) >> 1 as bigint) as content_key,
     true as is_access,
+    not coalesce(reads.knows_agent, false) as is_agent_unknown,
     cast(null as varchar) as sent_platform,
     cast(null as varchar) as reason,
     cast(null as varchar) as detail

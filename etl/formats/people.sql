@@ -4,7 +4,7 @@
 --
 -- Takes: read_messages, clients (client: an address as it stands in a line; ip, address_from_client), pseudonyms (ip,
 -- user_agent, pseudonym).
--- Gives: decoded (the columns of read_messages, and address_from_client).
+-- Gives: decoded (the columns of read_messages, address_from_client, is_agent_unknown).
 
 create or replace temp view decoded as
 select
@@ -16,7 +16,8 @@ select
                 then pseudonyms.pseudonym
         end as visitor_id
     ),
-    clients.address_from_client
+    clients.address_from_client,
+    false as is_agent_unknown
 from read_messages
 left join clients on read_messages.ip = clients.client
 left join pseudonyms

@@ -5,8 +5,8 @@
 --
 -- Takes: texts.
 -- Variables: with_agent, without_agent (the whole expressions).
--- Gives: quoted_lines (the columns of texts, and those of every kind: is_format, is_comment, client, forwarded,
--- received_us, time_text, method, target, status, referrer, agent).
+-- Gives: quoted_lines (the columns of texts, and those of every kind: is_format, is_comment, knows_agent, client, forwarded,
+-- received_us, time_text, method, target, status, referrer, agent); knows_agent says whether the server wrote who reads.
 
 create or replace temp view quoted_lines as
 with cut as (
@@ -23,7 +23,8 @@ headed as (
     select
         *,
         string_split(pieces[1], ' [') as head,
-        coalesce((len(pieces) = 3 or len(pieces) >= 7) and len(head) = 2 and ends_with(head[2], '] '), false)
+        coalesce((len(pieces) = 3 or len(pieces) >= 7) and len(head) = 2 and ends_with(head[2], '] ')
+            and strpos(head[2], ']') = length(head[2]) - 1, false)
             as is_plain,
         case
             when is_plain and len(pieces) = 3 and not has_agent
@@ -73,6 +74,7 @@ select
     * exclude (pieces, is_plain, found, request),
     coalesce(found.fields, '') <> '' as is_format,
     false as is_comment,
+    has_agent or found.agent <> '' as knows_agent,
     found.fields as client,
     case
         when forwarded_place = 0 then null

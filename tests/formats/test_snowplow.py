@@ -392,9 +392,7 @@ def expected(name: str) -> list[dict[str, str]]:
 
 
 def test_real_log_is_read_whole(shop: House) -> None:
-    (counts,) = shop.scan(
-        "event_counts", columns="sum(accepted)::int as accepted, sum(duplicates)::int as duplicates"
-    )
+    (counts,) = shop.scan("event_counts", columns="sum(accepted)::int as accepted, sum(duplicates)::int as duplicates")
     assert shop.quarantine() == []
     assert counts == {"accepted": 833, "duplicates": 0}
 

@@ -58,7 +58,10 @@ select
         case when schema = 'page_view' then msclkid end as msclkid,
         case when schema = 'page_view' then fbclid end as fbclid
     ),
-    case when list_contains(getvariable('bot_platforms'), platform) then agent_bot_reason end as ua_bot_reason,
+    -- A server that does not write who reads says nothing of bots.
+    case
+        when not is_agent_unknown and list_contains(getvariable('bot_platforms'), platform) then agent_bot_reason
+    end as ua_bot_reason,
     make_timestamptz(created_us) as created_at,
     make_timestamptz(sent_us) as sent_at,
     make_timestamptz(received_us) as received_at,
