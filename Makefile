@@ -12,7 +12,7 @@ INSTALLED := $(VENV)/installed.txt
 # Tests at a time, a file each; 0 is one after the other in one process.
 JOBS ?= 2
 # The tests that need neither dbt nor Airflow nor a browser.
-FAST := tests/vocabulary tests/lake tests/formats tests/enrich tests/whole/test_houserules.py
+FAST := tests/vocabulary tests/lake tests/formats tests/enrich tests/whole/test_houserules.py tests/whole/test_links.py
 # The folders of a run, when given.
 FOLDERS = $(if $(INBOX),--inbox "$(INBOX)") $(if $(HOME_DIR),--home "$(HOME_DIR)")
 
@@ -81,16 +81,8 @@ query: setup ## Ask for metrics, or list them: [METRIC="revenue orders" BY="chan
 	  $(if $(FROM),--from "$(FROM)") $(if $(TO),--to "$(TO)") $(if $(HOME_DIR),--home "$(HOME_DIR)")
 
 .PHONY: docs
-docs: setup ## Make the page of every model and column and their lineage: [HOME_DIR=results]
+docs: setup ## Make the pages of every model, column and schema, and of their lineage: [HOME_DIR=results]
 	@$(BIN)/python -m etl docs $(if $(HOME_DIR),--home "$(HOME_DIR)")
-
-.PHONY: columns
-columns: setup ## Bring docs/columns.md up to date with the dbt project
-	@$(BIN)/python -m etl columns --write
-
-.PHONY: plan
-plan: setup ## Bring docs/tracking-plan.md up to date with conf/tracking_plan/
-	@$(BIN)/python -m etl plan --write
 
 .PHONY: check
 check: lint-python ## In seconds: style, types and layers of Python, and the fast tests
@@ -110,6 +102,7 @@ lint-python: setup
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy etl dags ops plugins
 	$(BIN)/lint-imports --no-logo || { echo "bloodhound: who may import whom stands in pyproject.toml" >&2; exit 1; }
+	$(BIN)/deptry . --config .deptry.toml
 
 .PHONY: lint
 lint: lint-python ## Style, types and layers of Python, style of SQL

@@ -209,18 +209,11 @@ def check(
 
 
 @app.command()
-def plan(
-    write: Annotated[bool, typer.Option("--write", help="Bring docs/tracking-plan.md up to date.")] = False,
-) -> None:
-    """Show the tracking plan as a page, or write the page."""
-    from etl.settings import PROJECT  # noqa: PLC0415
+def plan() -> None:
+    """Show the tracking plan as a page of Markdown."""
     from etl.vocabulary import tracking_plan as planning  # noqa: PLC0415
 
-    page = planning.describe(planning.load_plan(load_settings().tracking_plan))
-    if write:
-        (PROJECT / "docs" / "tracking-plan.md").write_text(page)
-    else:
-        print(page, end="")
+    print(planning.describe(planning.load_plan(load_settings().tracking_plan)), end="")
 
 
 @app.command()
@@ -241,17 +234,11 @@ def report(
 
 
 @app.command()
-def columns(
-    write: Annotated[bool, typer.Option("--write", help="Bring docs/columns.md up to date.")] = False,
-) -> None:
-    """Show every mart's columns, types and meanings as a page, or write the page."""
-    from etl.settings import PROJECT  # noqa: PLC0415
+def columns() -> None:
+    """Show every mart's columns, types and meanings as a page of Markdown."""
     from etl.warehouse.page import definitions  # noqa: PLC0415
 
-    if write:
-        (PROJECT / "docs" / "columns.md").write_text(definitions.dictionary())
-    else:
-        print(definitions.dictionary(), end="")
+    print(definitions.dictionary(), end="")
 
 
 @app.command()
@@ -333,11 +320,11 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], numbers: 
 @app.command()
 def docs(
     home: Home = None,
-    out: Annotated[Path | None, typer.Option(help="The file; default: docs/index.html in the home.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The folder; default: docs in the home.")] = None,
 ) -> None:
-    """Make the page of every model and column and how they follow from each other: one file that loads nothing."""
+    """Make the pages of every model and column, of the marts' columns, and of the tracking plan."""
     made = answers.docs(load_settings(None, home), out=out)
-    print(f"docs: {made['page']}, {made['bytes']:,} bytes")
+    print(f"docs: {made['page']}, {made['bytes']:,} bytes; beside it {' and '.join(made['beside'])}")
 
 
 @app.command()

@@ -100,17 +100,17 @@ def land(settings: Settings, *, days: Sequence[date] | None = None, advance: Adv
     with writing(settings) as lake:
         (landed,) = run_task(lake, "land", (), advance)
     found = [(commit.facts, commit.facts.contents[-1]) for commit in landed.made]
-    counted = [content for _, content in found if content.status in {"landed", "truncated"}]
+    new = [commit.facts.contents[-1] for commit in landed.made if any(unit.counts for unit in commit.units.values())]
     return {
-        "files": sum(content.status == "landed" for content in counted),
-        "lines": sum(content.lines for content in counted),
-        "bytes": sum(content.bytes for content in counted),
+        "files": landed.count("files"),
+        "lines": landed.count("lines"),
+        "bytes": landed.count("bytes"),
         "failed": [
             {"file": facts.source_file, "reason": f"{content.status}: {content.detail}"}
             for facts, content in found
             if content.status not in {"landed", "superseded", "withdrawn"} and content.detail not in EXPECTED
         ],
-        "days": sorted({day for content in counted for day in content.days if day != UNKNOWN_DAY}),
+        "days": sorted({day for content in new for day in content.days if day != UNKNOWN_DAY}),
     }
 
 

@@ -3,6 +3,7 @@
 import re
 from decimal import Decimal, InvalidOperation
 
+from etl.formats.currencies import unmark
 from etl.formats.refusal import Refusal
 
 MICRO = Decimal("0.000001")
@@ -14,13 +15,14 @@ UNDECIDED = re.compile(r"[1-9]\d{0,2}([.,])\d{3}")
 PLAIN = re.compile(r"\d*(?:([.,])\d*)?")
 SCIENTIFIC = re.compile(r"\d+(?:\.\d+)?[eE][+-]?\d{1,3}")
 WHOLE = re.compile(r"\d{1,18}")
-MINUS = "-\u2212"
-NOTHING = {"", "-", "--"}
+NOTHING = {"", "-", "--", "---", "\u2013", "\u2014"}
+"""What stands in a cell of which there is nothing to say."""
 LONGEST_NUMBER = 60
 
 
 def evidence(text: str, *, is_count: bool) -> set[str]:
     """What one number's writing says of the decimal mark, if anything."""
+    text = unmark(text).number
     other = {".": ",", ",": "."}
     if undecided := UNDECIDED.fullmatch(text):
         return {other[undecided[1]]} if is_count else set()
@@ -33,7 +35,7 @@ def evidence(text: str, *, is_count: bool) -> set[str]:
 
 
 def read_amount(name: str, text: str, mark: str | None) -> Decimal:
-    """Read an amount of money as people and machines write it, to a millionth: 1234.5, 1,234.56, 1.234,56.
+    """Read an amount of money as people and machines write it, to a millionth: 1234.5, $1,234.56, 1.234,56 €.
 
     Args:
         name: our column; of `cost_micros` a million is one, and its marks are thousands'.
@@ -42,13 +44,13 @@ def read_amount(name: str, text: str, mark: str | None) -> Decimal:
     Raises:
         Refusal: it is no number, too large, or could be either of two.
     """
-    body = text[1:] if text[:1] in {"+", *MINUS} else text
+    body, is_negative, _ = unmark(text)
     is_micros = name == "cost_micros"
     try:
         amount = Decimal(plain_number(body, mark, is_count=is_micros)) * (MICRO if is_micros else 1)
         if amount >= MOST:
             raise InvalidOperation
-        return (-amount if text[:1] in set(MINUS) else amount).quantize(MICRO)
+        return (-amount if is_negative else amount).quantize(MICRO)
     except InvalidOperation as error:
         either = ", which can be read in two ways" if mark == "" and UNDECIDED.fullmatch(body) else ""
         raise Refusal("malformed_key", f"{name} is {text[:100]!r}{either}") from error

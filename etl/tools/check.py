@@ -34,8 +34,6 @@ from etl.stages.parse.stage import Parse
 from etl.stages.spend.stage import Spend
 from etl.vocabulary import tracking_plan as plan
 
-WORD = {"snowplow": "Snowplow"}
-
 FATES = {
     "unrouted": "no message, only landed and counted (unrouted: {})",
     "refused_at_edge": "no message, only landed and counted (refused_at_edge: {})",
@@ -97,7 +95,7 @@ def check_file(path: Path, settings: Settings) -> list[Verdict]:
 
 def summary(row: dict[str, Any], source: str, content: bytes, settings: Settings) -> str:
     """Say a file's row of the ledger in one sentence."""
-    if row["detail"]:
+    if row["status"] != "landed":
         return str(row["detail"])
     lines = content.split(b"\n")[:FIRST_LINES]
     entry = (
@@ -107,7 +105,8 @@ def summary(row: dict[str, Any], source: str, content: bytes, settings: Settings
     # Hits and exclusions are no messages: the books count those of them that say nothing.
     known = row["valid"] if source in {"access", "spend"} else row["lines"] - row["quarantined"]
     said = f"{row['lines']} lines, {known} {what}, {row['quarantined']} quarantined"
-    return f"{entry.title}, {said}" if entry else said
+    aside = f"; {row['detail']}" if row["detail"] else ""
+    return f"{entry.title}, {said}" if entry else said + aside
 
 
 def below(path: Path, source: str) -> tuple[str, ...]:

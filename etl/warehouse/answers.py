@@ -53,8 +53,13 @@ def list_metrics(settings: Settings) -> list[metrics.Metric]:
 
 
 def docs(settings: Settings, *, out: Path | None = None) -> dict[str, Any]:
-    """Make the page of the dbt project, every model and column with its lineage: `docs/index.html` in the home."""
+    """Make the page of the dbt project, every model and column with its lineage: `docs/index.html` in the home.
+
+    Beside it lie the marts' columns and the tracking plan as Markdown.
+    """
     from etl.warehouse import docs as documentation  # noqa: PLC0415  (loads dbt's rooms)
 
-    target = out or settings.home / "docs" / "index.html"
-    return {"page": str(target), "bytes": documentation.make(settings, target)}
+    folder = out or settings.home / "docs"
+    size = documentation.make(settings, folder / "index.html")
+    beside = documentation.write_pages(settings, folder)
+    return {"page": str(folder / "index.html"), "bytes": size, "beside": [path.name for path in beside]}

@@ -10,6 +10,8 @@ from etl.lake import files
 from etl.settings import Settings
 from etl.stages.build.dbt import dbt_environment
 from etl.stages.build.project import DBT_PROJECT, dbt_variables
+from etl.vocabulary import tracking_plan
+from etl.warehouse.page import definitions
 
 # dbt's page has code to call home that its own settings switch off; with this, no browser would let it.
 POLICY = (
@@ -48,3 +50,14 @@ def make(settings: Settings, target: Path) -> int:
         page.write_text(content)
         files.move_into_place(page, target)
     return len(content.encode())
+
+
+def write_pages(settings: Settings, folder: Path) -> list[Path]:
+    """Write the marts' columns and the home's tracking plan as Markdown."""
+    pages = {
+        "columns.md": definitions.dictionary(),
+        "tracking-plan.md": tracking_plan.describe(tracking_plan.load_plan(settings.tracking_plan)),
+    }
+    for name, text in pages.items():
+        files.write_bytes(folder / name, text.encode())
+    return [folder / name for name in pages]

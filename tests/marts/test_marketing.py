@@ -1,7 +1,5 @@
 """Spend, attribution and what campaigns earned, on rows one can check by hand."""
 
-import contextlib
-import csv
 import importlib.util
 from collections import Counter
 from datetime import date
@@ -13,17 +11,16 @@ from typing import Any
 import duckdb
 import numpy as np
 import pytest
-from builders import House, each, events, shared
+from builders import House, each, events
+from builders.spend import HEADER
 from builders.warehouse import DBT, Row, Warehouse, event, moment, order, visit
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from etl import pipeline as tasks
-from etl.lake import files as lake
-from etl.settings import DeclaredConversion, Settings, SpendExport
+from etl.settings import DeclaredConversion, Settings
 from etl.stages.build.stage import declared_conversions
-from etl.stages.spend import stage as spend
 
 MODELS = ["first_touch", "last_touch", "last_non_direct", "linear", "position_based", "time_decay", "markov"]
 
@@ -31,223 +28,6 @@ MODELS = ["first_touch", "last_touch", "last_non_direct", "linear", "position_ba
 @pytest.fixture
 def house(tmp_path: Path) -> House:
     return House(tmp_path)
-
-
-def take(house: House, text: str | bytes, name: str = "spend/a.csv") -> list[Row]:
-    """Land and read a spend file; return all rows of the lake."""
-    house.put(name, text if isinstance(text, bytes) else text.encode())
-    tasks.land(house.settings)
-    tasks.parse(house.settings)
-    return house.scan("spend", "source_file, line_number")
-
-
-HEADER = "date,source,medium,campaign,impressions,clicks,cost,currency\n"
-
-
-def test_contracts_columns_are_read(house: House) -> None:
-    rows = take(house, HEADER + '2026-03-01,google,cpc,"spring, 2026",100,7,12.34,EUR\n2026-03-02,bing,cpc,,,,0.5,\n')
-    assert [list(row.values())[:9] for row in rows] == [
-        [date(2026, 3, 1), "google", "cpc", "spring, 2026", 100, 7, Decimal("12.34"), "EUR", "spend/a.csv"],
-        [date(2026, 3, 2), "bing", "cpc", None, None, None, Decimal("0.5"), None, "spend/a.csv"],
-    ]
-    assert house.quarantine() == []
-
-
-def test_real_export_in_micros_adds_up(house: House) -> None:
-    """GIVEN a real ads export without our column names THEN every sum is the export's."""
-    path = shared("spend/google_ads_campaign_stats.csv")
-    with path.open(newline="") as file:
-        exported = list(csv.DictReader(file))
-    rows = take(house, path.read_bytes())
-    assert sum(row["cost"] for row in rows) * 10**6 == sum(int(row["cost_micros"]) for row in exported) == 231_330_000
-    for name in ("clicks", "impressions"):
-        assert sum(row[name] for row in rows) == sum(int(row[name]) for row in exported)
-    assert {(row["source"], row["medium"], row["campaign"]) for row in rows} == {("google", "cpc", "9935249409")}
-    assert house.quarantine() == []
-
-
-@pytest.mark.parametrize(
-    ("text", "mark", "expected"),
-    [
-        ("1234.5", None, "1234.5"), ("1.234,56", None, "1234.56"), ("1,234.56", None, "1234.56"),
-        ("1.234.567", None, "1234567"), ("12,34,567.8", None, "1234567.8"), ("1 234,56", None, "1234.56"),
-        ("1\u202f234,56", None, "1234.56"), ("1'234.50", None, "1234.5"), (",5", None, "0.5"), ("0,500", None, "0.5"),
-        ("-3.10", None, "-3.1"), ("\u22123,10", None, "-3.1"), ("1.5E-05", None, "0.000015"), ("7", None, "7"),
-        ("0.30000000000000004", None, "0.3"),
-        # Only these can be read in two ways.
-        ("1.234", None, "1.234"), ("1.234", ".", "1.234"), ("1.234", ",", "1234"),
-        ("1,234", None, "1234"), ("1,234", ".", "1234"), ("1,234", ",", "1.234"),
-    ],
-)  # fmt: skip
-def test_amounts_are_read_as_people_write_them(text: str, mark: str | None, expected: str) -> None:
-    assert spend.read_amount("cost", text, mark) == Decimal(expected)
-
-
-@pytest.mark.parametrize(
-    "text", ["", ".", "1,2,3", "1.2.3", "12 EUR", "$3", "--", "1e400", "1e13", "nan", "inf", "+-1", "9" * 61, "0x1"]
-)
-def test_what_is_no_amount_is_refused(text: str) -> None:
-    with pytest.raises(spend.Refusal, match="cost is"):
-        spend.read_amount("cost", text, None)
-
-
-def test_amount_that_rows_contradict_is_not_guessed() -> None:
-    with pytest.raises(spend.Refusal, match="two ways"):
-        spend.read_amount("cost", "1,234", "")
-    assert spend.read_amount("cost", "1,50", "") == Decimal("1.5")
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("1234", 1234),
-        ("1.234", 1234),
-        ("1,234", 1234),
-        ("12.345.678", 12_345_678),
-        ("7.0", 7),
-        ("--", None),
-        ("", None),
-    ],
-)
-def test_counts_are_whole_whatever_marks_stand_in_them(text: str, expected: int | None) -> None:
-    assert spend.read_count("clicks", text) == expected
-
-
-@pytest.mark.parametrize("text", ["-1", "1.5", "many", "9" * 19])
-def test_what_is_no_count_is_refused(text: str) -> None:
-    with pytest.raises(spend.Refusal, match="clicks is"):
-        spend.read_count("clicks", text)
-
-
-@pytest.mark.parametrize("text", ["2026-03-01", "2026/03/01", "20260301", "2026-03-01 00:00:00", "01.03.2026"])
-def test_days_are_read_where_they_can_be_no_other(text: str) -> None:
-    assert spend.read_date(text) == date(2026, 3, 1)
-
-
-@pytest.mark.parametrize("text", ["03/01/2026", "2026-02-30", "Total", "0001-01-01", "2026-03"])
-def test_days_are_not_guessed(text: str) -> None:
-    with pytest.raises(spend.Refusal, match="date is"):
-        spend.read_date(text)
-
-
-@pytest.mark.parametrize(
-    ("rows", "expected"),
-    [
-        # An unambiguous cost, or a count with thousands' marks, tells how the others are meant.
-        (["1;1;1.234", "1;1;0,50"], "1234"),
-        (["1.000;1;1.234"], "1234"),
-        (["1;1;1,234", "1;1;2,5"], "1.234"),
-        (["1,000;1;1,234", "1;1;2.5"], "1234"),
-        (["1;1;1,234"], "1.234"),
-    ],
-)
-def test_decimal_mark_is_the_files(house: House, rows: list[str], expected: str) -> None:
-    header = "date;source;medium;campaign;impressions;clicks;cost\n"
-    body = "\n".join("2026-03-01;google;cpc;;" + row for row in rows)
-    assert take(house, header + body)[0]["cost"] == Decimal(expected)
-
-
-def test_file_of_another_world_is_read(house: House) -> None:
-    """GIVEN a title, tabs, UTF-16 and a name with a line break THEN its rows are there."""
-    header = "Campaign report\r\n\r\nDate\tSource\tMedium\tCampaign\tCost\r\n"
-    text = header + '2026-03-01\tgoogle\tcpc\t"\u010aa\nb"\t"1,234.50"\r\n'
-    rows = take(house, text.encode("utf-16"))
-    assert [(row["campaign"], row["cost"], row["line_number"]) for row in rows] == [
-        ("\u010aa\nb", Decimal("1234.5"), 4)
-    ]
-    assert house.reasons() == [("bad_line", "stands before the header")]
-
-
-def test_unreadable_rows_are_quarantined_and_the_others_read(house: House) -> None:
-    rows = take(
-        house,
-        HEADER.encode()
-        + b"2026-03-01,google,cpc,a,1,1,1,USD\n"
-        + b"2026-03-01,google,cpc,b,1,1,USD\n"
-        + b"2026-03-01,google,cpc,c,1,1,,USD\n"
-        + b",google,cpc,d,1,1,1,USD\n"
-        + b"Total,,,,1,1,1,USD\n"
-        + b"2026-03-01,google,cpc,e,1,1,1,dollars\n"
-        + b'2026-03-01,google,cpc,"f,1,1,1,USD\n'
-        + b"2026-03-01,google,cpc,\xff,1,1,1,USD\n"
-        + b"\n,,,,,,,\n"
-        + b"2026-03-01,google,cpc,g,1,1,1,USD",
-    )
-    assert [row["campaign"] for row in rows] == ["a", "g"]
-    assert [(row["line_number"], row["reason"], row["detail"]) for row in house.quarantine()] == [
-        (3, "bad_line", "7 cells, the header has 8"),
-        (4, "missing_key", "cost is empty"),
-        (5, "missing_key", "date is empty"),
-        (6, "malformed_key", "date is 'Total'"),
-        (7, "malformed_key", "currency is 'dollars'"),
-        (8, "bad_line", "a quote is not closed"),
-        (9, "bad_line", "not UTF-8: invalid start byte"),
-    ]
-    assert house.quarantine()[0]["payload"] == "2026-03-01,google,cpc,b,1,1,USD"
-
-
-LAYOUT = spend.Layout(
-    ",", 1, 3, {"date": 0, "cost": 1, "campaign": 2}, SpendExport(values={"source": "a", "medium": "b"})
-)
-
-
-@given(st.lists(st.text('ab1.,;" \t\r', max_size=12), max_size=30))
-def test_no_row_makes_the_reader_fail_or_is_dropped(rows: list[str]) -> None:
-    """GIVEN any lines THEN what they say stands in rows or refusals, once and in order."""
-    lines = [spend.Line(number, text) for number, text in enumerate(["date,cost,campaign", *rows], 1)]
-    found = list(spend.records(lines, LAYOUT))
-    said = "".join(line.kept if line.text is None else line.text for line, _ in found)
-    assert [letter for letter in said if letter in "ab1."] == [letter for letter in "".join(rows) if letter in "ab1."]
-    for _, cells in found:
-        with contextlib.suppress(spend.Refusal):
-            spend.read_row(cells or [], LAYOUT, spend.decimal_mark(found, LAYOUT))
-
-
-@pytest.mark.parametrize(
-    ("header", "detail"),
-    [
-        ("day,cost", "no header within 20 lines names a date and a cost"),
-        ("date,cost,source", "the header has no medium, campaign: name a column or a value in spend_exports"),
-    ],
-)
-def test_file_without_our_columns_says_what_is_missing(house: House, header: str, detail: str) -> None:
-    assert take(house, f"{header}\n2026-03-01,1,google") == []
-    assert (house.quarantine()[-1]["reason"], house.quarantine()[-1]["detail"]) == ("unknown_schema", detail)
-
-
-def test_settings_say_what_an_exports_columns_are(tmp_path: Path) -> None:
-    """GIVEN another platform's export and its entry in the settings THEN its rows are ours; a changed entry rereads."""
-    export = SpendExport(
-        files="meta/*",
-        header=["Amount spent"],
-        columns={"date": "Day", "campaign": "Campaign name", "cost": "Amount spent"},
-        values={"source": "facebook", "medium": "paid_social", "currency": "EUR"},
-        campaigns={"Spring 2026": "spring"},
-        decimal=",",
-        date_format="%d/%m/%Y",
-    )
-    text = "Day,Campaign name,Amount spent\n02/03/2026,Spring 2026,1.234\n"
-    house = House(tmp_path, {"spend_exports": [export]})
-    (row,) = take(house, text, "spend/meta/a.csv")
-    assert (row["date"], row["source"], row["campaign"]) == (date(2026, 3, 2), "facebook", "spring")
-    assert (row["cost"], row["currency"]) == (Decimal(1234), "EUR")
-    house.keys = {"spend_exports": [export.model_copy(update={"decimal": "."})]}
-    assert tasks.pending(house.settings)["parse"] == []
-    (row,) = take(house, text, "spend/meta/a.csv")
-    assert row["cost"] == Decimal("1.234")
-    assert "parse" not in tasks.pending(house.settings)
-
-
-def test_superseded_and_orphaned_readings_are_gone(house: House) -> None:
-    """GIVEN a file that grew and what a killed run left THEN only the file as it is counts."""
-    take(house, HEADER + "2026-03-01,google,cpc,a,1,1,1,USD\nbad\n")
-    for folder in ("spend", "quarantine"):
-        orphan = lake.lake_path(house.settings, folder, "spend-x.parquet" if folder == "quarantine" else "x.parquet")
-        next(orphan.parent.glob("*.parquet")).rename(orphan)
-    rows = take(house, HEADER + "2026-03-01,google,cpc,a,1,1,2,USD\n")
-    assert [row["cost"] for row in rows] == [2]
-    assert house.quarantine() == []
-    assert take(house, HEADER + "2026-03-01,google,cpc,a,1,1,2,USD\n") == rows
 
 
 def test_settings_that_make_no_sense_are_refused() -> None:
@@ -466,7 +246,7 @@ def test_money_without_a_rate_is_not_added_and_a_check_errors(market: Warehouse)
     """) == [(0, False, None)]
     checks = "select scope, check_value, status from intermediate.int_marketing_checks order by check_name, scope"
     assert market.query(checks) == [
-        ("declared conversions", 2, "error"), ("spend", 1, "error"), ("spend files", 0, "ok"),
+        ("declared conversions", 2, "error"), ("spend", 1, "error"), ("spend files", 0, "ok"), ("campaigns", 2, "warn"),
     ]  # fmt: skip
     market.execute("insert into seeds.currency_rates values ('EUR', 'USD', '2026-01-01', 1.25)")
     concerned = ("spend", "int_conversions_declared", "conversions", "int_marketing_checks", "channel_performance")
@@ -475,7 +255,7 @@ def test_money_without_a_rate_is_not_added_and_a_check_errors(market: Warehouse)
     assert market.query(totals) == [
         ("EUR", 4, 5), ("USD", 22, 22),
     ]  # fmt: skip
-    assert {row[2] for row in market.query(checks)} == {"ok"}
+    assert [row[2] for row in market.query(checks)] == ["ok", "ok", "ok", "warn"]
     assert market.query("select sum(cost) from marketing.channel_performance where model = 'linear'") == [(27,)]
     assert market.query("select conversion_id, value, revenue from marketing.conversions where conversion = 'quote'"
                         " order by 1") == [
@@ -540,6 +320,60 @@ def marts(warehouse: Warehouse) -> dict[str, list[str]]:
     return {name: sorted(map(str, warehouse.query(f"select * from marketing.{name}"))) for (name,) in tables}
 
 
+def test_spend_meets_visits_whatever_their_capitals(warehouse: Warehouse) -> None:
+    """GIVEN one campaign in several spellings THEN it is one row, spelt as the spend of its last day."""
+    warehouse.fill(
+        events=MARKET,
+        spend=[
+            cost("2026-03-02", "google CPC Brand", "5"), cost("2026-03-02", "GOOGLE cpc brand", "2", line_number=3),
+            # The greatest name holds, byte by byte, and takes what others call otherwise.
+            cost("2026-03-03", "Google cpc BRAND", "99", file="spend/B.csv"),
+            cost("2026-03-03", "google Cpc brand", "98", file="spend/a-2.csv"),
+            cost("2026-03-03", "Google Cpc Brand", "8", file="spend/a/1.csv"),
+        ],
+    )  # fmt: skip
+    warehouse.build("--select", "+marketing", "+int_marketing_checks", "--indirect-selection", "cautious")
+    assert warehouse.query("select date, source, medium, campaign, cost from marketing.spend order by 1") == [
+        (date(2026, 3, day), "Google", "Cpc", "Brand", amount) for day, amount in ((2, 7), (3, 8))
+    ]
+    assert warehouse.query("""
+        select date, campaign, channel, cost, sessions from marketing.channel_performance
+        where model = 'linear' and lower(source) = 'google' order by date
+    """) == [
+        (date(2026, 3, 2), "Brand", "Paid Search", 7, 0), (date(2026, 3, 3), "Brand", "Paid Search", 8, 3),
+    ]  # fmt: skip
+    assert warehouse.query("select count(*) from marketing.touchpoints where campaign = 'brand'") == [(3,)]
+
+
+UNMET = (
+    "select check_value, status, hint from intermediate.int_marketing_checks where check_name = 'spend_without_visits'"
+)
+
+
+def test_spend_that_meets_no_visit_is_told(warehouse: Warehouse) -> None:
+    """GIVEN spend of campaigns that no link names THEN a check warns and names the dearest."""
+    met = [cost("2026-03-03", "GOOGLE cpc Brand", "8")]
+    silent = [
+        cost("2026-03-03", "a cpc shown", "9", clicks=0), cost("2026-03-03", "a cpc free", "0"),
+        cost("2020-03-03", "a cpc before", "9"),
+    ]  # fmt: skip
+    build = ("--select", "+int_marketing_checks", "--indirect-selection", "cautious")
+    warehouse.fill(events=MARKET, spend=[*met, *silent])
+    warehouse.build(*build)
+    assert warehouse.query(UNMET) == [(0, "ok", None)]
+    unmet = [cost("2026-03-03", f"google cpc c{number}", str(number), line_number=number) for number in range(2, 6)]
+    warehouse.fill(events=MARKET, spend=[*met, *silent, *unmet, cost("2026-03-04", "tiktok paid -", "9", clicks=None)])
+    warehouse.build(*build)
+    ((value, status, hint),) = warehouse.query(UNMET)
+    assert (value, status) == (5, "warn")
+    assert hint.startswith(
+        "No visit names what was paid for: tiktok / paid, google / cpc / c5, google / cpc / c4, …; write"
+    )
+    warehouse.fill(spend=unmet)
+    warehouse.build(*build)
+    assert warehouse.query(UNMET) == [(0, "ok", None)], "without any visit nothing is known of visits"
+
+
 def test_spend_alone_makes_a_row_in_every_model(warehouse: Warehouse) -> None:
     """GIVEN spend and not one event THEN it is there, with nothing that came of it."""
     warehouse.fill(spend=[cost("2026-03-05", "tiktok cpc -", "7")])
@@ -553,7 +387,9 @@ def test_spend_alone_makes_a_row_in_every_model(warehouse: Warehouse) -> None:
 def test_spend_files_reach_the_published_warehouse(house: House) -> None:
     """GIVEN an inbox with spend, its correction and a row that is no spend THEN marts, ledger and Parquet have it."""
     house.put("events/a.jsonl", each(events("10:00 /?utm_source=google&utm_medium=cpc&utm_campaign=brand")))
-    house.put("spend/2026-03-01.csv", (HEADER + "2026-03-01,google,cpc,brand,5,5,1.5,USD\n" * 2 + "Total\n").encode())
+    house.put(
+        "spend/2026-03-01.csv", (HEADER + "2026-03-01,google,cpc,brand,5,5,1.5,USD\n" * 2 + "Total\n?,1,1\n").encode()
+    )
     house.put("spend/2026-03-02.csv", (HEADER + "2026-03-01,google,cpc,brand,5,5,4,USD\n").encode())
     house.digest()
     tasks.build(house.settings)
@@ -562,6 +398,9 @@ def test_spend_files_reach_the_published_warehouse(house: House) -> None:
             select source_file, messages, accepted, duplicates, quarantined, balance
             from quality.ledger where inbox_folder = 'spend' order by 1
         """).fetchall() == [("spend/2026-03-01.csv", 3, 0, 2, 1, 0), ("spend/2026-03-02.csv", 1, 1, 0, 0, 0)]
+        assert con.execute("""
+            select landing_detail from quality.ledger where source_file = 'spend/2026-03-01.csv'
+        """).fetchall() == [("lines aside: 1 of totals",)]
         assert con.execute("""
             select status from quality.checks where "check" = 'spend_readable'
         """).fetchall() == [("warn",)]

@@ -4,6 +4,19 @@ with spend as (
 
 ),
 
+spend_rows as (
+
+    select * from {{ ref('int_spend_chosen') }}
+    where is_chosen
+
+),
+
+touchpoints as (
+
+    select * from {{ ref('touchpoints') }}
+
+),
+
 declared as (
 
     select * from {{ ref('int_conversions_declared') }}
@@ -77,11 +90,83 @@ spend_checks as (
 
 ),
 
+heard as (
+
+    select
+        min(touched_date) as first_day,
+        max(touched_date) as last_day
+    from touchpoints
+
+),
+
+visited as (
+
+    select distinct
+        source,
+        medium,
+        campaign,
+        true as is_visited
+    from touchpoints
+
+),
+
+-- Ads that nobody clicked bring nobody, and before the first visit nobody was counted.
+clicked as (
+
+    select
+        min(spend_rows.source) as source,
+        min(spend_rows.medium) as medium,
+        min(spend_rows.campaign) as campaign,
+        sum(spend_rows.cost) as cost
+    from spend_rows
+    inner join heard on spend_rows.spend_date between heard.first_day and heard.last_day
+    where
+        spend_rows.cost > 0
+        and (spend_rows.clicks is null or spend_rows.clicks > 0)
+    group by lower(spend_rows.source), lower(spend_rows.medium), lower(spend_rows.campaign)
+
+),
+
+unmet as (
+
+    select
+        clicked.cost,
+        concat_ws(
+            ' / ', coalesce(clicked.source, '(none)'), coalesce(clicked.medium, '(none)'), clicked.campaign
+        ) as campaign_name,
+        row_number() over (
+            order by clicked.cost desc, clicked.source asc, clicked.medium asc, clicked.campaign asc
+        ) as cost_rank
+    from clicked
+    left join visited
+        on {{ is_same_campaign('clicked', 'visited') }}
+    where visited.is_visited is null
+
+),
+
+visit_checks as (
+
+    select
+        'spend_without_visits' as check_name,
+        'campaigns' as scope,
+        cast(count(*) as double) as check_value,
+        cast(0 as double) as threshold,
+        case when count(*) > 0 then 'warn' else 'ok' end as status,
+        'No visit names what was paid for: '
+        || string_agg(campaign_name, ', ' order by cost_rank) filter (where cost_rank <= 3)
+        || case when count(*) > 3 then ', …' else '' end
+        || '; write the links'' utm_source, utm_medium and utm_campaign as the spend has them' as hint
+    from unmet
+
+),
+
 unioned as (
 
     select * from rate_checks
     union all
     select * from spend_checks
+    union all
+    select * from visit_checks
 
 )
 

@@ -19,7 +19,9 @@ chosen as (
         coalesce(currency, '{{ var("reporting_currency") }}') as currency,
         source_file,
         line_number,
-        source_file = max(source_file) over (partition by spend_date, source, medium, campaign) as is_chosen
+        source_file = max(source_file) over (
+            partition by spend_date, lower(source), lower(medium), lower(campaign)
+        ) as is_chosen
     from spend
 
 )

@@ -56,6 +56,17 @@ facts as (
 
 ),
 
+-- What the links call a campaign stands with what was paid for it, in the spelling of the spend.
+spellings as (
+
+    select distinct
+        source,
+        medium,
+        campaign
+    from spend
+
+),
+
 parts as (
 
     select
@@ -94,6 +105,28 @@ parts as (
 
 ),
 
+spelt as (
+
+    select
+        parts.fact_date,
+        parts.model,
+        parts.channel,
+        parts.sessions,
+        parts.impressions,
+        parts.clicks,
+        parts.cost,
+        parts.unconverted_spend_count,
+        parts.credit,
+        parts.revenue_credit,
+        coalesce(spellings.source, parts.source) as source,
+        coalesce(spellings.medium, parts.medium) as medium,
+        coalesce(spellings.campaign, parts.campaign) as campaign
+    from parts
+    left join spellings
+        on {{ is_same_campaign('parts', 'spellings') }}
+
+),
+
 summed as (
 
     select
@@ -110,7 +143,7 @@ summed as (
         cast(sum(credit) as double) as conversions,
         cast(coalesce(sum(revenue_credit), 0) as decimal(38, 4)) as revenue,
         sum(unconverted_spend_count) = 0 as is_cost_complete
-    from parts
+    from spelt
     group by fact_date, model, channel, source, medium, campaign
 
 ),

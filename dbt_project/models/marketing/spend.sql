@@ -17,6 +17,28 @@ channels as (
 
 ),
 
+-- A campaign has one spelling, that of its last day, whatever its rows write.
+spelt as (
+
+    select
+        spend_date,
+        impressions,
+        clicks,
+        cost,
+        currency,
+        source_file,
+        first_value(source) over one_campaign as source,
+        first_value(medium) over one_campaign as medium,
+        first_value(campaign) over one_campaign as campaign
+    from spend
+    window one_campaign as (
+        partition by lower(source), lower(medium), lower(campaign)
+        order by spend_date desc, line_number asc
+        rows between unbounded preceding and unbounded following
+    )
+
+),
+
 summed as (
 
     select
@@ -30,7 +52,7 @@ summed as (
         cast(sum(cost) as decimal(38, 6)) as cost,
         min(source_file) as source_file,
         count(*) as row_count
-    from spend
+    from spelt
     group by spend_date, source, medium, campaign, currency
 
 ),

@@ -1,6 +1,6 @@
 """The books of landing: what became of each inbox file's lines, and of each content that it has had."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 import pyarrow as pa
@@ -31,7 +31,7 @@ def files_table(lake: Lake) -> pa.Table:
             rows.append(
                 {
                     "source_file": landing.source_file, "source": landing.source, "file_id": content.file_id,
-                    "status": content.status, "detail": content.detail, "lines": content.lines,
+                    "status": content.status, "detail": content.detail or aside(count), "lines": content.lines,
                     "bad_lines": count.get("bad_lines", 0), "unrouted": count.get("unrouted", 0),
                     "refused_at_edge": count.get("refused_at_edge", 0),
                     "unrouted_paths": paths.get(file_name(content.file_id)), "messages": valid + quarantined,
@@ -42,6 +42,12 @@ def files_table(lake: Lake) -> pa.Table:
                 }
             )  # fmt: skip
     return pa.Table.from_pylist(rows, schema=FILES)
+
+
+def aside(count: Mapping[str, int]) -> str | None:
+    """Say which of a file's lines are read and hold nothing of their own: totals, titles and footers."""
+    told = [f"{count[name]} of {name}" for name in ("totals", "titles") if count.get(name)]
+    return "lines aside: " + ", ".join(told) if told else None
 
 
 def first_day(names: Sequence[str]) -> date | None:

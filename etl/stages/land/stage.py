@@ -184,7 +184,11 @@ def take_in(lake: Lake, landed: Landed, file: InboxFile, known: Commit[Landing] 
     parts = [part for part in known.parts if Path(part.path).stem in stored] if known else []
     there = {Path(part.path).stem for part in parts}
     outputs = [output for output in outputs if output.name not in there]
-    return Made(Landing(file.name, file.source, contents), outputs, kept=parts)
+    is_new = new.status in HELD and not any(
+        content.file_id == new.file_id and content.status == new.status for content in before
+    )
+    counts = {"files": int(new.status == "landed"), "lines": new.lines, "bytes": new.bytes} if is_new else {}
+    return Made(Landing(file.name, file.source, contents), outputs, {file.name: counts}, kept=parts)
 
 
 def begins(lake: Lake, known: Commit[Landing], longer: Content, shorter: Content) -> bool:

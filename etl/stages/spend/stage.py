@@ -4,23 +4,29 @@ Each file is read by itself, so which others there are changes no row of it. Whi
 campaign is decided where the marts are built.
 """
 
-import codecs
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from etl.formats.spend import Line, decimal_mark, find_layout, judged, records
+from etl.formats.delimited import RawLine
+from etl.formats.spend import read_export
+from etl.formats.spend_layout import Formats
 from etl.lake.catalogue import Lake
 from etl.lake.fingerprint import Fingerprint, digest
 from etl.lake.landed import LandedFile, landed_files
 from etl.lake.manifests import Nothing
+from etl.settings import Settings
 from etl.stages.runner import Made, Output, Stage, Work
 from etl.vocabulary.columns import QUARANTINE, SPEND
+from etl.vocabulary.spend_exports import load_platforms
 
-SPEND_VERSION = 2
+SPEND_VERSION = 3
 CHUNK_ROWS = 50_000
+COUNTS = {"spend": "valid", "quarantine": "quarantined", "totals": "totals", "titles": "titles"}
+SCHEMAS = {"spend": SPEND, "quarantine": QUARANTINE}
 
 
 class Spend(Stage[Nothing]):
@@ -35,76 +41,73 @@ class Spend(Stage[Nothing]):
         return dict.fromkeys(landed_files(lake, "spend"), now)
 
     def definition(self, lake: Lake) -> object:
-        return SPEND_VERSION, [export.model_dump(mode="json") for export in lake.settings.spend_exports]
+        known = formats(lake.settings)
+        return (
+            SPEND_VERSION,
+            [export.model_dump(mode="json") for export in known.exports],
+            known.register.model_dump(mode="json"),
+            known.home,
+        )
 
     def make(self, work: Work[Nothing]) -> Made[Nothing]:
         (name,) = work.units
         file = landed_files(work.lake, "spend")[name]
-        exports = work.lake.settings.spend_exports
-        layout = find_layout(lines_of(file), file.source_file, exports)
-        mark = decimal_mark(records(lines_of(file), layout), layout) if layout else None
-        paths = {"spend": work.folder / "spend.parquet", "quarantine": work.folder / "quarantine.parquet"}
-        schemas = {"spend": SPEND, "quarantine": QUARANTINE}
-        writers: dict[str, pq.ParquetWriter] = {}
-        counts = {"valid": 0, "quarantined": 0, "bad_lines": 0}
         where = {"source_file": file.source_file, "file_id": file.file_id}
-        for good, bad in chunks(judged(lines_of(file), where, layout, mark)):
-            for dataset, rows in (("spend", good), ("quarantine", bad)):
-                if rows and dataset not in writers:
-                    writers[dataset] = pq.ParquetWriter(paths[dataset], schemas[dataset], compression="zstd")
-                if rows:
-                    writers[dataset].write_table(pa.Table.from_pylist(rows, schema=schemas[dataset]))
-            counts["valid"] += len(good)
-            counts["quarantined"] += len(bad)
-            counts["bad_lines"] += sum(row["reason"] in {"bad_line", "too_large"} for row in bad)
-        for writer in writers.values():
+        counts = dict.fromkeys((*COUNTS.values(), "bad_lines"), 0)
+        rows = Rows(work.folder)
+        for kind, row in read_export(lambda: raw_lines(file), file.source_file, formats(work.lake.settings)):
+            counts[COUNTS[kind]] += 1
+            counts["bad_lines"] += row.get("reason") in {"bad_line", "too_large"}
+            if kind in SCHEMAS:
+                rows.add(kind, where | row)
+        return Made(Nothing(), rows.close(), {name: counts})
+
+
+def formats(settings: Settings) -> Formats:
+    """Say which exports are known."""
+    return Formats(settings.spend_exports, load_platforms(settings.ad_platforms), settings.reporting_currency)
+
+
+class Rows:
+    """Rows of two datasets, written in pieces of bounded size; a dataset without any has no file."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.waiting: dict[str, list[dict[str, Any]]] = {dataset: [] for dataset in SCHEMAS}
+        self.writers: dict[str, pq.ParquetWriter] = {}
+
+    def add(self, dataset: str, row: dict[str, Any]) -> None:
+        """Take a row."""
+        self.waiting[dataset].append(row)
+        if len(self.waiting[dataset]) >= CHUNK_ROWS:
+            self.flush(dataset)
+
+    def flush(self, dataset: str) -> None:
+        """Write what waits."""
+        rows, self.waiting[dataset] = self.waiting[dataset], []
+        if rows:
+            schema = SCHEMAS[dataset]
+            if dataset not in self.writers:
+                self.writers[dataset] = pq.ParquetWriter(self.path(dataset), schema, compression="zstd")
+            self.writers[dataset].write_table(pa.Table.from_pylist(rows, schema=schema))
+
+    def path(self, dataset: str) -> Path:
+        """Name a dataset's file."""
+        return self.folder / f"{dataset}.parquet"
+
+    def close(self) -> list[Output]:
+        """Write the rest; list the files."""
+        for dataset in SCHEMAS:
+            self.flush(dataset)
+        for writer in self.writers.values():
             writer.close()
-        return Made(Nothing(), [Output(dataset, paths[dataset]) for dataset in writers], {name: counts})
+        return [Output(dataset, self.path(dataset)) for dataset in self.writers]
 
 
-def chunks(
-    rows: Iterable[tuple[bool, dict[str, Any]]],
-) -> Iterator[tuple[list[dict[str, Any]], list[dict[str, Any]]]]:
-    """Gather judged rows into pieces of bounded size: (good, bad)."""
-    good: list[dict[str, Any]] = []
-    bad: list[dict[str, Any]] = []
-    for is_good, row in rows:
-        (good if is_good else bad).append(row)
-        if len(good) + len(bad) >= CHUNK_ROWS:
-            yield good, bad
-            good, bad = [], []
-    yield good, bad
-
-
-def lines_of(file: LandedFile) -> Iterator[Line]:
-    """Read a landed file's lines back as text, in their order and in bounded memory."""
+def raw_lines(file: LandedFile) -> Iterator[RawLine]:
+    """Read a landed file's lines, in their order and in bounded memory."""
     columns = ["line_number", "line", "line_sha256"]
-    wide: codecs.IncrementalDecoder | None = None
-    held, number = "", 0
     for path in file.parts.values():
         with pq.ParquetFile(path) as raw:
             for batch in raw.iter_batches(batch_size=10_000, columns=columns):
-                for line_number, line, digest in zip(*(batch[name].to_pylist() for name in columns), strict=True):
-                    if line_number == 1 and line[:2] in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}:
-                        wide = codecs.getincrementaldecoder("utf-16")(errors="replace")
-                    if wide:
-                        # A newline of two bytes: what was landed as a line ends in its middle.
-                        *whole, held = (held + wide.decode(line + b"\n")).split("\n")
-                        for text in whole:
-                            number += 1
-                            yield Line(number, text.rstrip("\r"))
-                    else:
-                        yield read_line(line_number, line, digest)
-    if held.strip("\0\r\ufffd"):
-        yield Line(number + 1, held.rstrip("\r\0\ufffd"))
-
-
-def read_line(number: int, line: bytes, digest: str | None) -> Line:
-    """Decode one line; a mark of the byte order before the first is no text."""
-    if digest is not None:
-        return Line(number, None, "too_large", f"a longer line begins so, its SHA-256 is {digest}", repr(line)[2:-1])
-    try:
-        text = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r")
-    except UnicodeDecodeError as error:
-        return Line(number, None, "bad_line", f"not UTF-8: {error.reason}", line.decode("utf-8", "backslashreplace"))
-    return Line(number, text)
+                yield from zip(*(batch[name].to_pylist() for name in columns), strict=True)

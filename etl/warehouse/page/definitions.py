@@ -36,7 +36,7 @@ def dictionary() -> str:
     parts = [
         "# Columns of the marts",
         "",
-        "Made of the dbt project by `make columns`; edit the descriptions there, in `dbt_project/models/*/_*.yml`.",
+        "Made of the dbt project by `make docs`; edit the descriptions there, in `dbt_project/models/*/_*.yml`.",
     ]
     for table, model in described().items():
         parts += ["", f"## {table}", "", model["description"], "", "| column | type | meaning |", "|---|---|---|"]
