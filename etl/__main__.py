@@ -212,20 +212,21 @@ def probe(
 
 @app.command()
 def check(
-    file: Annotated[Path, typer.Argument(help="Collector lines, batches or messages; - for standard input.")],
+    file: Annotated[Path, typer.Argument(help="Any file of an inbox, or messages; - for messages on standard input.")],
 ) -> None:
-    """Say what would become of each message and why, without a lake. Exit 1 if any would be quarantined."""
+    """Say what would become of a file, or of each message, and why. Exit 1 if anything would not be read."""
     from etl.tools import check as checking  # noqa: PLC0415
 
     if str(file) != "-" and not file.is_file():
         raise BadUse(f"{file} is no file", "Name one, or - for standard input")
-    content = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
-    verdicts = checking.check(content, load_settings())
+    settings = load_settings()
+    is_piped = str(file) == "-"
+    verdicts = checking.check(sys.stdin.buffer.read(), settings) if is_piped else checking.check_file(file, settings)
     if not verdicts:
         raise BadUse(f"there is nothing in {file}", "Give lines, batches or messages")
     for verdict in verdicts:
         print(verdict)
-    if any(verdict.outcome == "quarantined" for verdict in verdicts):
+    if any(verdict.outcome not in {"accepted", "duplicate", "nothing", "landed"} for verdict in verdicts):
         raise typer.Exit(1)
 
 

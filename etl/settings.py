@@ -4,10 +4,12 @@ import os
 import tomllib
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import available_timezones
 
+import structlog
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
@@ -21,6 +23,7 @@ from pydantic_settings import (
 
 from etl.errors import BadUse
 from etl.vocabulary.bot_rules import BEHAVIOUR
+from etl.vocabulary.log_formats import FORMATS
 from etl.vocabulary.spend_exports import SpendExport
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -76,7 +79,12 @@ class Settings(BaseSettings):
     spend_exports: list[SpendExport] = []
     count_access: Literal["auto", "always", "never"] = "auto"
     ip_addresses: Literal["keep", "truncate", "hash"] = "keep"
+    key: SecretStr = SecretStr("")
     ip_key: SecretStr = SecretStr("")
+    trusted_proxies: list[str] = []
+    log_formats: dict[str, str] = {}
+    no_pages: dict[str, list[str]] = {}
+    batch_paths: list[str] = []
     reporting_currency: str = Field("USD", pattern=r"^[A-Z]{3}$")
     reporting_timezone: str = "UTC"
     own_hosts: list[str] = []
@@ -111,8 +119,6 @@ class Settings(BaseSettings):
         names = [conversion.name for conversion in self.conversions]
         if len(set(names)) < len(names):
             raise ValueError("conversions: a name is there twice")
-        if self.ip_addresses == "hash" and not self.ip_key.get_secret_value():
-            raise ValueError("ip_addresses = hash needs a key: set BLOODHOUND_IP_KEY in the environment")
         return self
 
     @field_validator("reporting_timezone")
@@ -122,6 +128,23 @@ class Settings(BaseSettings):
         if name not in available_timezones():
             raise ValueError(f"{name!r} is no time zone, as America/New_York is one")
         return name
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def are_networks(cls, networks: list[str]) -> list[str]:
+        """A proxy is named by its address or its network."""
+        for network in networks:
+            ip_network(network, strict=False)
+        return networks
+
+    @field_validator("log_formats")
+    @classmethod
+    def are_known_formats(cls, formats: dict[str, str]) -> dict[str, str]:
+        """A folder's format is one of the register's."""
+        for name in formats.values():
+            if name not in FORMATS:
+                raise ValueError(f"{name!r} is no format; the register knows {', '.join(FORMATS)}")
+        return formats
 
     @property
     def lake(self) -> Path:
@@ -164,6 +187,10 @@ def load_settings(inbox: Path | None = None, home: Path | None = None) -> Settin
         raise BadUse(f"{settings_file()} is not TOML: {error}", "See conf/bloodhound.toml") from error
     except SettingsError as error:
         raise BadUse(f"the environment: {error}", "Lists and tables are written as JSON there") from error
+    if settings.ip_key.get_secret_value():
+        structlog.get_logger("bloodhound").warning(
+            "BLOODHOUND_IP_KEY is an old name, and now the key of all pseudonyms: set BLOODHOUND_KEY instead"
+        )
     return settings.model_copy(update={"inbox": settings.inbox.absolute(), "home": settings.home.absolute()})
 
 

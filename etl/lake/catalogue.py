@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
 from etl.errors import Damaged, Locked
-from etl.lake import engine, files, sql
+from etl.lake import engine, files, key, sql
 from etl.lake.datasets import DATASETS
 from etl.lake.manifests import Commit, Part, Unit
 from etl.settings import Settings
@@ -130,6 +130,7 @@ class Lake:
 
         Raw lines, and what was just read of them, hold full addresses: those folders are closed to other users.
         """
+        key.make_key(self.settings)
         for dataset in DATASETS.values():
             if dataset.is_private:
                 folder = self.path(dataset.place)

@@ -37,3 +37,9 @@ def run_file(con: duckdb.DuckDBPyConnection, path: Path, **values: Any) -> duckd
         names = statement.named_parameters
         con.execute(statement, {name: values[name] for name in names} if names else None)
     return con
+
+
+def set_variables(con: duckdb.DuckDBPyConnection, **values: Any) -> None:
+    """Set what the views of a connection name by `getvariable`: a view takes no `$name`."""
+    for name, value in values.items():
+        con.execute(f"set variable {name} = $value", {"value": value})

@@ -18,6 +18,10 @@ HELD = ("landed", "truncated")
 LOST = "lost"
 """A content whose lines counted, and are in the lake no more: what was made of them holds."""
 
+DOT_FILE, EMPTY = "a dot file", "an empty file"
+EXPECTED = (DOT_FILE, EMPTY)
+"""Why a file is ignored without anybody being told."""
+
 
 @dataclass(frozen=True)
 class LandedFile:

@@ -82,8 +82,10 @@ class Content(msgspec.Struct, frozen=True, omit_defaults=True):
     """One content that an inbox file had when it was landed.
 
     `status`: `landed`; `truncated` (what could be read has landed); `unreadable`, `bomb`, `growing` (nothing has);
+    `ignored` (it is not read, for the reason that `detail` gives);
     `superseded` (a longer content of that name begins with it); `replaced`, `withdrawn` (statements that hold no more).
-    `days` are the received days of its lines, as ISO days or `UNKNOWN_DAY`.
+    `days` are the received days of its lines, as ISO days or `UNKNOWN_DAY`; `limits` and `read_as` name the settings by
+    which a bomb and a file of an unknown format were refused.
     """
 
     file_id: int
@@ -94,6 +96,7 @@ class Content(msgspec.Struct, frozen=True, omit_defaults=True):
     bytes: int = 0
     days: list[str] = []
     limits: list[int] = []
+    read_as: str | None = None
 
 
 class Landing(msgspec.Struct, frozen=True):
@@ -108,13 +111,15 @@ class Reading(msgspec.Struct, frozen=True):
     """A group of landed files, parsed.
 
     `plan` is the digest of each schema that its messages name; `readers` the versions of the libraries that read its
-    distinct values (user agents, hosts); `rules` names the parser's version and settings.
+    distinct values (user agents, hosts); `rules` names the parser's version and settings; `unrouted` says by file what
+    most of its requests are for that hold no message.
     """
 
     source: str
     plan: dict[str, str]
     readers: dict[str, str]
     rules: str
+    unrouted: dict[str, str] = {}
 
 
 class Comparison(msgspec.Struct, frozen=True):

@@ -98,13 +98,16 @@ MESSAGES = pa.schema(
     [
         *(field for field in EVENTS if field.name not in {*_DECIDED_LATER, "event_date"}),
         ("ua_bot_reason", TEXT),
+        ("blocked", TEXT),
+        ("address_from_client", pa.bool_()),
         ("message_ref", pa.int64()),
         ("content_key", pa.int64()),
         ("event_date", pa.date32()),
     ]
 )
-"""Valid messages before duplicates are found. `message_ref` is line_number · 2²⁴ + position;
-`content_key` a key of the message in the newest version: equal only where the texts are, but for a chance of 2⁻⁶³."""
+"""Valid messages before duplicates are found. `message_ref` is line_number · 2²⁴ + position; `blocked` says why the
+collector would rather not have it; `address_from_client` that anybody could have sent its address. `content_key` is a
+key of the message in the newest version: equal only where the texts are, but for a chance of 2⁻⁶³."""
 
 KEYS = pa.schema(
     [
@@ -217,13 +220,19 @@ FILES = pa.schema(
         ("detail", TEXT),
         ("lines", pa.int64()),
         ("bad_lines", pa.int64()),
+        ("unrouted", pa.int64()),
+        ("refused_at_edge", pa.int64()),
+        ("unrouted_paths", TEXT),
         ("messages", pa.int64()),
         ("valid", pa.int64()),
         ("quarantined", pa.int64()),
         ("is_parsed", pa.bool_()),
+        ("is_unread", pa.bool_()),
         ("received_from", pa.date32()),
     ]
 )
+"""`unrouted` requests are for nobody that is known, `refused_at_edge` those that a client keeps and sends again; they
+hold no message. `is_unread`: not landed, and not because it is a dot file or empty."""
 
 EVENT_COUNTS = pa.schema(
     [

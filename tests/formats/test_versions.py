@@ -21,7 +21,7 @@ from etl.formats import versions as migrations
 def con() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as connection:
         connection.execute("set timezone = 'UTC'")
-        connection.execute(collector.MACROS)
+        collector.define_macros(connection)
         yield connection
 
 
@@ -420,7 +420,7 @@ def test_columns_of_all_versions_are_the_same(digested: House) -> None:
 def test_same_content_in_other_versions_is_a_duplicate_and_other_content_a_collision(digested: House) -> None:
     kept = {row["event_id"]: row["version"] for row in digested.events() if row["event_id"].startswith("same")}
     assert kept == {"same-0": 1, "same-1": 1, "same-2": 1, "same-3": 1, "same-4": 2}
-    (counts,) = digested.scan("ledger/event_counts", columns="sum(duplicates) as duplicates, sum(collisions) as others")
+    (counts,) = digested.scan("event_counts", columns="sum(duplicates) as duplicates, sum(collisions) as others")
     assert counts == {"duplicates": 4, "others": 3}
     collided = [json.loads(row["payload"]) for row in digested.quarantine() if row["reason"] == "id_collision"]
     assert [(row["id"], row.get("version", 1)) for row in collided] == [("same-1", 2), ("same-1", 3), ("same-4", 3)]

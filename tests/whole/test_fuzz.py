@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from etl.formats import collector
+from etl.formats.messages import Limits, decode_messages
 from etl.lake import files as lake
 from etl.settings import PROJECT, Settings
 from etl.stages.parse import stage as parse
@@ -136,8 +137,8 @@ def decode(con: duckdb.DuckDBPyConnection, content: list[bytes]) -> list[Row]:
     con.register("raw", raw)
     collector.decode_requests(con)
     collector.list_messages(con, knobs.max_message_bytes)
-    limits = collector.Limits(knobs.max_message_bytes, knobs.max_lateness_days)
-    collector.decode_messages(con, limits, plan.load_plan(knobs.tracking_plan))
+    limits = Limits(knobs.max_message_bytes, knobs.max_lateness_days)
+    decode_messages(con, limits, plan.load_plan(knobs.tracking_plan))
     found = con.execute("select * from decoded order by line_number, position")
     columns = [column[0] for column in found.description]
     return [dict(zip(columns, row, strict=True)) for row in found.fetchall()]

@@ -6,7 +6,7 @@ from datetime import date
 import pyarrow as pa
 
 from etl.lake.catalogue import Lake
-from etl.lake.landed import HELD, file_name, landings
+from etl.lake.landed import EXPECTED, HELD, file_name, landings
 from etl.lake.manifests import UNKNOWN_DAY, Nothing, Reading
 from etl.vocabulary.columns import FILES
 
@@ -14,8 +14,13 @@ READERS: tuple[tuple[str, type], ...] = (("parse", Reading), ("spend", Nothing),
 """The stages that count what became of landed lines."""
 
 
+UNREAD = ("truncated", "unreadable", "bomb", "growing", "ignored")
+"""What somebody should know of a content, unless it is expected."""
+
+
 def files_table(lake: Lake) -> pa.Table:
     """Say what became of each file's lines (columns of `FILES`)."""
+    paths = {name: text for commit in lake.commits("parse", Reading) for name, text in commit.facts.unrouted.items()}
     counts = {name: unit.counts for stage, facts in READERS for name, (_, unit) in lake.units(stage, facts).items()}
     rows = []
     for landing in landings(lake):
@@ -27,9 +32,12 @@ def files_table(lake: Lake) -> pa.Table:
                 {
                     "source_file": landing.source_file, "source": landing.source, "file_id": content.file_id,
                     "status": content.status, "detail": content.detail or aside(count), "lines": content.lines,
-                    "bad_lines": count.get("bad_lines", 0), "messages": valid + quarantined,
+                    "bad_lines": count.get("bad_lines", 0), "unrouted": count.get("unrouted", 0),
+                    "refused_at_edge": count.get("refused_at_edge", 0),
+                    "unrouted_paths": paths.get(file_name(content.file_id)), "messages": valid + quarantined,
                     "valid": valid, "quarantined": quarantined,
                     "is_parsed": found is not None or content.status not in HELD,
+                    "is_unread": content.status in UNREAD and content.detail not in EXPECTED,
                     "received_from": first_day(content.days),
                 }
             )  # fmt: skip

@@ -15,6 +15,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from etl.formats.recognise import FIRST_LINES, binary, chosen, looks_like, recognise
 from etl.lake.catalogue import Lake
 from etl.lake.fingerprint import Fingerprint, digest
 from etl.lake.landed import HELD, STAGE, file_name, without_lines
@@ -25,12 +26,15 @@ from etl.stages.land.lines import read_chunks
 from etl.stages.land.streams import DAMAGE, Bomb
 from etl.stages.land.writer import DayWriter
 from etl.stages.runner import Made, Output, Stage, Work
+from etl.vocabulary import log_formats
 
 STATEMENTS = ("spend", "exclusions")
 """Sources of which what the inbox holds now is the input."""
 STORED = (*HELD, "replaced", "withdrawn")
 """Contents whose lines are kept; those of a superseded one go on in a longer one."""
 TRIED_AGAIN = ("unreadable", "growing")
+LOGS = ("access", "pixel")
+"""Sources whose files the register of formats describes."""
 ABSENT = Fingerprint("absent")
 
 
@@ -50,19 +54,24 @@ class Land(Stage[Landing]):
         wanted = {}
         self.listing = {file.name: file for file in find_files(lake.settings.inbox)}
         for file in self.listing.values():
-            decisive: list[object] = [file.stamp]
+            decisive: list[object] = [file.stamp, file.ignored] if file.ignored else [file.stamp]
             if file.name in held:
                 commit, _ = held[file.name]
                 status = commit.facts.contents[-1].status
                 if status in TRIED_AGAIN:
                     decisive.append(commit.sequence)
-                if status == "bomb":
-                    decisive.append(limits(lake.settings))
             wanted[file.name] = Fingerprint(digest(*decisive))
         for name, (commit, unit) in held.items():
             if name not in wanted:
                 wanted[name] = ABSENT if commit.facts.source in STATEMENTS else unit.fingerprint
         return wanted
+
+    def is_lost(self, lake: Lake, commit: Commit[Landing]) -> bool:
+        """A file that was refused is looked at again when other settings or another register might have it."""
+        content = commit.facts.contents[-1]
+        if content.status == "bomb":
+            return content.limits != limits(lake.settings)
+        return content.read_as is not None and content.read_as != read_as(lake.settings)
 
     def of_days(self, lake: Lake, days: object) -> Sequence[str]:
         """Nothing is landed again for a day: what has landed holds."""
@@ -75,6 +84,8 @@ class Land(Stage[Landing]):
         file = self.listing.get(name)
         if file is None:
             return withdraw(known)
+        if file.ignored:
+            return ignore(file, file.ignored, known)
         made = take_in(work.lake, land_file(work, file, known), file, known)
         work.advance(file.name, file.size)
         return made
@@ -99,6 +110,10 @@ def land_file(work: Work[Landing], file: InboxFile, known: Commit[Landing] | Non
     status, detail = "landed", None
     try:
         for chunk in read_chunks(settings, file, digests):
+            if not writer.lines and (refusal := refuse(settings, file, chunk.lines[:FIRST_LINES].to_pylist())):
+                return Landed(
+                    msgspec.structs.replace(nothing, status="ignored", detail=refusal, read_as=read_as(settings))
+                )
             writer.write(chunk)
     except Bomb as bomb:
         return Landed(msgspec.structs.replace(nothing, status="bomb", detail=str(bomb), limits=limits(settings)))
@@ -208,6 +223,30 @@ def withdraw(known: Commit[Landing] | None) -> Made[Landing]:
 def no_more(content: Content, status: str) -> Content:
     """Say of a content that counted why it counts no more."""
     return msgspec.structs.replace(content, status=status) if content.status in HELD else content
+
+
+def ignore(file: InboxFile, reason: str, known: Commit[Landing] | None) -> Made[Landing]:
+    """Note that a file is not read, and why; what had landed under its name holds, unless it was a statement."""
+    before = [content for content in known.facts.contents if content.sha256 is not None] if known else []
+    if file.source in STATEMENTS:
+        before = [no_more(content, "replaced") for content in before]
+    contents = [*before, Content(file_id(file.name, ""), "ignored", detail=reason)]
+    return Made(Landing(file.name, file.source, contents), kept=known.parts if known else ())
+
+
+def refuse(settings: Settings, file: InboxFile, lines: Sequence[bytes]) -> str | None:
+    """Say in one sentence why a file of this source is not read, by its first lines; None when it is."""
+    if file.source in LOGS:
+        if chosen(file.name, settings.log_formats) or recognise(lines):
+            return None
+    elif not binary(lines):
+        return None
+    return f"looks like {looks_like(lines)}; not read; see docs/formats.md"
+
+
+def read_as(settings: Settings) -> str:
+    """Name what decides which formats are read."""
+    return digest(log_formats.digest(), sorted(settings.log_formats.items()))
 
 
 def has_changed(file: InboxFile) -> bool:

@@ -1,8 +1,9 @@
 """Streams: a file's bytes, decompressed, up to the limits and up to what is damaged."""
 
+import bz2
 import gzip
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,9 @@ from isal import igzip, isal_zlib
 
 from etl.settings import Settings
 from etl.stages.land.inbox import InboxFile
+
+MAGIC = {b"\x1f\x8b": "gz", b"\x28\xb5\x2f\xfd": "zst", b"BZh": "bz2"}
+"""How compressed files begin. What a file is called says nothing of it."""
 
 CHUNK_BYTES = 16 * 2**20
 BOMB_FLOOR_BYTES = 2**30
@@ -65,6 +69,11 @@ def decompress(path: Path) -> Iterator[bytes]:
                 yield piece
     except DAMAGE:
         yield from salvage(path, total)
+    except OSError as error:
+        # The disk's errors have a number, bzip2's have none.
+        if error.errno is not None:
+            raise
+        yield from salvage(path, total)
 
 
 def salvage(path: Path, known: int) -> Iterator[bytes]:
@@ -94,14 +103,15 @@ def unpack(path: Path, careful_from: int | None) -> Iterator[tuple[int, bytes]]:
     """Decompress a file in small pieces, byte by byte from `careful_from`; yield how far, and what came out."""
     stream: Any = None
     offset = 0
+    packing = packing_of(path)
     with path.open("rb") as file:
         while data := file.read(SALVAGE_BYTES if careful_from is None or offset < careful_from else 1):
             offset += len(data)
             pieces = []
             while data:
                 if stream is None:
-                    stream = zstd.ZstdDecompressor() if path.suffix == ".zst" else zlib.decompressobj(wbits=31)
-                pieces.append(stream.decompress(data))
+                    stream = DECOMPRESSORS[packing]()
+                pieces.append(decompressed(stream, data))
                 data = stream.unused_data if stream.eof else b""
                 stream = None if stream.eof else stream
             yield offset, b"".join(pieces)
@@ -109,10 +119,36 @@ def unpack(path: Path, careful_from: int | None) -> Iterator[tuple[int, bytes]]:
         raise EOFError
 
 
+DECOMPRESSORS: dict[str, Callable[[], Any]] = {
+    "gz": lambda: zlib.decompressobj(wbits=31),
+    "zst": zstd.ZstdDecompressor,
+    "bz2": bz2.BZ2Decompressor,
+}
+
+
+def decompressed(stream: Any, data: bytes) -> bytes:
+    """Decompress a piece; bzip2's reader calls damage an error of the system's."""
+    try:
+        return stream.decompress(data)
+    except OSError as error:
+        raise zlib.error(str(error)) from error
+
+
+def packing_of(path: Path) -> str:
+    """Say how a file is compressed, by its first bytes; nothing where it is plain."""
+    with path.open("rb") as file:
+        start = file.read(4)
+    return next((packing for magic, packing in MAGIC.items() if start.startswith(magic)), "")
+
+
 def open_stream(path: Path) -> Any:
-    """Open a log file, plain or compressed by its name."""
-    if path.suffix == ".gz":
-        return igzip.open(path, "rb")
-    if path.suffix == ".zst":
-        return zstd.open(path, "rb")
-    return path.open("rb")
+    """Open a log file, plain or compressed."""
+    match packing_of(path):
+        case "gz":
+            return igzip.open(path, "rb")
+        case "zst":
+            return zstd.open(path, "rb")
+        case "bz2":
+            return bz2.open(path, "rb")
+        case _:
+            return path.open("rb")

@@ -5,31 +5,35 @@ give `decoded` besides, the pixel gives `hits`, and all give `agents`: what the 
 """
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 
 from etl.enrich import user_agents
-from etl.formats import collector, combined_log
+from etl.formats import access_log, collector, messages
 from etl.lake import sql
+from etl.lake.engine import run_file
+from etl.lake.key import read_key
 from etl.settings import Settings
+from etl.stages.parse.logs import list_no_pages
 from etl.stages.parse.slices import Piece
 from etl.vocabulary import tracking_plan
 
+HERE = Path(__file__).parent
+
 
 def register_lines(con: duckdb.DuckDBPyConnection, pieces: Sequence[Piece]) -> None:
-    """Make `log_files` (file_id, app_id) and the view `lines` (file_id, source_file, columns of the dataset raw)."""
+    """Make the view `lines` (file_id, source_file, columns of the dataset raw) of a slice."""
     table = pa.table(
         {
             "filename": pa.array([str(piece.path) for piece in pieces], pa.string()),
             "file_id": pa.array([piece.file.file_id for piece in pieces], pa.int64()),
             "source_file": pa.array([piece.file.source_file for piece in pieces], pa.string()),
-            "app_id": pa.array([access_app(piece.file.source_file) for piece in pieces], pa.string()),
         }
     )
     con.register("slice_pieces", table)
     con.execute("create temp table slice_paths as select distinct filename, file_id, source_file from slice_pieces")
-    con.execute("create temp table log_files as select distinct file_id, app_id from slice_pieces")
     columns = "line_number, line, line_bytes, line_sha256, filename"
     whole = [piece.path for piece in pieces if piece.first is None]
     scans = [f"select {columns} from {sql.scan_named(whole)}"] if whole else []
@@ -47,60 +51,32 @@ def register_lines(con: duckdb.DuckDBPyConnection, pieces: Sequence[Piece]) -> N
     )
 
 
-def access_app(source_file: str) -> str:
-    """Name the app of an access log by its first folder below `access/`."""
-    folders = source_file.split("/")[1:-1]
-    return f"access:{folders[0] if folders else 'site'}"
-
-
 def decode_events(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
-    """Make `decoded`, `rejected` and `agents` of collector lines."""
-    limits = collector.Limits(settings.max_message_bytes, settings.max_lateness_days)
-    collector.decode_requests(con)
+    """Make `decoded`, `refused` and `agents` of collector lines."""
+    limits = messages.Limits(settings.max_message_bytes, settings.max_lateness_days)
+    collector.decode_requests(con, settings.batch_paths)
     collector.list_messages(con, settings.max_message_bytes)
-    collector.decode_messages(con, limits, tracking_plan.load_plan(settings.tracking_plan))
+    messages.decode_messages(con, limits, tracking_plan.load_plan(settings.tracking_plan))
+    messages.name_people(con, read_key(settings), settings.trusted_proxies)
     describe_agents(con, "decoded")
-    con.execute(
-        """
-        create temp table refused as
-        select
-            source_file, line_number, position, reason, detail, payload, received_us, file_id,
-            event_id, schema, app_id, platform, tracker, stream_id, message_index
-        from decoded where reason is not null
-        """
-    )
+    run_file(con, HERE / "refused_messages.sql")
 
 
 def decode_access(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     """Make `decoded`, `refused` and `agents` of web servers' lines."""
-    combined_log.decode_lines(con)
+    access_log.decode_lines(con, settings.trusted_proxies)
     describe_agents(con, "logged")
-    combined_log.select_page_views(con, tuple(settings.asset_extensions))
-    refuse_logged(con)
+    no_pages = [patterns for _, patterns in list_no_pages(settings)]
+    access_log.select_page_views(con, read_key(settings), settings.asset_extensions, no_pages)
+    run_file(con, HERE / "refused_lines.sql")
 
 
 def decode_pixel(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     """Make `hits` and `refused` of the pixel server's lines."""
-    del settings
-    combined_log.decode_lines(con)
+    access_log.decode_lines(con, settings.trusted_proxies)
     describe_agents(con, "logged")
-    combined_log.select_pixel_hits(con)
-    refuse_logged(con)
-
-
-def refuse_logged(con: duckdb.DuckDBPyConnection) -> None:
-    """Make `refused` of the lines of `logged` that are not in combined format."""
-    con.execute(
-        """
-        create temp table refused as
-        select
-            source_file, line_number, cast(null as integer) as position, reason, detail, payload, received_us, file_id,
-            cast(null as varchar) as event_id, cast(null as varchar) as schema, cast(null as varchar) as app_id,
-            cast(null as varchar) as platform, cast(null as varchar) as tracker, cast(null as varchar) as stream_id,
-            cast(null as bigint) as message_index
-        from logged where reason is not null
-        """
-    )
+    access_log.select_pixel_hits(con)
+    run_file(con, HERE / "refused_lines.sql")
 
 
 def describe_agents(con: duckdb.DuckDBPyConnection, table: str) -> None:

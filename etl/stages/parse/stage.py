@@ -8,6 +8,7 @@ else of a value that stands in it.
 
 import itertools
 import shutil
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
@@ -19,19 +20,22 @@ import msgspec
 from etl.lake import engine
 from etl.lake.catalogue import Lake, write_note
 from etl.lake.fingerprint import Fingerprint, digest
+from etl.lake.key import key_digest
 from etl.lake.landed import LandedFile, expected, file_name, landed_files
 from etl.lake.manifests import UNKNOWN_DAY, Reading
 from etl.settings import Settings
 from etl.stages.parse import dictionaries
 from etl.stages.parse.decode import DECODERS, register_lines
+from etl.stages.parse.logs import LOGS, describe_logs
 from etl.stages.parse.slices import group_files, halve, plan_slices
 from etl.stages.parse.write import write_slice
 from etl.stages.runner import Made, Output, Stage, Work
-from etl.vocabulary import bot_rules, tracking_plan
+from etl.vocabulary import bot_rules, log_formats, tracking_plan
 
-PARSER_VERSION = 10
+PARSER_VERSION = 11
 MOST_SCHEMAS = 1000
 """A group remembers so many names; beyond, they are noise that no plan will ever name."""
+MOST_PATHS = 3
 PARSED_SOURCES = ("events", "pixel", "access")
 
 
@@ -67,7 +71,9 @@ class Parse(Stage[Reading]):
         """Name this code's version and the settings that decide how a line is parsed."""
         return digest(
             PARSER_VERSION, settings.max_lateness_days, settings.max_message_bytes, sorted(settings.asset_extensions),
-            bot_rules.digest("declared", "malformed_ua", "platforms"),
+            bot_rules.digest("declared", "malformed_ua", "platforms"), log_formats.digest(),
+            sorted(settings.log_formats.items()), sorted(settings.no_pages.items()), sorted(settings.trusted_proxies),
+            sorted(settings.batch_paths), key_digest(settings),
         )  # fmt: skip
 
     @staticmethod
@@ -107,6 +113,7 @@ class Parse(Stage[Reading]):
         plan = tracking_plan.load_plan(settings.tracking_plan)
         outputs: list[Output] = []
         schemas: set[str] = set()
+        paths: Counter[tuple[str, str]] = Counter()
         counts: dict[str, dict[str, int]] = {name: {} for name in work.units}
         waiting = list(plan_slices(files))
         for number in itertools.count():
@@ -118,9 +125,15 @@ class Parse(Stage[Reading]):
             try:
                 with engine.engine(settings, work.folder) as con:
                     register_lines(con, pieces)
+                    if source in LOGS:
+                        describe_logs(
+                            con, settings, list({piece.file.file_id: piece.file for piece in pieces}.values())
+                        )
                     DECODERS[source](con, settings)
                     written = list(write_slice(con, source, folder))
-                    schemas |= sent_schemas(con) if source == "events" else set()
+                    if source == "events":
+                        schemas |= sent_schemas(con)
+                        paths.update(unrouted_paths(con))
                     add_counts(con, source, counts)
             except duckdb.OutOfMemoryException:
                 # Few lines can hold very many messages: no client may stop the parser so.
@@ -129,7 +142,8 @@ class Parse(Stage[Reading]):
                 continue
             outputs += written
             work.advance("lines", sum(piece.size for piece in pieces))
-        facts = Reading(source, tracking_plan.digests(plan, schemas), dictionaries.installed(), self.rules(settings))
+        planned = tracking_plan.digests(plan, schemas)
+        facts = Reading(source, planned, dictionaries.installed(), self.rules(settings), most(paths))
         meaning = digest(facts.rules, sorted(facts.plan.items()), sorted(work.units))
         outputs = [
             output if output.content is None else replace(output, content=digest(meaning, output.content))
@@ -147,6 +161,24 @@ def sent_schemas(con: duckdb.DuckDBPyConnection) -> set[str]:
     return {name for (name,) in rows[:MOST_SCHEMAS]}
 
 
+def unrouted_paths(con: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], int]:
+    """Count the requests that hold no message by their file and path."""
+    rows = con.execute(
+        "select file_id, detail, count(*) from decoded where reason = 'unrouted' and detail is not null group by all"
+        " order by 3 desc, 2 limit $most",
+        {"most": MOST_SCHEMAS},
+    ).fetchall()
+    return {(file_name(number), path): count for number, path, count in rows}
+
+
+def most(paths: Mapping[tuple[str, str], int]) -> dict[str, str]:
+    """Name the paths that most of a file's unrouted requests are for."""
+    named: dict[str, list[str]] = {}
+    for (name, path), count in sorted(paths.items(), key=lambda entry: (-entry[1], entry[0])):
+        named.setdefault(name, []).append(f"{path} ({count})")
+    return {name: ", ".join(found[:MOST_PATHS]) for name, found in named.items()}
+
+
 def add_counts(con: duckdb.DuckDBPyConnection, source: str, counts: dict[str, dict[str, int]]) -> None:
     """Add what became of each file's lines to its counts."""
     queries = {
@@ -154,6 +186,9 @@ def add_counts(con: duckdb.DuckDBPyConnection, source: str, counts: dict[str, di
         "bad_lines": "select file_id, count(*) from refused"
         " where reason in ('bad_line', 'too_large') and position is null group by 1",
     }
+    if source == "events":
+        for fate in ("unrouted", "refused_at_edge"):
+            queries[fate] = f"select file_id, count(*) from decoded where reason = '{fate}' group by 1"
     if source == "pixel":
         queries["hits"] = "select file_id, count(*) from hits group by 1"
     else:

@@ -20,6 +20,7 @@ from etl.lake.catalogue import Lake
 from etl.lake.datasets import EVENTS_PARQUET, PARQUET
 from etl.lake.days import NO_PARTS, DayParts, by_day
 from etl.lake.fingerprint import Fingerprint, digest
+from etl.lake.key import key_digest, read_key
 from etl.lake.manifests import Comparison, Day, Nothing, Part, Reading
 from etl.settings import Settings
 from etl.stages.runner import Made, Output, Stage, Work
@@ -27,7 +28,7 @@ from etl.stages.sessionize import steps
 from etl.stages.sessionize.excluded import Rule, listed, read_rules
 from etl.stages.step import content_of
 
-SESSIONIZER_VERSION = 7
+SESSIONIZER_VERSION = 8
 DAY_US = 86_400_000_000
 ROUND_EVENTS = 2_000_000
 """About how many events are put in order at once: what must be sorted fits into memory, whatever a day brings."""
@@ -83,7 +84,7 @@ class Sessionize(Stage[Day]):
         settings = lake.settings
         return (
             SESSIONIZER_VERSION, settings.session_gap_minutes, settings.ip_addresses,
-            digest(settings.ip_key.get_secret_value()),
+            key_digest(settings),
         )  # fmt: skip
 
     def following(self, unit: str) -> str:
@@ -118,7 +119,7 @@ class Sessionize(Stage[Day]):
                 *write_open_sessions(con, left_open, work.folder / "open_sessions.parquet", day),
                 Output("event_counts", write_counts(con, counted, work.folder / "event_counts.parquet"), day=day),
             ]
-            facts = Day(session_dates(con, event_sessions, date.fromisoformat(day)))
+            facts = Day(session_dates(con, event_sessions, given["messages"], date.fromisoformat(day)))
             counts = total(con, counted)
         work.advance(day, 1)
         return Made(facts, outputs, {day: counts})
@@ -156,8 +157,7 @@ def flag_events(con: duckdb.DuckDBPyConnection, settings: Settings, rules: list[
         excluded = steps.EXCLUDE.run(con, named)["excluded"]
     shown = messages
     if settings.ip_addresses != "keep":
-        key = settings.ip_key.get_secret_value()
-        masked = addresses.masked(distinct_addresses(con, messages), settings.ip_addresses, key)
+        masked = addresses.masked(distinct_addresses(con, messages), settings.ip_addresses, read_key(settings))
         shown = steps.MASK.run(con, {"messages": messages, "shown_addresses": masked})["masked"]
     return steps.FLAG.run(con, {**given, "messages": shown, "excluded": excluded})["events"]
 
@@ -195,11 +195,11 @@ def write_counts(con: duckdb.DuckDBPyConnection, counted: str, path: Path) -> Pa
     return path
 
 
-def session_dates(con: duckdb.DuckDBPyConnection, event_sessions: str, day: date) -> list[date]:
+def session_dates(con: duckdb.DuckDBPyConnection, event_sessions: str, messages: str, day: date) -> list[date]:
     """List the days on which the sessions of a day's events start; an event without one has its own day."""
     rows = con.execute(
         "select distinct coalesce(cast(make_timestamp(session_start_us) as date), $day) as session_date"
-        f" from {event_sessions} order by 1",
+        f" from {event_sessions} union select $day from {messages} where visitor_id is null order by 1",
         {"day": day},
     ).fetchall()
     return [found for (found,) in rows]
