@@ -12,6 +12,12 @@ declared as (
 
 ),
 
+orders as (
+
+    select * from {{ ref('int_orders_chosen') }}
+
+),
+
 quarantine as (
 
     select * from {{ ref('stg_lake__quarantine') }}
@@ -36,12 +42,21 @@ unconverted as (
     where
         reporting_value is null
         and value is not null
+    union all
+    select
+        'orders' as scope,
+        'revenue' as amount_name,
+        currency
+    from orders
+    where
+        reporting_revenue is null
+        and revenue is not null
 
 ),
 
 scopes as (
 
-    select unnest(['spend', 'declared conversions']) as scope
+    select unnest(['spend', 'declared conversions', 'orders']) as scope
 
 ),
 
@@ -71,10 +86,7 @@ spend_checks as (
         cast(count(*) as double) as check_value,
         cast(0 as double) as threshold,
         case when count(*) > 0 then 'warn' else 'ok' end as status,
-        case
-            when count(*) > 0
-                then 'Rows of spend files that cannot be read are not in the costs: see quality.quarantine'
-        end as hint
+        cast(null as varchar) as hint
     from quarantine
 
 ),

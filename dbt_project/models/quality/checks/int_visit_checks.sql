@@ -70,7 +70,6 @@ reference_checks as (
             else 'ok'
         end as status,
         case
-            when reference_count = 0 then 'No page view names what led to it'
             when found_count < 0.9 * reference_count
                 then 'Page views name ' || scope || ' that nobody sent: lost, or made up by the tracker'
         end as hint
@@ -86,12 +85,7 @@ exclusion_checks as (
         cast(coalesce(sum(bad_line_count), 0) as double) as check_value,
         cast(0 as double) as threshold,
         case when sum(bad_line_count) > 0 then 'warn' else 'ok' end as status,
-        case
-            when sum(bad_line_count) > 0
-                then
-                    'Rows that cannot be read exclude nothing: quality.quarantine has them and why; '
-                    || 'bring them again in another file'
-        end as hint
+        cast(null as varchar) as hint
     from exclusion_files
 
 ),
