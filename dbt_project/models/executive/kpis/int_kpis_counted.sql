@@ -1,10 +1,6 @@
-with calendar as (
+with periods_counted as (
 
-    select
-        'all' as dimension,
-        'all' as dimension_value,
-        {{ kpi_periods() }}
-    from {{ ref('int_reporting_calendar') }}
+    select * from {{ ref('int_reporting_periods') }}
 
 ),
 
@@ -15,12 +11,6 @@ sessions as (
         date as reporting_date
     from {{ ref('facts') }}
     where fact = 'session'
-
-),
-
-pages as (
-
-    select * from {{ ref('int_pages_counted') }}
 
 ),
 
@@ -48,7 +38,7 @@ dated_pages as (
     select
         *,
         {{ kpi_periods() }}
-    from pages
+    from {{ ref('int_pages_counted') }}
 
 ),
 
@@ -101,66 +91,39 @@ orders_counted as (
 
 ),
 
-periods as (
+facts_counted as (
 
-    select
-        'day' as grain,
-        day_date as period_date,
-        day_date
-    from calendar
-    union all
-    select
-        'week' as grain,
-        week_date as period_date,
-        day_date
-    from calendar
-    union all
-    select
-        'month' as grain,
-        month_date as period_date,
-        day_date
-    from calendar
+    select * from sessions_counted
+    union all by name
+    select * from pages_counted
+    union all by name
+    select * from orders_counted
 
 ),
 
-periods_counted as (
+-- A row of each kind of fact has no figures of the others.
+totals as (
 
     select
         grain,
+        dimension,
+        dimension_value,
         period_date,
-        count(*) as day_count,
-        case grain
-            when 'week' then count(*) = 7
-            when 'month' then count(*) = day(last_day(period_date))
-            else true
-        end as is_complete
-    from periods
-    group by grain, period_date
-
-),
-
-found_keys as (
-
-    select
-        dimension,
-        dimension_value,
-        grain,
-        period_date
-    from sessions_counted
-    union
-    select
-        dimension,
-        dimension_value,
-        grain,
-        period_date
-    from pages_counted
-    union
-    select
-        dimension,
-        dimension_value,
-        grain,
-        period_date
-    from orders_counted
+        cast(coalesce(sum(page_views), 0) as bigint) as page_views,
+        cast(coalesce(sum(page_views_without_witness), 0) as bigint) as page_views_without_witness,
+        cast(coalesce(sum(pixel_hits), 0) as bigint) as pixel_hits,
+        cast(coalesce(sum(event_page_views), 0) as bigint) as event_page_views,
+        cast(coalesce(sum(matched), 0) as bigint) as matched,
+        cast(coalesce(sum(revenue), 0) as decimal(38, 4)) as revenue,
+        cast(coalesce(sum(visitors), 0) as bigint) as visitors,
+        cast(coalesce(sum(new_visitors), 0) as bigint) as new_visitors,
+        cast(coalesce(sum(sessions), 0) as bigint) as sessions,
+        cast(coalesce(sum(bounces), 0) as bigint) as bounces,
+        cast(coalesce(sum(sessions_with_order), 0) as bigint) as sessions_with_order,
+        cast(coalesce(sum(session_microseconds), 0) as hugeint) as session_microseconds,
+        cast(coalesce(sum(orders), 0) as bigint) as orders
+    from facts_counted
+    group by all
 
 ),
 
@@ -169,7 +132,7 @@ seen as (
     select distinct
         dimension,
         dimension_value
-    from found_keys
+    from totals
     where dimension in ('platform', 'channel')
 
 ),
@@ -199,7 +162,7 @@ spine as (
         dimension,
         dimension_value,
         period_date
-    from found_keys
+    from totals
     where dimension = 'country'
 
 ),
@@ -213,42 +176,30 @@ joined as (
         spine.period_date,
         periods_counted.day_count,
         periods_counted.is_complete,
-        cast(coalesce(pages_counted.page_views, 0) as bigint) as page_views,
-        cast(coalesce(pages_counted.page_views_without_witness, 0) as bigint) as page_views_without_witness,
-        cast(coalesce(pages_counted.pixel_hits, 0) as bigint) as pixel_hits,
-        cast(coalesce(pages_counted.event_page_views, 0) as bigint) as event_page_views,
-        cast(coalesce(pages_counted.matched, 0) as bigint) as matched,
-        cast(coalesce(orders_counted.revenue, 0) as decimal(38, 4)) as revenue,
-        coalesce(sessions_counted.visitors, 0) as visitors,
-        coalesce(sessions_counted.new_visitors, 0) as new_visitors,
-        coalesce(sessions_counted.sessions, 0) as sessions,
-        coalesce(sessions_counted.bounces, 0) as bounces,
-        coalesce(sessions_counted.sessions_with_order, 0) as sessions_with_order,
-        coalesce(sessions_counted.session_microseconds, 0) as session_microseconds,
-        coalesce(orders_counted.orders, 0) as orders
+        coalesce(totals.page_views, 0) as page_views,
+        coalesce(totals.page_views_without_witness, 0) as page_views_without_witness,
+        coalesce(totals.pixel_hits, 0) as pixel_hits,
+        coalesce(totals.event_page_views, 0) as event_page_views,
+        coalesce(totals.matched, 0) as matched,
+        coalesce(totals.revenue, 0) as revenue,
+        coalesce(totals.visitors, 0) as visitors,
+        coalesce(totals.new_visitors, 0) as new_visitors,
+        coalesce(totals.sessions, 0) as sessions,
+        coalesce(totals.bounces, 0) as bounces,
+        coalesce(totals.sessions_with_order, 0) as sessions_with_order,
+        coalesce(totals.session_microseconds, 0) as session_microseconds,
+        coalesce(totals.orders, 0) as orders
     from spine
     left join periods_counted
         on
             spine.grain = periods_counted.grain
             and spine.period_date = periods_counted.period_date
-    left join sessions_counted
+    left join totals
         on
-            spine.grain = sessions_counted.grain
-            and spine.dimension = sessions_counted.dimension
-            and spine.dimension_value = sessions_counted.dimension_value
-            and spine.period_date = sessions_counted.period_date
-    left join pages_counted
-        on
-            spine.grain = pages_counted.grain
-            and spine.dimension = pages_counted.dimension
-            and spine.dimension_value = pages_counted.dimension_value
-            and spine.period_date = pages_counted.period_date
-    left join orders_counted
-        on
-            spine.grain = orders_counted.grain
-            and spine.dimension = orders_counted.dimension
-            and spine.dimension_value = orders_counted.dimension_value
-            and spine.period_date = orders_counted.period_date
+            spine.grain = totals.grain
+            and spine.dimension = totals.dimension
+            and spine.dimension_value = totals.dimension_value
+            and spine.period_date = totals.period_date
 
 )
 

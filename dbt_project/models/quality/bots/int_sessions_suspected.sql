@@ -6,19 +6,7 @@
 
 with page_views as (
 
-    select
-        session_id,
-        session_date,
-        visitor_id,
-        event_id,
-        event_at,
-        ip,
-        user_agent,
-        url,
-        url_domain,
-        referrer,
-        referrer_domain
-    from {{ ref('stg_lake__events') }}
+    select * from {{ ref('stg_lake__events') }}
     where
         schema_name = 'page_view'
         and platform in ({{ quoted_list(var('bot_platforms')) }})
