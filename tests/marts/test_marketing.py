@@ -399,7 +399,7 @@ def test_spend_files_reach_the_published_warehouse(house: House) -> None:
             from quality.ledger where inbox_folder = 'spend' order by 1
         """).fetchall() == [("spend/2026-03-01.csv", 3, 0, 2, 1, 0), ("spend/2026-03-02.csv", 1, 1, 0, 0, 0)]
         assert con.execute("""
-            select landing_detail from quality.ledger where source_file = 'spend/2026-03-01.csv'
+            select detail from quality.ledger where source_file = 'spend/2026-03-01.csv'
         """).fetchall() == [("lines aside: 1 of totals",)]
         assert con.execute("""
             select status from quality.checks where "check" = 'spend_readable'
@@ -422,8 +422,8 @@ def test_statements_taken_back_reach_the_published_warehouse(house: House) -> No
     house.put("spend/a.csv", (HEADER + row.format(1)).encode())
     correction = house.put("spend/b.csv", (HEADER + row.format(4) + "Total,,,,5,5,4,USD\n").encode())
     books = """
-        select source_file, landing_status, messages, accepted, duplicates, balance from quality.ledger
-        where inbox_folder = 'spend' order by source_file, landing_status
+        select source_file, status, messages, accepted, duplicates, balance from quality.ledger
+        where inbox_folder = 'spend' order by source_file, status
     """
     spent = "select sum(cost) from marketing.channel_performance where model = 'linear'"
 
