@@ -205,7 +205,8 @@ def handed(stage: Stage[Any], unit: str, held: Mapping[str, tuple[Commit[Any], U
     if stage.hands_on is None or before is None or before not in held:
         return ""
     commit, _ = held[before]
-    return digest(*sorted(commit.identity(part) for part in commit.parts if part.dataset == stage.hands_on))
+    found = sorted(commit.identity(part) for part in commit.parts if part.dataset == stage.hands_on)
+    return digest(*found) if found else ""
 
 
 def chained(
