@@ -108,7 +108,7 @@ def test_refused_views_are_none_and_repeats_are_some() -> None:
 
 
 def test_visitors_in_rounds_are_judged_the_same() -> None:
-    views = [(f"v{number % 9}", number % 9 * number) for number in range(90)]
+    views = [(f"v{number % 9}", number * (1 if number % 9 < 4 else 10_000_000)) for number in range(90)]
     whole = fast(views)
     assert 0 < len(whole) < len(views)
     assert fast(views, rounds=4) == whole
