@@ -51,6 +51,6 @@ class InboxTrigger(BaseEventTrigger):
             if now == before and now != told:
                 told = now
                 if await asyncio.to_thread(has_work, settings):
-                    yield TriggerEvent({"files": len(now)})
+                    yield TriggerEvent({"files": len(now)})  # type: ignore[no-untyped-call]
             before = now
             await asyncio.sleep(LOOK_SECONDS)

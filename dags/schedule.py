@@ -15,7 +15,7 @@ def chosen_schedule() -> Any:
     """Return what Airflow takes as a schedule."""
     chosen = os.environ.get("BLOODHOUND_SCHEDULE") or "daily"
     if chosen == "on_arrival":
-        arrivals = AssetWatcher("arrivals", trigger=InboxTrigger())
+        arrivals = AssetWatcher("arrivals", trigger=InboxTrigger())  # type: ignore[no-untyped-call]
         return [Asset("inbox", uri="bloodhound://inbox", group="bloodhound", watchers=[arrivals])]
     # A new Airflow begins with the next time to come; unless told so it would run at once, beside whoever started it,
     # when a tenth of the time between two runs has not yet passed.

@@ -111,7 +111,7 @@ def backfill(first: str, last: str) -> None:
     begin, end = span_of(first, last)
     embedded = Embedded()
     state = running(embedded)
-    known = tasks.known_days(load_settings(Path(state.inbox), Path(state.home)))
+    known = pipeline.known_days(load_settings(Path(state.inbox), Path(state.home)))
     days = [day for day in known if begin.isoformat() <= day <= end.isoformat()]
     if not days:
         there = f"There is data of {known[0]} to {known[-1]}" if known else "Nothing has landed yet"

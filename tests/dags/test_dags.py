@@ -23,9 +23,8 @@ from builders import House, each, events
 
 from etl import pipeline as tasks
 from etl.errors import CheckFailed
-from etl.settings import Settings, load_settings
+from etl.settings import PROJECT, Settings, load_settings
 
-PROJECT = Path(__file__).resolve().parent.parent
 DAG_FILE = PROJECT / "dags" / "bloodhound.py"
 STAGES = ("land", "parse", "sessionize", "build", "reconcile", "report", "mail")
 SCREEN_LINES = 60

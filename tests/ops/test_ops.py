@@ -359,7 +359,7 @@ def test_runs_begin_when_files_arrive_and_by_the_clock(
         late.replace(inbox / "events" / "late.jsonl.zst")
         arrived = next_run(api, known, 120)
         assert arrived.state == "success"
-        assert day_events(api, arrived) == dict.fromkeys(("messages", "events", "warehouse"), ["2026-03-01"])
+        assert day_events(api, arrived) == {name: ["2026-03-01"] for name in ("messages", "events", "warehouse")}
 
         command = [sys.executable, "-m", "ops", "backfill", "2026-03-02", "2026-03-09"]
         told = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
