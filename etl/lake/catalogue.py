@@ -64,7 +64,7 @@ class Lake:
     # What holds now
 
     def commits(self, stage: str, facts: type[Facts]) -> list[Commit[Facts]]:
-        """Read the commits of a stage that hold, in order of name; those whose units a later one holds do not.
+        """Read the commits of a stage that hold, in order of name; one of whose units a later one holds any does not.
 
         Raises:
             Damaged: a manifest cannot be read.
@@ -77,7 +77,7 @@ class Lake:
         for commit in found:
             for unit in commit.units:
                 latest[unit] = max(latest.get(unit, 0), commit.sequence)
-        return [commit for commit in found if any(latest[unit] == commit.sequence for unit in commit.units)]
+        return [commit for commit in found if all(latest[unit] == commit.sequence for unit in commit.units)]
 
     def _listed(self, stage: str) -> list[tuple[str, tuple[int, int, int]]]:
         """List a stage's manifests (path; time, number and size), from memory while its folder is at rest."""

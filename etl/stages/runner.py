@@ -389,6 +389,12 @@ def sweep(lake: Lake, stages: Iterable[Stage[Any]]) -> int:
     if not staging.exists() or not any(staging.iterdir()):
         return 0
     makers = list(stages)
+    for stage in makers:
+        # What a later commit replaced must not hold again when that one goes.
+        holding = {commit.name for commit in stage.commits(lake)}
+        for path in lake.path("manifests", stage.name).glob("*.json"):
+            if path.stem not in holding:
+                path.unlink()
     named = {part.path for stage in makers for commit in stage.commits(lake) for part in commit.parts}
     removed = 0
     for dataset in sorted({dataset for stage in makers for dataset in stage.gives}):

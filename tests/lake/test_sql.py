@@ -24,5 +24,5 @@ def test_a_value_comes_back(con: duckdb.DuckDBPyConnection, value: str) -> None:
 
 def test_paths_are_a_list(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
     given = [tmp_path / "a's.parquet", tmp_path / "b.parquet"]
-    assert con.execute(f"select {sql.paths(given)}").fetchall() == [([str(path) for path in given],)]
-    assert sql.paths([]) == "[]"
+    assert con.execute(f"select [{sql.texts(given)}]").fetchall() == [([str(path) for path in given],)]
+    assert sql.texts([]) == ""

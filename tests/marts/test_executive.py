@@ -14,11 +14,12 @@ from builders import House, each, events
 from builders.warehouse import Query, Row, Warehouse, event, hits, moment, order, visit
 from pydantic import ValidationError
 
-from etl import pipeline as tasks
-from etl.lake import files as lake
+from etl import pipeline
+from etl.lake import files
+from etl.lake.catalogue import Lake
 from etl.settings import Settings
+from etl.stages import runner
 from etl.stages.publish import restatements
-from etl.stages.publish import stage as publish
 from etl.vocabulary import columns as schemas
 
 # Berlin's clocks go forward on 29 March 2026 (a day of 23 hours) and back on 25 October (25 hours).
@@ -191,15 +192,15 @@ Publish = Callable[..., None]
 def home(tmp_path: Path) -> Settings:
     """A home whose lake is ready."""
     settings = Settings(inbox=tmp_path / "inbox", home=tmp_path / "home")
-    lake.initialise(settings)
+    Lake(settings).initialise()
     settings.warehouse.parent.mkdir(parents=True)
     return settings
 
 
 def say(settings: Settings, *, project: str = "p", die: str | None = None, **sessions: float | None) -> None:
     """Publish a warehouse that says so many sessions of each day ("d01" is 1 March), or die on the way."""
-    lake.write_manifest(lake.manifest_path(settings, "state", "built"), {"project": project, "variables": {}})
-    restatements.settle(settings)
+    lake = Lake(settings)
+    restatements.settle(lake)
     partial = settings.warehouse.with_name(f".publishing-{len(list(settings.warehouse.parent.iterdir()))}.duckdb")
     with duckdb.connect(str(partial)) as con:
         con.execute("set timezone = 'UTC'; create schema executive; create schema quality")
@@ -210,13 +211,13 @@ def say(settings: Settings, *, project: str = "p", die: str | None = None, **ses
         )
         for day, value in sessions.items():
             con.execute("insert into executive.kpi_daily (date, sessions) values (?, ?)", [f"2026-03-{day[1:]}", value])
-        restatements.record(con, settings, partial)
+        restatements.record(con, lake, partial, project)
     if die == "before the rename":
         return
     partial.replace(settings.warehouse)
     if die == "after the rename":
         return
-    restatements.settle(settings)
+    restatements.settle(lake)
 
 
 def said(settings: Settings) -> list[tuple[Any, ...]]:
@@ -227,7 +228,7 @@ def said(settings: Settings) -> list[tuple[Any, ...]]:
             select dense_rank() over (order by published_at), day(date), previous_value, value, reason
             from read_parquet(?) where metric = 'sessions' order by all
             """,
-            [str(restatements.history_path(settings))],
+            [str(restatements.history_path(Lake(settings)))],
         ).fetchall()
 
 
@@ -244,7 +245,7 @@ def test_only_what_changed_is_added(home: Settings) -> None:
         (2, 3, None, 5, "first"),
         (3, 1, 11, 12, "definition"),
     ]
-    written = pq.read_schema(restatements.history_path(home))
+    written = pq.read_schema(restatements.history_path(Lake(home)))
     assert (written.names, written.types) == (schemas.RESTATEMENTS.names, schemas.RESTATEMENTS.types)
 
 
@@ -263,23 +264,29 @@ def test_killed_publication_is_in_the_history_if_readers_saw_it(home: Settings, 
     say(home, d01=11, die=die)
     say(home, d01=12)
     assert [row[:4] for row in said(home)][-1] == (publications, 1, 11 if publications == 3 else 10, 12)
-    assert [path.name for path in restatements.history_path(home).parent.iterdir()] == ["restatements.parquet"]
+    assert [path.name for path in restatements.history_path(Lake(home)).parent.iterdir()] == ["restatements.parquet"]
 
 
 def test_clock_that_goes_back_keeps_the_order(home: Settings) -> None:
     """GIVEN a history from the future THEN the next publication still comes after it."""
     future = datetime.now(UTC) + timedelta(days=400)
     row = {"published_at": future, "date": date(2026, 3, 1), "metric": "sessions", "value": 9.0, "definition": "d"}
-    lake.write_table(restatements.history_path(home), pa.Table.from_pylist([row], schema=schemas.RESTATEMENTS))
+    files.write_table(restatements.history_path(Lake(home)), pa.Table.from_pylist([row], schema=schemas.RESTATEMENTS))
     say(home, d01=10)
     assert [row[2:4] for row in said(home)] == [(None, 9), (9, 10)]
+
+
+def republish(house: House) -> None:
+    """Publish what is built once more, as it is."""
+    _, publish = pipeline.makers()["build"]
+    runner.run(Lake(house.settings), publish, units=["warehouse"])
 
 
 def test_history_outlives_the_warehouse(house: House) -> None:
     """GIVEN a published home WHEN it is published again, even after a loss THEN the history is the same."""
     house.put("events/a.jsonl", each(events("10:00 /a", "10:05 /b")))
     house.digest()
-    tasks.build(house.settings)
+    pipeline.build(house.settings)
 
     def history() -> list[tuple[Any, ...]]:
         with duckdb.connect(str(house.settings.warehouse), read_only=True) as con:
@@ -287,11 +294,11 @@ def test_history_outlives_the_warehouse(house: House) -> None:
 
     first = history()
     assert len(first) == len(restatements.METRICS)
-    publish.publish(house.settings)
+    republish(house)
     assert history() == first
     shutil.rmtree(house.settings.warehouse.parent / "build" / "target", ignore_errors=True)
     house.settings.warehouse.unlink()
-    publish.publish(house.settings)
+    republish(house)
     assert history() == first
     exported = house.settings.lake / "marts" / "quality" / "restatements.parquet"
     assert pq.read_table(exported).num_rows == len(first)

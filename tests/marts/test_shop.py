@@ -13,7 +13,7 @@ import pytest
 from builders.shop import LEDGER, SHOP, SHOP_HITS
 from builders.warehouse import DBT, Query, Warehouse
 
-from etl.stages.build.stage import failed_node, relation_of
+from etl.stages.build.failures import failed_node, relation_of
 
 
 @pytest.fixture(scope="module")

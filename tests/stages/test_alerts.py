@@ -5,8 +5,9 @@ from typing import Any
 
 from builders.quality import Row
 
+from etl import incidents
+from etl.lake.catalogue import Lake
 from etl.settings import Settings
-from etl.stages.reconcile import stage as reconcile
 
 
 def incident(check: str = "event_loss", days: str = "2026-03-02", **keys: Any) -> Row:
@@ -20,7 +21,7 @@ def kinds(told: list[Row], *runs: list[Row]) -> list[list[str]]:
     """Follow runs one after the other; say the alerts of each."""
     found = []
     for run in runs:
-        told, alerts = reconcile.follow(told, run)
+        told, alerts = incidents.follow(told, run)
         found.append([f"{alert['kind']} {alert['key'][0]}" for alert in alerts])
     return found
 
@@ -48,7 +49,7 @@ def test_a_late_file_that_moves_an_incident_does_not_make_it_another() -> None:
 
 
 def test_a_failed_task_is_told_once_until_it_ends_well(tmp_path: Path) -> None:
-    home = Settings(inbox=tmp_path, home=tmp_path / "home")
+    home = Lake(Settings(inbox=tmp_path, home=tmp_path / "home"))
     for reason in ("disk", "disk", None, None, "disk"):
-        reconcile.note_task(home, "collect.land", reason)
-    assert [alert["kind"] for alert in reconcile.waiting_alerts(home)] == ["opened", "recovered", "opened"]
+        incidents.note_task(home, "collect.land", reason)
+    assert [alert["kind"] for alert in incidents.waiting_alerts(home)] == ["opened", "recovered", "opened"]

@@ -5,8 +5,9 @@ import pytest
 from builders import House, each, events
 
 from etl import pipeline as tasks
-from etl.stages.build import stage as build
-from etl.stages.publish import stage as publish
+from etl.lake.catalogue import Lake
+from etl.stages.build.dbt import workplace
+from etl.stages.publish.days import BY_DAY, shown_path
 from etl.tools.trace import trace
 from etl.warehouse.page import definitions
 
@@ -29,7 +30,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[House, dict[str
         house.put(f"events/{name}.jsonl", each(messages))
         house.digest()
         tasks.build(house.settings)
-        folders = [publish.shown_path(house.settings, *mart) for mart in publish.BY_DAY]
+        folders = [shown_path(Lake(house.settings), *mart) for mart in BY_DAY]
         files = [path for folder in folders for path in folder.glob("*=*/*.parquet")]
         seen.append({path.relative_to(house.settings.lake).as_posix(): path.stat().st_ino for path in files})
     return house, seen[0], seen[1]
@@ -65,7 +66,7 @@ def test_events_are_published_as_dbt_defines_them(published: tuple[House, dict[s
     house, _, _ = published
     with duckdb.connect() as con:
         con.execute("set timezone = 'UTC'")
-        con.execute(f"attach '{build.build_path(house.settings)}' as built (read_only)")
+        con.execute(f"attach '{workplace(house.settings).database}' as built (read_only)")
         con.execute(f"attach '{house.settings.warehouse}' as published (read_only)")
         built, shown = (
             {column: kind.lower() for column, kind, *_ in con.execute(f"describe {where}.core.events").fetchall()}
@@ -104,9 +105,9 @@ def test_marts_kept_by_day_hold_what_dbt_built(published: tuple[House, dict[str,
     house, _, _ = published
     with duckdb.connect() as con:
         con.execute("set timezone = 'UTC'")
-        con.execute(f"attach '{build.build_path(house.settings)}' as built (read_only)")
+        con.execute(f"attach '{workplace(house.settings).database}' as built (read_only)")
         con.execute(f"attach '{house.settings.warehouse}' as published (read_only)")
-        for (schema, name), column in publish.BY_DAY.items():
+        for (schema, name), column in BY_DAY.items():
             described = [
                 con.execute(f"select column_name, column_type from (describe {where}.{schema}.{name})").fetchall()
                 for where in ("built", "published")
@@ -117,7 +118,7 @@ def test_marts_kept_by_day_hold_what_dbt_built(published: tuple[House, dict[str,
                 for where in ("built", "published")
             ]
             assert rows[0] == rows[1] != []
-            folder = publish.shown_path(house.settings, schema, name)
+            folder = shown_path(Lake(house.settings), schema, name)
             days = con.execute(
                 f"select distinct {column} from read_parquet('{folder}/*/*.parquet', hive_partitioning = true)"
             ).fetchall()

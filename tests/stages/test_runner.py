@@ -246,3 +246,45 @@ def test_of_two_commits_that_name_a_unit_the_later_holds(lake: Lake) -> None:
     names: list[Commit[Nothing]] = stage.commits(lake)
     assert [sorted(commit.units) for commit in names if "a" in commit.units and commit.sequence > 1] == [["a"]]
     assert lake.units("paired", Nothing)["a"][0].sequence == 2
+
+
+def killed_between_manifests(lake: Lake, stage: Stage[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run until the new manifest is there and the old one would go."""
+    unlink = Path.unlink
+
+    def kill(path: Path, missing_ok: bool = False) -> None:
+        if path.suffix == ".json":
+            raise Killed
+        unlink(path, missing_ok)
+
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(Path, "unlink", kill)
+        runner.run(lake, stage)
+
+
+class Gathered(Paired):
+    """Makes all its units together."""
+
+    def groups(self, lake: Lake, units: Sequence[str]) -> Iterable[Sequence[str]]:
+        return [units] if units else []
+
+
+def test_a_kill_between_two_manifests_doubles_no_row(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Paired(a="1", b="1")
+    runner.run(lake, stage)
+    del stage.asked["b"]
+    killed_between_manifests(lake, stage, monkeypatch)
+    runner.sweep(lake, [stage])
+    runner.run(lake, stage)
+    assert campaigns(lake, stage) == ["a"] and not runner.staleness(lake, stage)
+
+
+def test_what_a_later_commit_replaced_never_holds_again(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    runner.run(lake, Gathered(a="1", b="1"))
+    killed_between_manifests(lake, Gathered(a="2", b="2", c="1"), monkeypatch)
+    runner.sweep(lake, [Gathered()])
+    runner.run(lake, Gathered(a="2", b="2", c="1"))
+    runner.run(lake, Gathered())
+    stage = Gathered(a="1", b="1")
+    runner.run(lake, stage)
+    assert campaigns(lake, stage) == ["a", "b"]

@@ -11,8 +11,8 @@ import yaml
 from builders.published import publish, shop
 from playwright.sync_api import Browser
 
-from etl import pipeline as tasks
 from etl.settings import PROJECT, Settings
+from etl.warehouse import answers
 from etl.warehouse.page import definitions
 
 READERS = ("marketing", "executives", "product", "when-numbers-look-wrong")
@@ -82,7 +82,7 @@ def test_every_column_of_every_mart_has_a_type_and_a_meaning() -> None:
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make the page in a home where nothing else is."""
     settings = Settings(home=tmp_path_factory.mktemp("docs") / "home")
-    made = Path(tasks.docs(settings)["page"])
+    made = Path(answers.docs(settings)["page"])
     assert sorted(path.name for path in made.parent.iterdir()) == ["columns.md", "index.html", "tracking-plan.md"]
     assert [path.name for path in settings.home.iterdir()] == ["docs"]
     return made

@@ -10,10 +10,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from etl import pipeline as tasks
 from etl.errors import BadUse
 from etl.settings import Settings
-from etl.warehouse import export
+from etl.warehouse import answers, export
 
 FORMULAS = ["=1+1", "+1", "-2+3", "@SUM(A1)", "\t=1", "  =1", "\r=1", "\uff1d1"]
 HARMLESS = ["a=b", "عروض", "🔥", 'quo"te, comma', "two\nlines", "", "https://evil.example", "007"]
@@ -74,7 +73,7 @@ def test_unknown_format_and_missing_warehouse_are_bad_use(con: duckdb.DuckDBPyCo
     with pytest.raises(BadUse, match="csv or xlsx"):
         export.export(con, "marketing.spend", tmp_path / "a.pdf", "pdf")
     with pytest.raises(BadUse, match="no warehouse"):
-        tasks.export(Settings(home=tmp_path), "marketing.spend")
+        answers.export(Settings(home=tmp_path), "marketing.spend")
 
 
 def test_more_rows_than_a_sheet_has_are_said(

@@ -17,7 +17,7 @@ from etl import pipeline as tasks
 from etl import simulate
 from etl.__main__ import app
 from etl.errors import BadUse
-from etl.warehouse import metrics
+from etl.warehouse import answers, metrics
 
 KPIS = (
     "sessions", "visitors", "new_visitors", "bounces", "bounce_rate", "page_views", "pages_per_session",
@@ -246,7 +246,7 @@ def test_command_prints_a_table_or_every_digit(house: House, monkeypatch: pytest
 
 def test_home_without_a_warehouse_is_bad_use(tmp_path: Path) -> None:
     with pytest.raises(BadUse, match="there is no warehouse"):
-        tasks.query(House(tmp_path).settings, ["revenue"])
+        answers.query(House(tmp_path).settings, ["revenue"])
     with duckdb.connect(str(tmp_path / "old.duckdb")):
         pass
     with pytest.raises(BadUse, match="published without metrics"):

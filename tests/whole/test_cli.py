@@ -11,7 +11,6 @@ from builders import House, combined, each, events, lines, request
 from filelock import FileLock
 
 from etl.settings import PROJECT
-from etl.stages.land.stage import SOURCES
 
 
 def etl(*arguments: str | Path, limit: int | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -176,7 +175,8 @@ def test_garbage_in_every_file_crashes_nothing(house: House) -> None:
         ",,,,,,,,,,",
     ]
     junk = os.urandom(5000)
-    for source, ending in SOURCES.items():
+    endings = {"events": ".jsonl", "pixel": ".log", "access": ".log", "spend": ".csv", "exclusions": ".csv"}
+    for source, ending in endings.items():
         house.put(f"{source}/mixed{ending}", lines([*good, *logs, *table, junk]))
         house.put(f"{source}/table{ending}", lines(table))
         house.put(f"{source}/junk{ending}", junk * 10)

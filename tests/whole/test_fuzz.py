@@ -20,10 +20,12 @@ from hypothesis import strategies as st
 
 from etl.formats import collector
 from etl.formats.messages import Limits, decode_messages
-from etl.lake import files as lake
+from etl.lake.catalogue import Lake
+from etl.lake.landed import landed_files, landings
+from etl.lake.manifests import Reading
 from etl.settings import PROJECT, Settings
-from etl.stages.parse import stage as parse
 from etl.vocabulary import tracking_plan as plan
+from etl.vocabulary.reasons import PARSER_REASONS
 
 HOSTILE_TEXTS = [
     "", " ", "\x00", "a\x00b", "\ud800", "caf\udcff", "\U0001f600", "\ufeff", "\u202e", "\u2028", "null", "true", "NaN",
@@ -160,7 +162,7 @@ def check(rows: list[Row], content: list[tuple[bytes, int | None]]) -> None:
     for row in rows:
         assert (row["reason"] is None) == (row["detail"] is None)
         if row["reason"]:
-            assert row["reason"] in parse.REASONS and row["payload"] is not None and len(row["detail"]) < 400
+            assert row["reason"] in PARSER_REASONS and row["payload"] is not None and len(row["detail"]) < 400
             continue
         assert all(row[key] for key in ("event_id", "schema", "app_id", "platform", "visitor_id"))
         assert row["platform"] in collector.PLATFORMS
@@ -203,13 +205,14 @@ def digested(house: House) -> dict[str, Row]:
     house.digest()
     found: dict[str, Row] = {}
     counts = Counter[tuple[str, str]]()
-    for row in house.scan("ledger/event_counts"):
+    for row in house.scan("event_counts"):
         for key in ("accepted", "duplicates", "collisions"):
             counts[row["source_file"], key] += row[key]
-    names = {number: file["source_file"] for number, file in parse.landed_files(house.settings).items()}
-    for batch in lake.manifests(house.settings, "batches").values():
-        for number, parsed in batch["counts"].items():
-            name = names[int(number, 16)]
+    lake = Lake(house.settings)
+    names = {number: file.source_file for number, file in landed_files(lake).items()}
+    for commit in lake.commits("parse", Reading):
+        for number, unit in commit.units.items():
+            name, parsed = names[number], unit.counts
             valid = parsed.get("valid", 0)
             assert valid == sum(counts[name, key] for key in ("accepted", "duplicates", "collisions")), name
             found[name] = {"valid": valid, "quarantined": parsed.get("quarantined", 0)} | {
@@ -365,7 +368,7 @@ def test_gzip_bombs_are_stopped_within_memory(house: House) -> None:
     house.put("events/good.jsonl", lines([request([event("10:00 /a")])]))
     bounded(house, 300)
     assert [row["event_id"] for row in house.events()] == ["v-0"]
-    files = {file["source_file"]: file["status"] for file in lake.manifests(house.settings, "files").values()}
+    files = {file.source_file: file.contents[-1].status for file in landings(Lake(house.settings))}
     assert files == {
         "events/zeros.jsonl.gz": "bomb", "events/lines.jsonl.gz": "bomb", "events/good.jsonl": "landed",
     }  # fmt: skip

@@ -45,7 +45,7 @@ def test_the_layers_hold(house: Path) -> None:
         ("stages", "etl/stages/land/stage.py", "from etl.stages.sessionize.stage import sessionize"),
         ("airflow", "etl/pipeline.py", "from airflow.sdk import task"),
         ("airflow", "etl/warehouse/mail.py", "import ops.embedded"),
-        ("dags", "dags/collect.py", "from etl.lake.files import scan"),
+        ("dags", "dags/bloodhound.py", "from etl.lake.files import scan"),
         ("pure", "etl/formats/versions.py", "from pathlib import Path"),
         ("pure", "etl/enrich/urls.py", "def late():\n    import time"),
         ("simulator", "etl/simulate/wire.py", "from etl.formats import collector"),

@@ -227,7 +227,10 @@ def test_files_a_killed_parse_left_are_not_read(house: House) -> None:
     house.digest()
     for path in [*house.settings.lake.glob("quarantine/*"), *house.settings.lake.glob("pixel_hits/*/*")]:
         shutil.copy(path, path.with_name("left.parquet"))
+    # A killed run leaves its staging folder: what it had placed is swept by the next.
+    (house.settings.lake / "staging" / "killed").mkdir(parents=True)
     tasks.sessionize(house.settings)
+    assert list(house.settings.lake.rglob("left.parquet")) == []
     assert len(house.quarantine()) == 1
     assert len(house.scan("pixel_hits")) == 1
 
