@@ -373,8 +373,8 @@ def log_line(stage: Stage[Any], commit: Commit[Any], event: str, seconds: float)
         for name, count in unit.counts.items():
             counts[name] = counts.get(name, 0) + count
     structlog.get_logger("bloodhound").info(
-        event, stage=stage.name, commit=commit.name, units=len(commit.units), files=len(commit.parts),
-        bytes=sum(part.size for part in commit.parts), seconds=round(seconds, 3), **counts,
+        event, stage=stage.name, commit=commit.name, units=len(commit.units), parts=len(commit.parts),
+        written=sum(part.size for part in commit.parts), seconds=round(seconds, 3), **counts,
     )  # fmt: skip
 
 

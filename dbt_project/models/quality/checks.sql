@@ -189,7 +189,11 @@ ledger_totals as (
     select
         count(*) as file_count,
         count(*) filter (where balance <> 0) as unbalanced_count,
-        count(*) filter (where landing_status not in ('landed', 'growing')) as refused_count,
+        count(*) filter (where landing_status in ('truncated', 'unreadable', 'bomb')) as refused_count,
+        count(*) filter (where landing_status = 'ignored' and is_unread) as ignored_count,
+        array_to_string(
+            list_sort(list(source_file) filter (where landing_status = 'ignored' and is_unread))[1:3], ', '
+        ) as ignored_files,
         count(*) filter (where landing_status = 'growing') as growing_count,
         sum(lines) as line_count,
         sum(bad_lines) as bad_line_count
@@ -218,18 +222,19 @@ ledger_checks as (
     select
         'files_landed' as check_name,
         'all files' as scope,
-        cast(refused_count + growing_count as double) as check_value,
+        cast(refused_count + growing_count + ignored_count as double) as check_value,
         cast(0 as double) as threshold,
         case
             when file_count = 0 then 'unknown'
             when refused_count > 0 then 'error'
-            when growing_count > 0 then 'warn'
+            when growing_count + ignored_count > 0 then 'warn'
             else 'ok'
         end as status,
         case
             when file_count = 0 then 'No file has been landed'
             when refused_count > 0 then 'Files were cut short or refused: see quality.ledger.landing_status'
             when growing_count > 0 then 'Files grew while they were read; the next run reads them again'
+            when ignored_count > 0 then 'Not read: ' || ignored_files || '; quality.ledger.landing_detail says why'
         end as hint
     from ledger_totals
 

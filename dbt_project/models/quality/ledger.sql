@@ -49,12 +49,15 @@ joined as (
         files.inbox_folder,
         files.landing_status,
         files.landing_detail,
+        files.is_unread,
         cast(coalesce(counts_by_file.accepted_count, 0) as bigint) as accepted,
         cast(coalesce(counts_by_file.duplicate_count, 0) as bigint) as duplicates,
         cast(coalesce(files.quarantined_count, 0) + coalesce(counts_by_file.collision_count, 0) as bigint)
             as quarantined,
         coalesce(files.line_count, 0) as lines,
         coalesce(files.bad_line_count, 0) as bad_lines,
+        coalesce(files.unrouted_count, 0) as unrouted,
+        coalesce(files.refused_at_edge_count, 0) as refused_at_edge,
         coalesce(files.message_count, 0) as messages
     from files
     left join counts_by_file on files.source_file = counts_by_file.source_file
@@ -68,8 +71,11 @@ final as (
         inbox_folder,
         landing_status,
         landing_detail,
+        is_unread,
         lines,
         bad_lines,
+        unrouted,
+        refused_at_edge,
         messages,
         accepted,
         duplicates,

@@ -49,7 +49,7 @@ landed as (
         'files' as unit,
         received_date as date,
         count(*) as came_in,
-        count(*) filter (where landing_status in ('landed', 'growing')) as went_out
+        count(*) filter (where landing_status not in ('truncated', 'unreadable', 'bomb')) as went_out
     from files
     group by received_date
 
