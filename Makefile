@@ -61,7 +61,7 @@ down: setup ## Stop Airflow
 .PHONY: backfill
 backfill: setup ## Do days again while Airflow is up: FROM=2026-03-01 TO=2026-03-07
 	@test -n "$(FROM)" -a -n "$(TO)" || { echo "bloodhound: say which days: make backfill FROM=2026-03-01 TO=2026-03-07" >&2; exit 2; }
-	$(BIN)/python -m ops airflow backfill create --dag-id collect --from-date "$(FROM)" --to-date "$(TO)" --reprocess-behavior completed
+	$(BIN)/python -m ops backfill "$(FROM)" "$(TO)"
 
 .PHONY: report
 report: setup ## Make the page of the published warehouse: [HOME_DIR=results]

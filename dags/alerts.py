@@ -78,9 +78,8 @@ class TellOfIncidents(BaseNotifier):
     def notify(self, context: Any) -> None:
         """Note how the task ended and send what people have not been told."""
         task, error = context["ti"], context.get("exception")
-        name = f"{task.dag_id}.{task.task_id}"
         if not self.failed:
-            pipeline.note_task(load_settings(), name, None)
+            pipeline.note_task(load_settings(), task.task_id, None)
         elif type(error).__name__ != FAILED_CHECKS:
-            pipeline.note_task(load_settings(), name, f"{error}" if error else "stopped from outside")
+            pipeline.note_task(load_settings(), task.task_id, f"{error}" if error else "stopped from outside")
         deliver()

@@ -136,6 +136,7 @@ def run(inbox: Inbox = None, home: Home = None, day: Day = None) -> None:
         if name == "land" or day or name in pipeline.pending(settings):
             run_stage(name, settings, day)
         elif name == "parse" and not pipeline.pending(settings):
+            pipeline.require_whole(settings)
             print("nothing new")
             break
 
@@ -154,6 +155,27 @@ def replay(
     for name in TASKS:
         if name in pipeline.pending(settings):
             run_stage(name, settings, None)
+
+
+@app.command()
+def verify(
+    deep: Annotated[bool, typer.Option("--deep", help="Hash every file.")] = False,
+    repair: Annotated[bool, typer.Option("--repair", help="Make ready what the next run makes again.")] = False,
+    inbox: Inbox = None,
+    home: Home = None,
+) -> None:
+    """Compare the home with what was written; exit 1 with the names of the files that differ."""
+    made = pipeline.verify(load_settings(inbox, home), deep=deep, repair=repair)
+    for damage in made["found"]:
+        print(f"{damage} ({damage.remedy})")
+    for damage in made["lost"]:
+        print(damage)
+    if not made["found"]:
+        print("verify: every file is what was written")
+    elif repair and not made["lost"]:
+        print("verify: the next run makes it again: python -m etl run")
+    else:
+        raise typer.Exit(1)
 
 
 @app.command()

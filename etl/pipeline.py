@@ -38,6 +38,7 @@ from etl.stages.runner import Advance, Outcome, Stage, silent
 from etl.stages.sessionize.stage import Sessionize
 from etl.stages.spend.stage import Spend
 from etl.tools import probe as probes
+from etl.tools import verify as verifying
 from etl.vocabulary.reasons import PARSER_REASONS
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -58,6 +59,11 @@ def makers() -> dict[str, list[Stage[Any]]]:
     }
 
 
+def all_stages() -> list[Stage[Any]]:
+    """List the stages in their order."""
+    return [stage for stages in makers().values() for stage in stages]
+
+
 @contextmanager
 def writing(settings: Settings) -> Iterator[Lake]:
     """Hold the lock on a lake that is ready; say plainly when the disk is full.
@@ -71,7 +77,7 @@ def writing(settings: Settings) -> Iterator[Lake]:
         with lake.writing():
             upgrade.upgrade(lake)
             lake.initialise()
-            runner.sweep(lake, [stage for stages in makers().values() for stage in stages])
+            runner.sweep(lake, all_stages())
             yield lake
     except (OSError, duckdb.Error, BuildFailed) as error:
         # Parquet's and DuckDB's writers and dbt say it in words only.
@@ -327,6 +333,32 @@ def forget_alert(settings: Settings, alert: dict[str, Any]) -> None:
     incidents.forget_alert(Lake(settings), alert)
 
 
+def verify(settings: Settings, *, deep: bool = False, repair: bool = False) -> dict[str, list[verifying.Damage]]:
+    """Compare the home with what was written: `found`, and of what was repaired `lost`, what cannot be made again.
+
+    Raises:
+        BadUse: there is no lake.
+        Locked: something is to be repaired and another run holds the home.
+    """
+    if not settings.lake.is_dir():
+        raise BadUse(f"there is no lake at {settings.lake}", "Name its home by --home, or run the pipeline first")
+    lake, stages = Lake(settings), all_stages()
+    found = verifying.verify(lake, stages, deep=deep or repair)
+    if not repair:
+        return {"found": found, "lost": []}
+    with lake.writing():
+        return {"found": found, "lost": verifying.repair(lake, found)}
+
+
+def require_whole(settings: Settings) -> None:
+    """Refuse to say that nothing is new of a home that is not what was written; sizes alone are looked at.
+
+    Raises:
+        Damaged: the message names the files.
+    """
+    verifying.require_whole(Lake(settings), all_stages())
+
+
 def known_days(settings: Settings) -> list[str]:
     """The days of which there is anything: received days of lines, and days of events."""
     lake = Lake(settings)
@@ -339,10 +371,14 @@ def is_up_to_date(settings: Settings) -> bool:
 
     Raises:
         BadUse: the inbox is missing.
+        Damaged: nothing is to be done, but a file of the home is not what was written.
     """
     require_inbox(settings)
     lake = Lake(settings)
-    return settings.warehouse.exists() and not runner.staleness(lake, Land()) and not pending(settings)
+    is_done = settings.warehouse.exists() and not runner.staleness(lake, Land()) and not pending(settings)
+    if is_done:
+        require_whole(settings)
+    return is_done
 
 
 def pending(settings: Settings) -> dict[str, list[str]]:

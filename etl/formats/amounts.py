@@ -22,6 +22,8 @@ LONGEST_NUMBER = 60
 
 def evidence(text: str, *, is_count: bool) -> set[str]:
     """What one number's writing says of the decimal mark, if anything."""
+    if text.isdigit():
+        return set()
     text = unmark(text).number
     other = {".": ",", ",": "."}
     if undecided := UNDECIDED.fullmatch(text):
@@ -79,6 +81,8 @@ def read_count(name: str, text: str | None) -> int | None:
     """
     if text is None or text in NOTHING:
         return None
+    if WHOLE.fullmatch(text):
+        return int(text)
     digits = plain_number(re.sub(r"[.,]0{1,2}$", "", text), None, is_count=True)
     if not WHOLE.fullmatch(digits):
         raise Refusal("malformed_key", f"{name} is {text[:100]!r}")

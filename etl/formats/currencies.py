@@ -1,6 +1,7 @@
 """Currencies: codes and signs beside an amount, and which currency they mean."""
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from etl.formats.refusal import Refusal
@@ -36,6 +37,7 @@ SIGNS: dict[str, tuple[str, ...]] = {
 MINUS = "-\u2212"
 SPACES = " \t\u00a0\u2009\u202f"
 SIGN = "|".join(re.escape(sign) for sign in sorted(SIGNS, key=len, reverse=True))
+BARE = re.compile(r"[\d.,]+")
 BEFORE = re.compile(rf"^({SIGN}|[A-Za-z]{{3}})[{SPACES}]*(?=[+{MINUS}]?[\d.,])")
 AFTER = re.compile(rf"(?<=[\d.,])[{SPACES}]*({SIGN}|[A-Za-z]{{3}})[{SPACES}]*(?=[{MINUS}]?$)")
 LONGEST_TITLE = 200
@@ -53,6 +55,8 @@ class Marked(NamedTuple):
 def unmark(text: str) -> Marked:
     """Take signs and codes from beside an amount: "-$1,234.50", "($5.00)", "1.234,50 €", "EUR 12", "5.00-"."""
     body, is_negative, is_signed = text.strip(SPACES), False, False
+    if BARE.fullmatch(body):
+        return Marked(body)
     if body.startswith("(") and body.endswith(")"):
         body, is_negative = body[1:-1].strip(SPACES), True
     signs: list[str] = []
@@ -85,6 +89,7 @@ def meant(sign: str) -> tuple[str, ...]:
     return SIGNS.get(sign) or (sign.upper(),)
 
 
+@lru_cache(maxsize=1024)
 def read_currency(text: str | None) -> str | None:
     """Read a cell of currencies: a code, or a sign that is one currency's; None where nothing is said.
 
@@ -99,6 +104,7 @@ def read_currency(text: str | None) -> str | None:
     return code.upper() or None
 
 
+@lru_cache(maxsize=1024)
 def currency_of(said: str | None, signs: tuple[str, ...], home: str) -> str | None:
     """Say which currency an amount is in; None is the reporting currency.
 

@@ -2,9 +2,10 @@
 
 import calendar
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 
 from etl.formats.refusal import Refusal
 
@@ -22,6 +23,8 @@ DAY_NAMED = re.compile(rf"(?:[A-Za-z]{{3,9}},? )?(\d{{1,2}})[ -]([A-Za-z]{{3,9}}
 MONTH_ALONE = re.compile(r"(\d{4})[-/](\d{1,2})|([A-Za-z]{3,9})\.? (\d{4})")
 RANGE = re.compile(r"(.{6,30}?)\s*(?: - | \u2013 | \u2014 |\u2013|\u2014|~| to |\.\.)\s*(.{6,30})")
 LONGEST = 80
+MONTH_COUNT = 12
+ISO_LENGTH = len("2026-03-01")
 
 MONTHS = {name.lower(): number for number, name in enumerate(calendar.month_name) if name}
 MONTHS |= {name[:3]: number for name, number in MONTHS.items()} | {"sept": 9}
@@ -63,15 +66,16 @@ def read_date(text: str, pattern: str | None = None, *, day_first: bool | None =
     return day
 
 
-def date_order(texts: Iterable[str]) -> bool | None:
-    """Say whether a file's days stand before its months (03/01/2026), by those that can be no month."""
+def day_orders(text: str) -> set[bool]:
+    """Say whether days stand before months in a cell (03/13/2026: no), if it tells."""
+    if text[:4].isdigit() and len(text) <= ISO_LENGTH:
+        return set()
     found = set()
-    for text in texts:
-        for part in SLASHED.fullmatch(text[:LONGEST]), *(SLASHED.fullmatch(side) for side in sides(text)):
-            if part:
-                first, second = int(part[1]), int(part[3])
-                found |= {True} if first > 12 else {False} if second > 12 else set()  # noqa: PLR2004
-    return found.pop() if len(found) == 1 else None
+    for side in (text[:LONGEST], *sides(text)):
+        if part := SLASHED.fullmatch(side):
+            first, second = int(part[1]), int(part[3])
+            found |= {True} if first > MONTH_COUNT else {False} if second > MONTH_COUNT else set()
+    return found
 
 
 def sides(text: str) -> tuple[str, ...]:
@@ -80,6 +84,7 @@ def sides(text: str) -> tuple[str, ...]:
     return (found[1], found[2]) if found else ()
 
 
+@lru_cache(maxsize=4096)
 def read_period(
     text: str, until: str | None, pattern: str | None, *, day_first: bool | None, covers: str = "day"
 ) -> tuple[date, date]:
@@ -126,6 +131,8 @@ def days_between(first: date, last: date) -> Iterator[date]:
 
 def spread(amount: Decimal, days: int) -> list[Decimal]:
     """Share an amount evenly among days, to the cent: leftover cents, and what is less than one, go to the first."""
+    if days == 1:
+        return [amount]
     whole = int(abs(amount) / CENT)
     rest = abs(amount) - whole * CENT
     each, left = divmod(whole, days)

@@ -1,7 +1,7 @@
 """Ad spend exports, row by row: what ads cost; what only speaks of the other rows; and what cannot be read, refused."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from itertools import chain
@@ -13,7 +13,7 @@ from etl.formats.currencies import currency_of, read_currency, unmark
 from etl.formats.delimited import Line, RawLine, Record, decoded, find_encoding, looks_like, records, split_row
 from etl.formats.refusal import Refusal
 from etl.formats.spend_asides import Asides, Kind
-from etl.formats.spend_layout import COST, Formats, Layout, days_before_months, decimal_mark, find_layout
+from etl.formats.spend_layout import COST, Formats, Layout, find_layout, told_by_rows
 
 Said = tuple[Kind, dict[str, Any]]
 """What a row is, and its columns: of `SPEND` or `QUARANTINE`, none of what stands aside."""
@@ -35,7 +35,7 @@ class Spent:
 
     def by_day(self) -> Iterator[dict[str, Any]]:
         """Say it day by day (columns of `SPEND`, but for the file's)."""
-        days = list(periods.days_between(self.first, self.last))
+        days = [self.first] if self.first == self.last else list(periods.days_between(self.first, self.last))
         shares = zip(
             days,
             periods.spread(self.cost, len(days)),
@@ -73,7 +73,7 @@ def read_export(raw: Callable[[], Iterable[RawLine]], source_file: str, formats:
         lines = decoded(raw(), encoding)
         return records((line for line in lines if line.number > layout.header_line), layout.delimiter)
 
-    layout = replace(layout, mark=decimal_mark(rows(), layout), day_first=days_before_months(rows(), layout))
+    layout = told_by_rows(rows(), layout)
     before = (line for line in decoded(raw(), encoding) if line.number < layout.header_line)
     yield from chain(judged_preamble(before, layout, formats), judged(rows(), layout, formats))
 

@@ -18,7 +18,8 @@ from etl.formats.spend_layout import COST, NAMED, Layout
 
 Kind = Literal["spend", "quarantine", "totals", "titles"]
 
-MOST_HELD = 10_000
+# Of what is held until a file has been read so many characters; of more, each row is judged at once.
+MOST_HELD = 16 * 2**20
 # Of a footer so many cells may hold something: a word and its value.
 FOOTER_CELLS = 2
 HALF_CENT = Decimal("0.005")
@@ -90,6 +91,7 @@ class Asides:
         self.candidates: list[tuple[Held, tuple[Decimal, int | None, int | None], bool]] = []
         self.footers: list[Held] = []
         self.previous = ""
+        self.held = 0
 
     def take(
         self, line: Line, cells: Sequence[str], spent: Amounts | None, refusal: Refusal | None
@@ -104,7 +106,7 @@ class Asides:
         elif spent is not None:
             if self.lacking and all(texts[position] in NOTHING for position in self.lacking):
                 yield "totals", held
-            elif self.is_unnamed(texts) and self.named and len(self.candidates) < MOST_HELD:
+            elif self.is_unnamed(texts) and self.named and self.holds(line):
                 self.candidates.append((held, (spent.cost, spent.impressions, spent.clicks), True))
             else:
                 yield from (("quarantine", footer) for footer in self.footers)
@@ -115,17 +117,22 @@ class Asides:
         elif self.says_total(texts):
             self.block = Sum()
             yield "totals", held
-        elif (amounts := self.amounts(texts)) and len(self.candidates) < MOST_HELD:
+        elif (amounts := self.amounts(texts)) and self.holds(line):
             is_block = self.block.equals(*amounts, least=2)
             self.block = Sum()
             if is_block:
                 yield "totals", held
             else:
                 self.candidates.append((held, amounts, self.is_unnamed(texts)))
-        elif self.is_footer(line.text or "", texts) and len(self.footers) < MOST_HELD:
+        elif self.is_footer(line.text or "", texts) and self.holds(line):
             self.footers.append(held)
         else:
             yield "quarantine", held
+
+    def holds(self, line: Line) -> bool:
+        """Say whether one more row may be held, and count it."""
+        self.held += len(line.text or "") + 200
+        return self.held < MOST_HELD
 
     def count(self, spent: Amounts) -> None:
         """Add a row to the sums that others may be."""

@@ -2,14 +2,15 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from functools import cached_property
 from typing import get_args
 
 from etl.formats.amounts import evidence
 from etl.formats.currencies import in_title
 from etl.formats.delimited import DELIMITERS, Line, Record, split_row
-from etl.formats.periods import date_order
+from etl.formats.periods import day_orders
 from etl.formats.refusal import Refusal
 from etl.vocabulary.spend_exports import (
     AdPlatform,
@@ -24,7 +25,7 @@ NAMED: tuple[SpendColumn, ...] = ("source", "medium", "campaign")
 COST: tuple[SpendColumn, ...] = ("cost", "cost_micros")
 SEPARATOR = re.compile(r'"?sep=(.)"?[,;\t|]*', re.IGNORECASE)
 # Of a preamble so much is kept as tells which report it is.
-PREAMBLE_LINES = 500
+PREAMBLE_LINES, PREAMBLE_TEXT = 500, 1000
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,8 @@ class Layout:
         defaults: what holds where a row's cell is empty, or no column stands.
         currency: what stands beside the cost in its title.
         totals_lack: columns that are empty in rows of totals alone.
-        mark: the file's decimal mark, as `decimal_mark` says; `day_first`: what 03/01/2026 means in it.
+        mark: what stands before decimals, "." or ","; "" where the file's rows contradict each other.
+        day_first: what 03/01/2026 means.
     """
 
     delimiter: str
@@ -77,6 +79,13 @@ class Formats:
     register: AdPlatforms = field(default_factory=AdPlatforms)
     home: str = "USD"
 
+    @cached_property
+    def titles(self) -> frozenset[str]:
+        """Every title that is known, in its one spelling: a line without two of them is no header."""
+        entries = (*self.exports, *self.register.platform)
+        named = [titles for entry in entries for titles in entry.columns.values()]
+        return frozenset(get_args(SpendColumn)) | {column_name(title) for titles in named for title in titles}
+
 
 def find_layout(lines: Iterable[Line], source_file: str, formats: Formats) -> Layout:
     """Find the header, however many lines stand before it, and what its columns are to us.
@@ -94,7 +103,7 @@ def find_layout(lines: Iterable[Line], source_file: str, formats: Formats) -> La
             delimiters += said[1]
         for delimiter in delimiters:
             cells = split_row(text, delimiter) if delimiter in text else None
-            if not cells:
+            if not cells or not is_header(cells, formats):
                 continue
             layout = read_header(line.number, cells, delimiter, before, source_file, formats)
             if layout and not layout.missing:
@@ -102,7 +111,7 @@ def find_layout(lines: Iterable[Line], source_file: str, formats: Formats) -> La
             incomplete = incomplete or layout
             undated = undated or (None if layout else undated_platform(cells, formats.register))
         if len(before) < PREAMBLE_LINES:
-            before.append(text)
+            before.append(text[:PREAMBLE_TEXT])
     if incomplete:
         missing = ", ".join(incomplete.missing)
         said_by = f"looks like an export of {incomplete.platform}; its" if incomplete.platform else "the"
@@ -112,6 +121,12 @@ def find_layout(lines: Iterable[Line], source_file: str, formats: Formats) -> La
     if undated:
         raise Refusal("unknown_schema", f"looks like an export of {undated} without days: export it by day; not read")
     raise Refusal("unknown_schema", "no line names a date and a cost: no spend that is known; not read")
+
+
+def is_header(cells: Sequence[str], formats: Formats) -> bool:
+    """Say whether a line can be a header at all."""
+    names, _ = header_names(cells)
+    return len(names.keys() & formats.titles) > 1
 
 
 def read_header(
@@ -223,32 +238,26 @@ def undated_platform(cells: Sequence[str], register: AdPlatforms) -> str | None:
     return None
 
 
-def decimal_mark(rows: Iterable[Record], layout: Layout) -> str | None:
-    """Say which mark stands before a file's decimals: "." or ","; "" when its rows contradict each other.
+def told_by_rows(rows: Iterable[Record], layout: Layout) -> Layout:
+    """Add to a layout what only the rows together tell: how numbers and days are written that could be either.
 
     1.234 alone is one or a thousand; 1.234,5 or 0,50 in another row says which. Counts are whole, so that
-    12.345 clicks tell as well. Without any such row it is None, and a semicolon between cells speaks for ",".
+    12.345 clicks tell as well. Without any such row a semicolon between cells speaks for ",". What 03/01/2026 means,
+    a 13th day says, else the platform's habit.
     """
-    if layout.decimal:
-        return layout.decimal
     counted: tuple[SpendColumn, ...] = ("cost", "impressions", "clicks")
-    places = [(layout.positions[name], name) for name in counted if name in layout.positions]
-    found: set[str] = set()
+    amounts = [(layout.positions[name], name != "cost") for name in counted if name in layout.positions]
+    dated: tuple[SpendColumn, ...] = ("date", "until")
+    days = [layout.positions[name] for name in dated if name in layout.positions]
+    marks: set[str] = set()
+    orders: set[bool] = set()
     for _, cells in rows:
-        for position, name in places if cells and len(cells) >= layout.width else ():
-            found |= evidence((cells or [])[position].strip(), is_count=name != "cost")
-    if len(found) > 1:
-        return ""
-    return next(iter(found), "," if layout.delimiter == ";" else None)
-
-
-def days_before_months(rows: Iterable[Record], layout: Layout) -> bool | None:
-    """Say what 03/01/2026 means in this file: by its rows, else by its platform's habit."""
-    places = [layout.positions[name] for name in ("date", "until") if name in layout.positions]  # type: ignore[index]
-    told = date_order(
-        (cells or [])[position].strip()
-        for _, cells in rows
-        for position in places
-        if cells and len(cells) >= layout.width
+        if cells and len(cells) >= layout.width:
+            for position, is_count in amounts:
+                marks |= evidence(cells[position].strip(), is_count=is_count)
+            for position in days:
+                orders |= day_orders(cells[position].strip())
+    mark = "" if len(marks) > 1 else next(iter(marks), "," if layout.delimiter == ";" else None)
+    return replace(
+        layout, mark=layout.decimal or mark, day_first=next(iter(orders)) if len(orders) == 1 else layout.day_first
     )
-    return layout.day_first if told is None else told

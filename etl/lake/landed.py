@@ -1,16 +1,22 @@
 """What has landed: the contents of inbox files, as the stages after landing see them."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pyarrow.parquet as pq
 
 from etl.lake.catalogue import Lake
-from etl.lake.manifests import Content, Landing
+from etl.lake.fingerprint import Fingerprint
+from etl.lake.manifests import Commit, Content, Landing, Part, Unit
 
 STAGE = "land"
 HELD = ("landed", "truncated")
 """What counts: a content whose lines, or so many as could be read, are in the lake."""
+LOST = "lost"
+"""A content whose lines counted, and are in the lake no more: what was made of them holds."""
 
 DOT_FILE, EMPTY = "a dot file", "an empty file"
 EXPECTED = (DOT_FILE, EMPTY)
@@ -30,6 +36,11 @@ class LandedFile:
     def file_id(self) -> int:
         """The number of this content under this name."""
         return self.content.file_id
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether its lines cannot be read any more."""
+        return self.content.status == LOST
 
 
 def file_name(file_id: int) -> str:
@@ -60,9 +71,31 @@ def landed_files(lake: Lake, source: str | None = None) -> dict[str, LandedFile]
             paths.setdefault(Path(part.path).stem, {})[str(part.day)] = lake.path(part.path)
         for content in facts.contents:
             name = file_name(content.file_id)
-            if content.status in HELD:
+            if content.status in {*HELD, LOST}:
                 found[name] = LandedFile(facts.source_file, facts.source, content, paths.get(name, {}))
     return found
+
+
+def without_lines(contents: Sequence[Content], parts: Sequence[Part]) -> list[Content]:
+    """Call lost what counts and of which raw files are missing: one for each received day."""
+    there = {(Path(part.path).stem, part.day) for part in parts}
+    return [
+        msgspec.structs.replace(content, status=LOST, detail="its raw lines are gone, and the inbox has them no more")
+        if content.status in HELD and not {(file_name(content.file_id), day) for day in content.days} <= there
+        else content
+        for content in contents
+    ]
+
+
+def expected(
+    files: Mapping[str, LandedFile], now: Fingerprint, held: Mapping[str, tuple[Commit[Any], Unit]]
+) -> dict[str, Fingerprint]:
+    """Say what stages that read lines want of files: of those whose lines are lost, what they have."""
+    return {
+        name: held[name][1].fingerprint if file.is_lost else now
+        for name, file in files.items()
+        if not file.is_lost or name in held
+    }
 
 
 def read_text(file: LandedFile) -> str:

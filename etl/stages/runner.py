@@ -205,7 +205,8 @@ def handed(stage: Stage[Any], unit: str, held: Mapping[str, tuple[Commit[Any], U
     if stage.hands_on is None or before is None or before not in held:
         return ""
     commit, _ = held[before]
-    return digest(*sorted(commit.identity(part) for part in commit.parts if part.dataset == stage.hands_on))
+    found = sorted(commit.identity(part) for part in commit.parts if part.dataset == stage.hands_on)
+    return digest(*found) if found else ""
 
 
 def chained(
@@ -373,8 +374,8 @@ def log_line(stage: Stage[Any], commit: Commit[Any], event: str, seconds: float)
         for name, count in unit.counts.items():
             counts[name] = counts.get(name, 0) + count
     structlog.get_logger("bloodhound").info(
-        event, stage=stage.name, commit=commit.name, units=len(commit.units), parts=len(commit.parts),
-        written=sum(part.size for part in commit.parts), seconds=round(seconds, 3), **counts,
+        event, stage=stage.name, commit=commit.name, units=len(commit.units), seconds=round(seconds, 3),
+        **{"files": len(commit.parts), "bytes": sum(part.size for part in commit.parts)} | counts,
     )  # fmt: skip
 
 

@@ -262,6 +262,7 @@ SPEND = pa.schema(
         ("currency", TEXT),
         ("source_file", TEXT),
         ("line_number", pa.int64()),
+        ("file_id", pa.int64()),
     ]
 )
 
@@ -305,10 +306,15 @@ THRESHOLDS = pa.schema(
         ("least", pa.int64()),
         ("owner", TEXT),
         ("hint", TEXT),
+        ("subject", TEXT),
+        ("unit", TEXT),
+        ("kind", TEXT),
+        ("if_unknown", TEXT),
+        ("if_nothing", TEXT),
         ("precedence", pa.int64()),
     ]
 )
-"""What the thresholds file says; where several rows apply the one with the lowest precedence counts."""
+"""The checks, and what the thresholds file says of each; where several rows apply the lowest precedence counts."""
 
 EXCLUSIONS = pa.schema(
     [

@@ -88,6 +88,13 @@ def events(*cases: str, visitor: str = "v", first: int = 0, **keys: Any) -> list
     return [event(case, first + number, visitor, **keys) for number, case in enumerate(cases)]
 
 
+def burst(count: int, over: timedelta, start: str = "10:00", visitor: str = "v", **keys: Any) -> list[Message]:
+    """Make so many page views, the first and last `over` apart."""
+    step = over / (count - 1)
+    times = [moment(start) + number * step for number in range(count - 1)] + [moment(start) + over]
+    return [event("10:00 /p", number, visitor, created_at=iso(when), **keys) for number, when in enumerate(times)]
+
+
 def request(messages: Sequence[Any], received: str | datetime | None = None, **keys: Any) -> Row:
     """Make a collector's line of a batch; sent when it is received, so that clocks agree.
 

@@ -176,7 +176,7 @@ def shop(count: int = 30, names: Iterable[str | None] = ("spring", "brand")) -> 
         ],
         "quality.ledger": [
             {
-                "source_file": "events/a.jsonl", "inbox_folder": "events", "landing_status": "landed", "lines": 100,
+                "source_file": "events/a.jsonl", "inbox_folder": "events", "status": "landed", "lines": 100,
                 "bad_lines": 0, "messages": 300, "accepted": 290, "duplicates": 8, "quarantined": 2, "balance": 0,
             }
         ],

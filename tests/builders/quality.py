@@ -23,7 +23,7 @@ COLUMNS = {
     "int_order_events": "order_id varchar",
     "int_orders_chosen": """
         order_id varchar, revenue double, reporting_revenue double, currency varchar""",
-    "int_spend_chosen": "source_file varchar, is_chosen boolean",
+    "int_spend_chosen": "file_id bigint, is_chosen boolean",
 }
 OTHERS_CHECKS = ("int_marketing_checks", "int_visit_checks")
 COLUMNS |= dict.fromkeys(

@@ -1,6 +1,8 @@
-"""The DAGs' policy, each rule with a DAG that breaks it, and the chain run task by task."""
+"""The DAG's policy, each rule with a DAG that breaks it, and the whole way run task by task."""
 
 import ast
+import asyncio
+import gzip
 import importlib
 import json
 import os
@@ -9,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,12 +19,14 @@ from typing import Any
 
 import duckdb
 import pytest
+from builders import House, each, events
 
 from etl import pipeline as tasks
 from etl.errors import CheckFailed
-from etl.settings import PROJECT, load_settings
+from etl.settings import PROJECT, Settings, load_settings
 
-DAG_FILES = [PROJECT / "dags" / f"{name}.py" for name in ("collect", "sessionize", "warehouse", "reconcile")]
+DAG_FILE = PROJECT / "dags" / "bloodhound.py"
+STAGES = ("land", "parse", "sessionize", "build", "reconcile", "report", "mail")
 SCREEN_LINES = 60
 # Names that mean reading or asking something; at import a DAG file may do none of it.
 ASKING = {
@@ -63,38 +68,45 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def dags(airflow: Path) -> dict[str, Any]:
-    """The DAGs by name."""
-    return {path.stem: importlib.import_module(f"dags.{path.stem}").dag for path in DAG_FILES}
+def dag(airflow: Path) -> Any:
+    """The DAG, on its schedule of every day."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("BLOODHOUND_SCHEDULE", raising=False)
+        return importlib.import_module("dags.bloodhound").dag
 
 
 # The rules: each returns what is wrong, an empty list when nothing is.
 
 
+# Setting → what must hold of it, and what is wrong when it does not.
+OF_THE_DAG: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "doc_md": (bool, "no doc_md"),
+    "description": (bool, "no description"),
+    "tags": (lambda tags: "bloodhound" in tags, "no tag"),
+    "max_active_runs": (lambda runs: runs == 1, "more than one run at a time"),
+    "catchup": (lambda catches_up: not catches_up, "catches up on its own"),
+}
+OF_A_TASK: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "owner": (lambda owner: owner == "bloodhound", "no owner"),
+    "retries": (bool, "no retries"),
+    "retry_exponential_backoff": (bool, "no back-off"),
+    "execution_timeout": (bool, "no timeout"),
+    "pool": (lambda pool: pool == "one_writer", "not in the writers' pool"),
+    "trigger_rule": (lambda rule: rule == "none_failed", "waits for stages that have nothing to do"),
+    "on_failure_callback": (bool, "nobody is told of a failure"),
+    "on_success_callback": (bool, "nobody is told of a recovery"),
+    "on_skipped_callback": (bool, "nobody is told of a recovery"),
+}
+
+
 def policy_breaches(dag: Any) -> list[str]:
-    breaches = []
-    if not dag.doc_md:
-        breaches.append("no doc_md")
-    if "bloodhound" not in dag.tags:
-        breaches.append("no tag")
-    if dag.max_active_runs != 1:
-        breaches.append("more than one run at a time")
-    if dag.catchup:
-        breaches.append("catches up on its own")
-    for task in dag.tasks:
-        if task.owner != "bloodhound":
-            breaches.append(f"{task.task_id}: no owner")
-        if not task.retries:
-            breaches.append(f"{task.task_id}: no retries")
-        if not task.retry_exponential_backoff:
-            breaches.append(f"{task.task_id}: no back-off")
-        if not task.execution_timeout:
-            breaches.append(f"{task.task_id}: no timeout")
-        if task.pool != "one_writer":
-            breaches.append(f"{task.task_id}: not in the writers' pool")
-        if not task.on_failure_callback:
-            breaches.append(f"{task.task_id}: nobody is told of a failure")
-    return breaches
+    ours = [wrong for name, (holds, wrong) in OF_THE_DAG.items() if not holds(getattr(dag, name))]
+    return ours + [
+        f"{task.task_id}: {wrong}"
+        for task in dag.tasks
+        for name, (holds, wrong) in OF_A_TASK.items()
+        if not holds(getattr(task, name))
+    ]
 
 
 def asked_at_import(source: str) -> list[str]:
@@ -132,15 +144,31 @@ def airflow_imports(source: str) -> list[str]:
     return [name for name in names if name.split(".")[0] == "airflow"]
 
 
-@pytest.mark.parametrize("name", [path.stem for path in DAG_FILES])
-def test_dag_keeps_the_policy(dags: dict[str, Any], name: str) -> None:
-    assert policy_breaches(dags[name]) == []
+def test_dag_keeps_the_policy(dag: Any) -> None:
+    assert policy_breaches(dag) == []
+
+
+def test_the_way_is_one_graph_and_a_failed_check_fails_the_run_but_hinders_no_page(dag: Any) -> None:
+    """A run has failed when one of its last tasks has: so `reconcile` is one of them, and no page waits for it."""
+    arrows = {task.task_id: task.upstream_task_ids for task in dag.tasks}
+
+    assert arrows == {
+        "land": set(),
+        "parse": {"land"},
+        "sessionize": {"parse"},
+        "build": {"sessionize"},
+        "reconcile": {"build"},
+        "report": {"build"},
+        "mail": {"report"},
+    }
+    assert [task.task_id for task in dag.topological_sort()] == list(STAGES)
 
 
 @pytest.mark.parametrize(
     ("dag_setting", "task_setting", "breach"),
     [
         ({"doc_md": None}, {}, "no doc_md"),
+        ({"description": None}, {}, "no description"),
         ({"tags": ["other"]}, {}, "no tag"),
         ({"max_active_runs": 2}, {}, "more than one run at a time"),
         ({"catchup": True}, {}, "catches up on its own"),
@@ -149,7 +177,9 @@ def test_dag_keeps_the_policy(dags: dict[str, Any], name: str) -> None:
         ({}, {"retry_exponential_backoff": False}, "task: no back-off"),
         ({}, {"execution_timeout": None}, "task: no timeout"),
         ({}, {"pool": "default_pool"}, "task: not in the writers' pool"),
+        ({}, {"trigger_rule": "all_success"}, "task: waits for stages that have nothing to do"),
         ({}, {"on_failure_callback": None}, "task: nobody is told of a failure"),
+        ({}, {"on_skipped_callback": None}, "task: nobody is told of a recovery"),
     ],
 )
 def test_policy_names_a_dag_that_breaks_it(
@@ -157,7 +187,7 @@ def test_policy_names_a_dag_that_breaks_it(
 ) -> None:
     sdk = importlib.import_module("airflow.sdk")
     policy = importlib.import_module("dags.policy").POLICY
-    settings = {"doc_md": "text", **policy, **dag_setting}
+    settings = {"doc_md": "text", "description": "text", **policy, **dag_setting}
     settings["default_args"] = {**policy["default_args"], **task_setting}
     with sdk.DAG("broken", schedule=None, **settings) as dag:
         sdk.task(lambda: None, task_id="task")()
@@ -165,11 +195,14 @@ def test_policy_names_a_dag_that_breaks_it(
     assert policy_breaches(dag) == [breach]
 
 
-@pytest.mark.parametrize("path", DAG_FILES, ids=lambda path: path.stem)
-def test_dag_file_asks_nothing_at_import_and_fits_a_screen(path: Path) -> None:
-    source = path.read_text()
+@pytest.mark.parametrize("path", sorted((PROJECT / "dags").glob("*.py")), ids=lambda path: path.stem)
+def test_no_file_of_the_dag_asks_anything_at_import(path: Path) -> None:
+    assert asked_at_import(path.read_text()) == []
 
-    assert asked_at_import(source) == []
+
+def test_dag_file_fits_a_screen() -> None:
+    source = DAG_FILE.read_text()
+
     assert size_breaches(source) == []
     assert "airflow" in source, "Airflow passes over a file that never names it"
 
@@ -191,93 +224,68 @@ def test_etl_and_ops_never_import_airflow() -> None:
     assert airflow_imports("from airflow.sdk import DAG") == ["airflow.sdk"]
 
 
-def test_airflow_finds_the_dags_and_nothing_else(airflow: Path) -> None:
+def test_airflow_finds_the_dag_and_nothing_else(airflow: Path) -> None:
     dagbag = importlib.import_module("airflow.dag_processing.dagbag")
     bag = dagbag.DagBag(str(PROJECT / "dags"))
 
     assert bag.import_errors == {}
-    assert sorted(bag.dags) == sorted(path.stem for path in DAG_FILES)
+    assert list(bag.dags) == ["bloodhound"]
 
 
-# What one DAG hands another.
+# Which days are done again.
 
 
-class Outlet:
-    """What a task hangs on an asset: the partitions it names, and a word with them."""
-
-    def __init__(self) -> None:
-        self.partitions: list[str] = []
-        self.extra: dict[str, Any] = {}
-
-    def add_partitions(self, keys: list[str]) -> None:
-        self.partitions += keys
+def asked_for(run_type: str = "manual", day: str = "2026-03-02", **params: str) -> dict[str, Any]:
+    """The context of a run: its type and date, and the days that somebody named."""
+    run = SimpleNamespace(run_type=run_type, logical_date=datetime.fromisoformat(f"{day}T00:00:00+00:00"))
+    return {"dag_run": run, "params": {"first_day": None, "last_day": None, **params}}
 
 
-def context(
-    asset: Any, *, run_type: str = "scheduled", key: str | None = None, redo: tuple[str, ...] = ()
-) -> dict[str, Any]:
-    event = SimpleNamespace(extra={"redo": list(redo)})
-    return {
-        "dag_run": SimpleNamespace(run_type=run_type, partition_key=key),
-        "triggering_asset_events": {"upstream": [event]},
-        "outlet_events": {asset: Outlet()},
-    }
+@pytest.mark.parametrize(
+    ("context", "days"),
+    [
+        (asked_for(), []),
+        (asked_for("scheduled"), []),
+        (asked_for(first_day="2026-03-02", last_day="2026-03-09"), ["2026-03-02", "2026-03-04"]),
+        (asked_for(first_day="2026-03-01"), ["2026-03-01"]),
+        (asked_for(last_day="2026-03-02"), ["2026-03-02"]),
+        (asked_for(first_day="2026-03-03", last_day="2026-03-03"), []),
+        (asked_for("backfill", "2026-03-04"), ["2026-03-04"]),
+        (asked_for("backfill", "2026-03-03"), []),
+    ],
+)
+def test_days_done_again_are_those_named_of_which_there_is_data(
+    airflow: Path, context: dict[str, Any], days: list[str]
+) -> None:
+    known = ["2026-03-01", "2026-03-02", "2026-03-04"]
+    found = importlib.import_module("dags.work").days_to_redo(context, known)
+
+    assert [str(day) for day in found] == days
 
 
-@pytest.fixture(scope="session")
-def assets(airflow: Path) -> Any:
-    return importlib.import_module("dags.assets")
+def test_a_mail_that_was_not_sent_is_made_again_and_one_that_was_is_not(airflow: Path, tmp_path: Path) -> None:
+    work = importlib.import_module("dags.work")
+    settings = load_settings(home=tmp_path)
+    mail = tmp_path / "report" / "mail.eml"
+    assert not work.is_older(settings, "mail")
 
+    for path in (settings.warehouse, mail):
+        path.parent.mkdir()
+        path.touch()
+    with work.marked_undone(settings, "mail"):
+        mail.touch()
+    assert not work.is_older(settings, "mail")
 
-def test_days_with_work_behind_are_named(assets: Any) -> None:
-    running = context(assets.MESSAGES)
-    waiting = {"sessionize": ["2026-03-02"], "build": ["2026-03-01", "2026-03-02"]}
-    assets.hand_on(running, assets.MESSAGES, waiting)
-
-    assert running["outlet_events"][assets.MESSAGES].partitions == ["2026-03-01", "2026-03-02"]
-    assert running["outlet_events"][assets.MESSAGES].extra == {"redo": []}
-
-
-def test_nothing_waiting_skips_and_hands_nothing_on(assets: Any) -> None:
-    skip = importlib.import_module("airflow.sdk.exceptions").AirflowSkipException
-    running = context(assets.MESSAGES)
-    with pytest.raises(skip, match="nothing new"):
-        assets.hand_on(running, assets.MESSAGES, {})
-
-    assert running["outlet_events"][assets.MESSAGES].partitions == []
-
-
-def test_work_of_an_earlier_stage_is_not_handed_on(assets: Any) -> None:
-    skip = importlib.import_module("airflow.sdk.exceptions").AirflowSkipException
-    with pytest.raises(skip):
-        assets.hand_on(context(assets.EVENTS), assets.EVENTS, {"sessionize": ["2026-03-01"]})
-
-
-def test_a_stage_that_failed_is_tried_again_though_nothing_is_new(assets: Any) -> None:
-    running = context(assets.MESSAGES)
-    assets.hand_on(running, assets.MESSAGES, {"reconcile": []})
-
-    assert running["outlet_events"][assets.MESSAGES].partitions == [assets.UNDATED]
-
-
-def test_a_backfilled_day_goes_through_the_whole_chain_though_unchanged(assets: Any) -> None:
-    first = context(assets.MESSAGES, run_type="backfill", key="2026-03-01")
-    assets.hand_on(first, assets.MESSAGES, {})
-    told = first["outlet_events"][assets.MESSAGES]
-    second = context(assets.EVENTS, run_type="asset_triggered", redo=tuple(told.extra["redo"]))
-
-    assert told.partitions == ["2026-03-01"]
-    assert [str(day) for day in assets.days_to_redo(second)] == ["2026-03-01"]
-
-
-def test_the_daily_run_redoes_no_day(assets: Any) -> None:
-    assert assets.days_to_redo(context(assets.EVENTS, key="2026-03-01")) is None
+    with pytest.raises(OSError, match="no server"), work.marked_undone(settings, "mail"):
+        mail.touch()
+        raise OSError("no server")
+    assert work.is_older(settings, "mail")
 
 
 def test_a_failure_is_told_with_its_reason(airflow: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BLOODHOUND_HOME", str(tmp_path))
     policy = importlib.import_module("dags.policy")
-    task = SimpleNamespace(dag_id="warehouse", task_id="build", run_id="run")
+    task = SimpleNamespace(dag_id="bloodhound", task_id="build", run_id="run")
     policy.report_failure({"ti": task, "exception": ValueError("too wide")})
 
     record = (tmp_path / "incidents" / "airflow.jsonl").read_text()
@@ -299,57 +307,155 @@ def test_what_only_a_person_can_mend_is_not_tried_again(airflow: Path) -> None:
     assert decision(OSError("no space")) == "default"
 
 
-@pytest.mark.parametrize("hour", [0, 2, 23])
-def test_a_new_airflow_waits_for_the_midnight_to_come(
-    airflow: Path, dags: dict[str, Any], monkeypatch: pytest.MonkeyPatch, hour: int
+# When a run begins.
+
+
+@pytest.mark.parametrize(
+    ("chosen", "now", "first"),
+    [
+        ("", "2026-03-02T00:00:05", "2026-03-03T00:00"),
+        ("daily", "2026-03-02T23:00:05", "2026-03-03T00:00"),
+        ("hourly", "2026-03-02T23:00:05", "2026-03-03T00:00"),
+        ("hourly", "2026-03-02T10:59:59", "2026-03-02T11:00"),
+        ("30 4 * * 1", "2026-03-02T04:31:00", "2026-03-09T04:30"),
+    ],
+)
+def test_a_new_airflow_waits_for_the_next_time_to_come(
+    airflow: Path, monkeypatch: pytest.MonkeyPatch, chosen: str, now: str, first: str
 ) -> None:
+    monkeypatch.setenv("BLOODHOUND_SCHEDULE", chosen)
     trigger = importlib.import_module("airflow.timetables.trigger")
-    serialized = importlib.import_module("airflow.serialization.serialized_objects").DagSerialization
-    timetable = serialized.from_dict(serialized.to_dict(dags["collect"])).timetable
+    encoders = importlib.import_module("airflow.serialization.encoders")
+    decoders = importlib.import_module("airflow.serialization.decoders")
+    schedule = importlib.import_module("dags.schedule").chosen_schedule()
+    timetable = decoders.decode_timetable(encoders.encode_timetable(schedule))
     restriction = importlib.import_module("airflow.timetables.base").TimeRestriction(None, None, catchup=False)
-    now = importlib.import_module("pendulum").datetime(2026, 3, 2, hour, 0, 5)
-    monkeypatch.setattr(trigger, "utcnow", lambda: now)
+    monkeypatch.setattr(trigger, "utcnow", lambda: importlib.import_module("pendulum").parse(now))
 
-    first = timetable.next_dagrun_info_v2(last_dagrun_info=None, restriction=restriction)
+    found = timetable.next_dagrun_info(last_automated_data_interval=None, restriction=restriction)
 
-    assert (first.run_after.isoformat()[:10], first.partition_key) == ("2026-03-03", "2026-03-02")
+    assert found.run_after.isoformat()[:16] == first
+
+
+def test_on_arrival_follows_the_inbox_by_the_triggerer(airflow: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BLOODHOUND_SCHEDULE", "on_arrival")
+    (inbox,) = importlib.import_module("dags.schedule").chosen_schedule()
+    module, _, name = inbox.watchers[0].trigger.serialize()[0].rpartition(".")
+
+    assert inbox.name == "inbox"
+    assert getattr(importlib.import_module(module), name) is type(inbox.watchers[0].trigger)
+
+
+def test_the_watcher_tells_of_what_came_once_and_not_before_it_lies_still(
+    airflow: Path, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrivals = importlib.import_module("dags.arrivals")
+    listing, looks = arrivals.listing, 0
+    house.put("events/a.jsonl", each(events("10:00 /a")))
+
+    def look(settings: Settings) -> frozenset[tuple[str, int, int]]:
+        """Look while somebody still writes, the first three times."""
+        nonlocal looks
+        looks += 1
+        if looks <= 3:
+            house.put("events/slow.jsonl", b"\n" * looks)
+        return listing(settings)
+
+    async def watch() -> list[tuple[dict[str, Any], int]]:
+        watching = arrivals.InboxTrigger().run()
+        told = [((await anext(watching)).payload, looks)]
+        waiting = asyncio.create_task(anext(watching))
+        await asyncio.sleep(0.3)
+        assert not waiting.done()
+        house.put("events/b.jsonl", each(events("11:00 /b")))
+        told.append(((await asyncio.wait_for(waiting, 10)).payload, looks))
+        return told
+
+    monkeypatch.setattr(arrivals, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(arrivals, "listing", look)
+    monkeypatch.setenv("BLOODHOUND_INBOX", str(house.settings.inbox))
+    monkeypatch.setenv("BLOODHOUND_HOME", str(house.settings.home))
+    (first, first_look), (second, second_look) = asyncio.run(watch())
+
+    assert (first, first_look) == ({"files": 2}, 4)
+    assert second == {"files": 3}
+    assert second_look > first_look + 3
+
+
+def test_an_inbox_that_is_gone_is_told_by_the_run_that_fails_of_it(airflow: Path, tmp_path: Path) -> None:
+    arrivals = importlib.import_module("dags.arrivals")
+    settings = load_settings(tmp_path / "gone", tmp_path / "home")
+
+    assert arrivals.listing(settings) == frozenset()
+    assert arrivals.has_work(settings)
+
+
+# The whole way, task by task.
+
+
+@dataclass(frozen=True)
+class Walk:
+    """A home, how the tasks of three runs over it ended, and the events of the first."""
+
+    home: Path
+    inbox: Path
+    first: dict[str, str]
+    again: dict[str, str]
+    ended: list[str]
+    events: dict[str, list[tuple[str | None, dict[str, Any]]]]
 
 
 @pytest.fixture(scope="module")
-def chained(dags: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
-    """A home in which the chain ran task by task, and how each DAG ended."""
-    root = tmp_path_factory.mktemp("chained")
+def walked(dag: Any, tmp_path_factory: pytest.TempPathFactory) -> Walk:
+    """Run twice over an inbox in which a file is cut short, so that a check is in error."""
+    root = tmp_path_factory.mktemp("walked")
     inbox, home = root / "inbox", root / "home"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BLOODHOUND_INBOX", str(inbox))
         patch.setenv("BLOODHOUND_HOME", str(home))
         simulate = ["simulate", "--out", str(inbox), "--days", "1", "--messages", "500", "--seed", "7"]
         subprocess.run([sys.executable, "-m", "etl", *simulate], check=True, cwd=PROJECT, env=os.environ)
+        (inbox / "events" / "cut.jsonl.gz").write_bytes(gzip.compress(b"{}\n" * 1000)[:-8])
         pools = importlib.import_module("airflow.models.pool")
         pools.Pool.create_or_update_pool("one_writer", slots=1, description="", include_deferred=False)
-        return home, {name: dags[name].test().state for name in ("collect", "sessionize", "warehouse", "reconcile")}
+        runs = [dag.test(), dag.test()]
+    states = [{task.task_id: str(task.state) for task in run.get_task_instances()} for run in runs]
+    session = importlib.import_module("airflow.settings").Session
+    event = importlib.import_module("airflow.models.asset").AssetEvent
+    found: dict[str, list[tuple[str | None, dict[str, Any]]]] = {}
+    with session() as open_session:
+        for row in open_session.query(event).filter_by(source_run_id=runs[0].run_id):
+            found.setdefault(row.asset.name, []).append((row.partition_key, row.extra))
+    return Walk(home, inbox, states[0], states[1], [str(run.state) for run in runs], found)
 
 
-def test_the_chain_runs_task_by_task(
-    chained: tuple[Path, dict[str, str]], dags: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    home, states = chained
-    monkeypatch.setenv("BLOODHOUND_INBOX", str(home.parent / "inbox"))
-    monkeypatch.setenv("BLOODHOUND_HOME", str(home))
-    again = {task.task_id: task.state for task in dags["collect"].test().get_task_instances()}
-
-    assert states == dict.fromkeys(states, "success")
-    assert (home / "warehouse" / "bloodhound.duckdb").exists()
-    assert (home / "report" / "index.html").exists()
-    assert (home / "report" / "mail.eml").exists()
-    assert again == {"land": "success", "parse": "skipped"}
+def test_a_failed_check_fails_the_run_and_the_page_and_the_mail_come_all_the_same(walked: Walk) -> None:
+    assert walked.first == {stage: "failed" if stage == "reconcile" else "success" for stage in STAGES}
+    assert walked.ended[0] == "failed"
+    assert (walked.home / "warehouse" / "bloodhound.duckdb").exists()
+    assert (walked.home / "report" / "index.html").exists()
+    assert (walked.home / "report" / "mail.eml").exists()
 
 
-def test_the_notebook_answers_on_what_the_chain_made(
-    chained: tuple[Path, dict[str, str]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    home, _ = chained
-    monkeypatch.setenv("BLOODHOUND_HOME", str(home))
+def test_the_next_run_tries_again_what_failed_and_skips_what_has_no_work(walked: Walk) -> None:
+    assert walked.again == {stage: "failed" if stage == "reconcile" else "skipped" for stage in STAGES}
+    assert walked.ended[1] == "failed"
+
+
+def test_each_asset_has_an_event_a_day_with_the_counts(walked: Walk) -> None:
+    assert {name: [key for key, _ in found] for name, found in walked.events.items()} == {
+        name: ["2026-03-01"] for name in ("messages", "events", "warehouse")
+    }
+    extras = {name: found[0][1] for name, found in walked.events.items()}
+    with duckdb.connect(str(walked.home / "warehouse" / "bloodhound.duckdb"), read_only=True) as con:
+        rows = con.execute("select count(*) from core.events").fetchall()[0][0]
+    assert extras["events"]["events"] == rows > 0
+    for extra in extras.values():
+        assert (extra["days"], extra["first_day"], extra["last_day"]) == (1, "2026-03-01", "2026-03-01")
+
+
+def test_the_notebook_answers_on_what_a_run_made(walked: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BLOODHOUND_HOME", str(walked.home))
     monkeypatch.syspath_prepend(str(PROJECT / "notebooks"))
     _, found = importlib.import_module("explore").app.run()
 
@@ -456,7 +562,7 @@ def told(airflow: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call
     monkeypatch.setenv("BLOODHOUND_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("BLOODHOUND_WEBHOOK_URL", raising=False)
     alerts = importlib.import_module("dags.alerts")
-    task = SimpleNamespace(dag_id="reconcile", task_id="reconcile", run_id="r")
+    task = SimpleNamespace(dag_id="bloodhound", task_id="land", run_id="r")
 
     def end(error: Exception | None) -> None:
         notifier = alerts.TellOfIncidents(failed=error is not None)
@@ -472,8 +578,8 @@ def test_the_webhook_hears_of_an_incident_once_and_of_its_end(
     for error in (OSError("disk"), OSError("disk"), None, None):
         told(error)
     assert [body["text"] for body in receiver.bodies] == [
-        "Bloodhound: opened: reconcile.reconcile failed: disk",
-        "Bloodhound: recovered: reconcile.reconcile ends well again",
+        "Bloodhound: opened: land failed: disk",
+        "Bloodhound: recovered: land ends well again",
     ]
 
 

@@ -120,6 +120,20 @@ def test_settings_win_over_the_register() -> None:
     assert micros.cost == Decimal("1.5")
 
 
+def test_settings_take_the_whole_meaning_of_what_they_name() -> None:
+    """GIVEN another day or another cost in the settings THEN the platform's last day and cost are not mixed in."""
+    meta = "Reporting starts,Reporting ends,Started,Campaign name,Amount spent\n2026-03-01,2026-03-31,2026-03-05,a,31\n"
+    assert read(meta, SpendExport(columns={"date": "Started"})).values("date", "cost") == [(date(2026, 3, 5), 31)]
+    google = "Day,Campaign,Impr.,Cost,Micros\n2026-03-01,a,1,9,1500000\n"
+    assert read(google, SpendExport(columns={"cost_micros": "Micros"})).cost == Decimal("1.5")
+
+
+def test_an_empty_cost_is_nothing_spent_only_where_nothing_was_shown() -> None:
+    found = read("Day,Campaign,Impr.,Clicks,Cost\n2026-03-01,a,0,0,--\n2026-03-01,b,5,1,\n")
+    assert found.values("campaign", "cost") == [("a", 0)]
+    assert found.details == ["cost is empty"]
+
+
 def test_tables_with_the_links_own_words_are_read() -> None:
     found = read("day,utm_source,utm_medium,utm_campaign,spend\n2026-03-01,google,cpc,spring,5\n")
     assert found.values("source", "medium", "campaign", "cost") == [("google", "cpc", "spring", 5)]

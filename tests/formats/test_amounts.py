@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from etl.formats.amounts import evidence, read_amount, read_count
 from etl.formats.currencies import CODES, SIGNS, currency_of, in_title, read_currency, unmark
-from etl.formats.periods import date_order, days_between, read_date, read_period, spread, spread_count
+from etl.formats.periods import day_orders, days_between, read_date, read_period, spread, spread_count
 from etl.formats.refusal import Refusal
 
 
@@ -153,9 +153,10 @@ def test_days_are_not_guessed(text: str) -> None:
 
 
 def test_a_files_rows_tell_whether_days_stand_before_months() -> None:
-    assert date_order(["03/01/2026", "03/13/2026"]) is False
-    assert date_order(["03/01/2026", "13/03/2026"]) is True
-    assert date_order(["03/01/2026"]) is date_order(["13/03/2026", "03/13/2026"]) is date_order([]) is None
+    assert [day_orders(text) for text in ("03/13/2026", "13/03/2026", "03/01/2026", "2026-03-13")] == [
+        {False}, {True}, set(), set(),
+    ]  # fmt: skip
+    assert day_orders("03/01/2026 - 03/13/2026") == {False}
     assert read_date("03/01/2026", day_first=False) == read_date("01/03/2026", day_first=True) == date(2026, 3, 1)
 
 

@@ -99,6 +99,12 @@ def test_rows_that_are_no_sum_of_the_others_are_no_totals(row: str, kind: str) -
     assert found.counts == ({"spend": 3} if kind == "spend" else {"spend": 2, "quarantine": 1})
 
 
+def test_one_row_is_no_sum_of_another_that_is_named() -> None:
+    row = "2026-03-01,google,cpc,a,1,1,5.00,USD\n"
+    assert read(HEADER + row + ",google,cpc,b,1,1,5.00,USD\n").counts == {"spend": 1, "quarantine": 1}
+    assert read(HEADER + row + ",,,,1,1,5.00,USD\n").counts == {"spend": 1, "totals": 1}
+
+
 def test_each_days_and_each_blocks_totals_are_told_apart() -> None:
     days = "".join(
         f"2026-03-0{day},google,cpc,{name},1,1,{day}.00,USD\n" for day in (1, 2) for name in "ab"
@@ -140,6 +146,12 @@ def test_footers_are_told_apart_from_rows_that_cannot_be_read(footer: str) -> No
     assert found.counts == {"spend": 2, "titles": 1}
     # Rows follow: what stands between them is no footer.
     assert read(HEADER + ROWS + f"{footer}\n" + ROWS).counts == {"spend": 4, "quarantine": 1}
+
+
+def test_a_row_that_was_cut_short_is_no_footer() -> None:
+    table = "campaign,date,source,medium,cost\nBrand core,2026-03-01,a,b,1\n"
+    assert read(table + "Brand").details == ["1 cells, the header has 5"]
+    assert read(table + "Brand by day").counts == {"spend": 1, "titles": 1}
 
 
 def test_exports_put_together_are_read_as_one() -> None:
@@ -267,6 +279,12 @@ def test_a_mapped_column_loses_the_meaning_of_its_name() -> None:
     assert found.values("date", "source", "medium", "campaign", "cost") == [
         (date(2026, 3, 1), "x", "m", "s", Decimal("1.5"))
     ]
+
+
+def test_a_mapped_column_does_not_speak_twice() -> None:
+    export = SpendExport(columns={"campaign": "Medium"}, values={"source": "x"})
+    found = read("Date,Medium,Cost\n2026-03-01,m,1\n", export)
+    assert "the header has no medium" in found.details[0]
 
 
 def test_a_value_of_the_settings_holds_over_a_column_that_they_do_not_name() -> None:

@@ -179,7 +179,7 @@ def cost(day: str, way: str, amount: str, file: str = "spend/2026-03-09.csv", **
     return {
         "date": date.fromisoformat(day), "source": source, "medium": medium,
         "campaign": None if campaign == "-" else campaign, "impressions": 100, "clicks": 10,
-        "cost": Decimal(amount), "currency": "USD", "source_file": file, "line_number": 2,
+        "cost": Decimal(amount), "currency": "USD", "source_file": file, "line_number": 2, "file_id": 1,
     } | columns  # fmt: skip
 
 
@@ -399,7 +399,7 @@ def test_spend_files_reach_the_published_warehouse(house: House) -> None:
             from quality.ledger where inbox_folder = 'spend' order by 1
         """).fetchall() == [("spend/2026-03-01.csv", 3, 0, 2, 1, 0), ("spend/2026-03-02.csv", 1, 1, 0, 0, 0)]
         assert con.execute("""
-            select landing_detail from quality.ledger where source_file = 'spend/2026-03-01.csv'
+            select detail from quality.ledger where source_file = 'spend/2026-03-01.csv'
         """).fetchall() == [("lines aside: 1 of totals",)]
         assert con.execute("""
             select status from quality.checks where "check" = 'spend_readable'
@@ -413,3 +413,43 @@ def test_spend_files_reach_the_published_warehouse(house: House) -> None:
     assert (
         duckdb.execute(f"select {columns} from read_parquet(?) order by model", [str(parquet)]).fetchall() == published
     )
+
+
+def test_statements_taken_back_reach_the_published_warehouse(house: House) -> None:
+    """GIVEN spend that is replaced, and then taken out THEN marts have what the inbox holds, and the books balance."""
+    house.put("events/a.jsonl", each(events("10:00 /?utm_source=google&utm_medium=cpc&utm_campaign=brand")))
+    row = "2026-03-01,google,cpc,brand,5,5,{},USD\n"
+    house.put("spend/a.csv", (HEADER + row.format(1)).encode())
+    correction = house.put("spend/b.csv", (HEADER + row.format(4) + "Total,,,,5,5,4,USD\n").encode())
+    books = """
+        select source_file, status, messages, accepted, duplicates, balance from quality.ledger
+        where inbox_folder = 'spend' order by source_file, status
+    """
+    spent = "select sum(cost) from marketing.channel_performance where model = 'linear'"
+
+    def publish() -> tuple[list[Any], list[Any], list[Any]]:
+        house.digest()
+        tasks.build(house.settings)
+        with duckdb.connect(str(house.settings.warehouse), read_only=True) as con:
+            checks = (
+                "select \"check\", status from quality.checks where \"check\" in ('files_landed', 'ledger_balance')"
+            )
+            return con.execute(spent).fetchall(), con.execute(books).fetchall(), con.execute(checks).fetchall()
+
+    cost, ledger, _ = publish()
+    assert cost == [(4,)]
+    house.put("spend/b.csv", (HEADER + row.format(5)).encode())
+    cost, ledger, _ = publish()
+    assert cost == [(5,)]
+    assert ledger == [
+        ("spend/a.csv", "landed", 1, 0, 1, 0), ("spend/b.csv", "landed", 1, 1, 0, 0),
+        ("spend/b.csv", "replaced", 0, 0, 0, 0),
+    ]  # fmt: skip
+    correction.unlink()
+    cost, ledger, checks = publish()
+    assert cost == [(1,)]
+    assert ledger == [
+        ("spend/a.csv", "landed", 1, 1, 0, 0), ("spend/b.csv", "replaced", 0, 0, 0, 0),
+        ("spend/b.csv", "withdrawn", 0, 0, 0, 0),
+    ]  # fmt: skip
+    assert {status for _, status in checks} == {"ok"}

@@ -11,11 +11,14 @@ from pathlib import Path
 
 import psutil
 import pytest
+from playwright.sync_api import Browser
 from rich.console import Console
 
-from ops.airflow_api import CHAIN, Run, Task
-from ops.drive import Chain, as_line, connect, follow, in_words, wait_for_dags
+from ops.__main__ import span_of
+from ops.airflow_api import DAG, AirflowApi, Run, Task
+from ops.drive import Pass, as_line, connect, follow, in_words, wait_for_dag
 from ops.embedded import (
+    NO_TRIGGERER,
     PROJECT,
     Embedded,
     OpsError,
@@ -106,6 +109,26 @@ def test_a_dead_component_is_named(tmp_path: Path) -> None:
     assert embedded.state() == state
 
 
+@pytest.mark.parametrize(
+    ("schedule", "components"),
+    [
+        ("daily", ["api-server", "scheduler", "dag-processor"]),
+        ("*/5 * * * *", ["api-server", "scheduler", "dag-processor"]),
+        ("on_arrival", ["api-server", "scheduler", "dag-processor", "triggerer"]),
+    ],
+)
+def test_the_triggerer_runs_if_the_schedule_needs_it_and_is_shown_if_it_runs(
+    tmp_path: Path, schedule: str, components: list[str]
+) -> None:
+    state = State(port=1, inbox="/in", home="/out", owner=0, schedule=schedule)
+    environment = Embedded(tmp_path).environment(state)
+    hidden = json.loads(environment["AIRFLOW__API__THEME"])["globalCss"]
+
+    assert state.components == components
+    assert (NO_TRIGGERER in hidden) == ("triggerer" not in components)
+    assert environment["BLOODHOUND_SCHEDULE"] == schedule
+
+
 def test_what_a_killed_run_left_is_removed(tmp_path: Path) -> None:
     embedded = Embedded(tmp_path)
     leader = sleeper()
@@ -192,10 +215,10 @@ def test_lists_are_told_by_their_length() -> None:
 
 
 def test_a_line_says_task_state_time_and_reason() -> None:
-    task = Task(Run("warehouse", "r", "failed"), "build", "failed", 2.04, 1)
+    task = Task(Run("r", "failed"), "build", "failed", 2.04, 1)
 
     assert as_line(task, "BuildFailed: x").split() == [
-        "warehouse.build",
+        "build",
         "failed",
         "2.0",
         "s",
@@ -217,6 +240,30 @@ def test_an_inbox_without_logs_is_one_line_and_exit_2(tmp_path: Path, exists: bo
     what = "is empty" if exists else "does not exist"
     assert done.stderr.startswith(f"bloodhound: The inbox {inbox} {what}.")
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "reason"),
+    [
+        ("2026-13-01", "2026-03-07", "days are written as 2026-03-01"),
+        ("2026-03-01", "tomorrow", "days are written as 2026-03-01"),
+        ("2026-03-07", "2026-03-01", "the last day lies before the first"),
+    ],
+)
+def test_days_that_are_none_or_the_wrong_way_round_are_refused(first: str, last: str, reason: str) -> None:
+    with pytest.raises(OpsError, match=reason) as refused:
+        span_of(first, last)
+
+    assert refused.value.exit_code == 2
+    assert f"FROM={first} TO={last}" in str(refused.value)
+
+
+def test_a_backfill_of_no_day_is_one_line_and_exit_2() -> None:
+    command = [sys.executable, "-m", "ops", "backfill", "2026-02-30", "2026-03-01"]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "bloodhound: FROM=2026-02-30 TO=2026-03-01: days are written as 2026-03-01.\n"
 
 
 def test_the_lock_names_no_host_and_pins_everything() -> None:
@@ -242,39 +289,108 @@ def test_state_survives_a_reading_by_another_version(tmp_path: Path) -> None:
     assert embedded.state() is None
 
 
+def simulated(inbox: Path, *, seed: int = 7, days: int = 2) -> Path:
+    """Fill a folder with a few days of a small shop."""
+    simulate = ["simulate", "--out", str(inbox), "--days", str(days), "--messages", "500", "--seed", str(seed)]
+    subprocess.run([sys.executable, "-m", "etl", *simulate], check=True, cwd=PROJECT, capture_output=True)
+    return inbox
+
+
+def day_events(api: AirflowApi, run: Run) -> dict[str, list[str]]:
+    """Return asset → the days that a run named on it."""
+    found: dict[str, list[str]] = {}
+    for event in api._get("/assets/events", source_run_id=run.run_id, limit=100)["asset_events"]:
+        found.setdefault(event["name"], []).append(event["partition_key"])
+    return {name: sorted(days) for name, days in found.items()}
+
+
+def next_run(api: AirflowApi, known: set[str], seconds: float) -> Run:
+    """Wait for a run that nobody knows yet to come and to end; add it to the known."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        runs = api._get(f"/dags/{DAG}/dagRuns", order_by="-run_after", limit=100)["dag_runs"]
+        for run in runs:
+            if run["dag_run_id"] not in known and run["state"] in ("success", "failed"):
+                known.add(run["dag_run_id"])
+                return Run(run["dag_run_id"], run["state"])
+        time.sleep(0.5)
+    raise AssertionError(f"no run came within {seconds} s")
+
+
+def badges(browser: Browser, embedded: Embedded, state: State) -> dict[str, bool]:
+    """Return which of the components' badges on Airflow's home page somebody sees."""
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.goto(f"http://127.0.0.1:{state.port}/")
+        page.fill("input[name=username]", "admin")
+        page.fill("input[name=password]", embedded.password)
+        page.keyboard.press("Enter")
+        page.get_by_text("Dag Processor", exact=True).wait_for(timeout=60_000)
+        names = ("MetaDatabase", "Scheduler", "Triggerer", "Dag Processor")
+        return {name: page.get_by_text(name, exact=True).is_visible() for name in names}
+
+
 @pytest.mark.prove
-def test_a_run_follows_what_others_began_beside_it(tmp_path: Path) -> None:
-    """GIVEN a second run of `collect`, as of a schedule, that begins with ours THEN ours ends after both."""
-    inbox, home = tmp_path / "inbox", tmp_path / "home"
-    simulate = ["simulate", "--out", str(inbox), "--days", "1", "--messages", "500", "--seed", "7"]
-    subprocess.run([sys.executable, "-m", "etl", *simulate], check=True, cwd=PROJECT)
-    embedded = Embedded(tmp_path / "airflow")
+def test_runs_begin_when_files_arrive_and_by_the_clock(
+    tmp_path: Path, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The inbox is watched; a late file and a backfill do their days and no others; then the clock takes over."""
+    monkeypatch.setenv("BLOODHOUND_SCHEDULE", "on_arrival")
+    monkeypatch.setenv("BLOODHOUND_AIRFLOW_HOME", str(tmp_path / "airflow"))
+    inbox, home = simulated(tmp_path / "inbox"), tmp_path / "home"
+    late = max(
+        (simulated(tmp_path / "late", seed=8, days=1) / "events").rglob("*.zst"), key=lambda path: path.stat().st_size
+    )
+    embedded = Embedded()
     state = embedded.start(inbox, home, owner=os.getpid())
     try:
         api = connect(embedded, state)
-        wait_for_dags(embedded, state, api, since="")
-        api.trigger("collect")
-        chain = Chain(api)
-        follow(embedded, state, chain, Console(quiet=True))
-        ended = {dag: [run.state for (name, _), run in chain.runs.items() if name == dag] for dag in CHAIN}
+        wait_for_dag(embedded, state, api, since="")
+        # What lies there at the start has arrived: the watcher's run is one that others began beside ours.
+        ours = Pass(api)
+        follow(embedded, state, ours, Console(quiet=True))
+        known = set(ours.runs)
+        assert sorted(name.partition("__")[0] for name in known) == ["asset_triggered", "manual"]
+        assert {run.state for run in ours.runs.values()} == {"success"}
         assert api.active_runs() == []
+        assert not ours.was_idle
+        assert all(badges(browser, embedded, state).values())
+
+        late.replace(inbox / "events" / "late.jsonl.zst")
+        arrived = next_run(api, known, 120)
+        assert arrived.state == "success"
+        assert day_events(api, arrived) == {name: ["2026-03-01"] for name in ("messages", "events", "warehouse")}
+
+        command = [sys.executable, "-m", "ops", "backfill", "2026-03-02", "2026-03-09"]
+        told = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+        again = next_run(api, known, 120)
+        assert "Queued  1 days, 2026-03-02 to 2026-03-02" in told
+        assert f"http://127.0.0.1:{state.port}{again.page}" in told
+        assert again.state == "success"
+        assert {name: days for name, days in day_events(api, again).items() if name != "messages"} == {
+            "events": ["2026-03-02"],
+            "warehouse": ["2026-03-02"],
+        }
+        embedded.stop()
+
+        monkeypatch.setenv("BLOODHOUND_SCHEDULE", "* * * * *")
+        state = embedded.start(inbox, home, owner=os.getpid())
+        api = connect(embedded, state)
+        on_time = next_run(api, known, 180)
+        assert on_time.run_id.startswith("scheduled__")
+        assert {task.state for task in api.tasks(on_time)} == {"skipped"}
+        assert badges(browser, embedded, state) == {
+            "MetaDatabase": True, "Scheduler": True, "Triggerer": False, "Dag Processor": True
+        }  # fmt: skip
     finally:
         embedded.stop()
 
-    assert ended["collect"] == ["success", "success"]
-    assert {state for states in ended.values() for state in states} == {"success"}
-    assert all(ended.values())
-    assert not chain.was_idle
-    assert ("warehouse.build", "success") in {(task.title, task.state) for task in chain.tasks.values()}
-
 
 @pytest.mark.prove
-@pytest.mark.parametrize("moment", ["Running the DAGs", "collect.land", "warehouse.build"])
+@pytest.mark.parametrize("moment", ["Running bloodhound", "land", "build"])
 def test_a_run_killed_with_its_scheduler_is_completed_by_the_next(tmp_path: Path, moment: str) -> None:
     environment = os.environ | {"BLOODHOUND_AIRFLOW_HOME": str(tmp_path / "airflow")}
-    inbox, home = tmp_path / "inbox", tmp_path / "home"
-    simulate = ["simulate", "--out", str(inbox), "--days", "1", "--messages", "500", "--seed", "7"]
-    subprocess.run([sys.executable, "-m", "etl", *simulate], check=True, cwd=PROJECT)
+    inbox, home = simulated(tmp_path / "inbox", days=1), tmp_path / "home"
     command = [sys.executable, "-m", "ops", "run", "--inbox", str(inbox), "--home", str(home)]
     embedded = Embedded(tmp_path / "airflow")
     sessions: list[int] = []

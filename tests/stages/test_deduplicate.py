@@ -7,6 +7,9 @@ from typing import Any
 
 from builders import House, Message, Row, combined, each, event, events, lines, moment, request
 
+from etl.lake.catalogue import Lake
+from etl.stages.deduplicate.stage import Deduplicate
+
 
 def copies(house: House) -> dict[str, str]:
     """Say which copy of each message id was kept, by the request's id."""
@@ -157,7 +160,7 @@ def without(rows: list[Row], names: set[str]) -> list[Row]:
     return [{key: value for key, value in row.items() if key not in names} for row in rows]
 
 
-def test_verdict_is_the_same_in_every_order_of_arrival(house: House) -> None:
+def test_copies_are_judged_the_same_in_every_order_of_arrival(house: House) -> None:
     """The first received is kept, one copy equals it and one differs, each on a day of its own."""
     copies_of = [("2026-03-01 10:01", "/a"), ("2026-03-02 09:00", "/b"), ("2026-03-04 23:00", "/a")]
     orders = list(permutations(copies_of))
@@ -246,16 +249,65 @@ def test_repeat_whose_first_view_turns_out_a_duplicate_counts(house: House) -> N
     assert counted(house) == (2, 0, 1)
 
 
-def test_superseded_file_takes_its_verdicts_with_it(house: House) -> None:
-    """A file that changes is parsed anew, and what its former lines decided is decided again."""
-    house.put("events/a.jsonl", lines([copy(event("10:00 /a", 0), "10:01")]))
+def test_copy_that_other_settings_refuse_decides_no_more(house: House) -> None:
+    """The first received is kept, until it is too large; what it had decided is decided again."""
+    house.put("events/a.jsonl", lines([copy(event("10:00 /a", 0, data={"text": "x" * 4000}), "10:01")]))
     house.put("events/b.jsonl", lines([copy(event("10:00 /a", 0), "10:02"), copy(event("24:10 /z", 1), "24:11")]))
     house.digest()
-    assert counted(house) == (2, 1, 0)
-    house.put("events/a.jsonl", lines([copy(event("11:00 /other", 9), "11:01")]))
+    assert copies(house) == {"v-0": "r10:01", "v-1": "r24:11"}
+    assert counted(house) == (2, 0, 1)
+    house.keys = {"max_message_bytes": 2000}
     house.digest()
-    assert copies(house) == {"v-0": "r10:02", "v-1": "r24:11", "v-9": "r11:01"}
-    assert counted(house) == (3, 0, 0)
+    assert copies(house) == {"v-0": "r10:02", "v-1": "r24:11"}
+    assert counted(house) == (2, 0, 0)
+    assert [reason for reason, _ in house.reasons()] == ["too_large"]
+
+
+def test_file_that_grew_keeps_what_its_beginning_decided(house: House) -> None:
+    rows = [copy(event("10:00 /a"), "10:01"), copy(event("10:00 /a"), "10:02"), copy(event("10:00 /b"), "10:03")]
+    house.put("events/a.jsonl", lines(rows[:2]))
+    house.digest()
+    assert counted(house) == (1, 1, 0)
+    house.put("events/a.jsonl", lines(rows))
+    house.digest()
+    assert counted(house) == (1, 1, 1)
+    assert [(row["reason"], row["line_number"]) for row in house.quarantine()] == [("id_collision", 3)]
+
+
+def test_only_days_whose_copies_changed_are_written_again(house: House) -> None:
+    """What is new on a day without copies, and a copy on the second of three days with some."""
+    days = [f"{24 * number + 10}:00 /a" for number in range(3)]
+    house.put("events/a.jsonl", each(events(*days)) * 2)
+    house.digest()
+    before = {path.parent.name: path for path in house.files("copies")}
+    assert len(before) == 3
+    house.put("events/b.jsonl", each(events("100:00 /new", first=9)))
+    house.digest()
+    assert {path.parent.name: path for path in house.files("copies")} == before
+    house.put("events/c.jsonl", each(events(days[1], first=1)))
+    house.digest()
+    after = {path.parent.name: path for path in house.files("copies")}
+    assert {day for day in after if before[day] != after[day]} == {"event_date=2026-03-02"}
+    assert counted(house) == (4, 4, 0)
+
+
+def test_copies_made_anew_are_known_by_the_same_content(house: House, tmp_path: Path) -> None:
+    """A day's copies are known by what they are, however they came about: whoever reads them has nothing to do."""
+    cases = events("10:00 /a #p", "10:05 /b #p", "34:00 /c", "34:01 /d")
+    for number in range(3):
+        house.put(f"events/{number}.jsonl", each(cases[number:]))
+        house.digest()
+    at_once = House(tmp_path / "at_once")
+    for number in range(3):
+        at_once.put(f"events/{number}.jsonl", each(cases[number:]))
+    at_once.digest()
+    assert known_by(house) == known_by(at_once)
+    assert len(known_by(house)) == 2
+
+
+def known_by(house: House) -> dict[str | None, str | None]:
+    """Say what the copies of each day are known by."""
+    return {part.day: part.content for _, part in Deduplicate().parts(Lake(house.settings), "copies")}
 
 
 def test_access_line_is_a_duplicate_of_the_same_line_in_its_own_app_only(house: House) -> None:

@@ -1,29 +1,42 @@
 """Exclusions read from rows people wrote, and hosts as browsers write them."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import duckdb
 import pytest
 from builders import House, each, event, events, lines, moment, request
 
-from etl import pipeline as tasks
+from etl import pipeline
 from etl.enrich import urls
-from etl.stages.build import stage as build
-from etl.stages.exclusions import stage as exclusions
+from etl.formats import exclusions
+from etl.lake.catalogue import Lake
+from etl.stages.build.ledger import files_table
+from etl.stages.sessionize.excluded import Rule, listed
 
 
-def excluded(row: str, *addresses: str) -> set[str]:
-    rules = exclusions.parse_rows("exclusions/x.csv", f"kind,value,from,to,reason\n{row}\n")
-    good = [rule for rule in rules if isinstance(rule, exclusions.Exclusion)]
-    return set(exclusions.as_table(good, addresses)["value"].to_pylist())
+def excluded(network: str, *addresses: str) -> set[str]:
+    return set(listed([Rule("ip", network, None, None)], addresses)["value"].to_pylist())
 
 
 def test_a_network_holds_its_addresses_and_no_others() -> None:
-    assert excluded("ip,198.51.100.0/24,,,", "198.51.100.9", "198.51.101.9", "junk") == {"198.51.100.9"}
+    assert excluded("198.51.100.0/24", "198.51.100.9", "198.51.101.9", "junk") == {"198.51.100.9"}
 
 
 def test_a_network_holds_ipv4_addresses_that_a_dual_stack_server_wrote() -> None:
-    assert excluded("ip,198.51.100.0/24,,,", "::ffff:198.51.100.9", "::ffff:198.51.101.9") == {"::ffff:198.51.100.9"}
+    assert excluded("198.51.100.0/24", "::ffff:198.51.100.9", "::ffff:198.51.101.9") == {"::ffff:198.51.100.9"}
+
+
+def test_a_rule_touches_the_days_that_it_has_a_moment_of() -> None:
+    noon, midnight = datetime(2026, 3, 2, 12, tzinfo=UTC), datetime(2026, 3, 4, tzinfo=UTC)
+    days = [date(2026, 3, number) for number in range(1, 6)]
+    touched = {
+        (since, until): [day.day for day in days if Rule("visitor", "v", since, until).overlaps(day)]
+        for since in (None, noon) for until in (None, midnight)
+    }  # fmt: skip
+    assert touched == {
+        (None, None): [1, 2, 3, 4, 5], (None, midnight): [1, 2, 3], (noon, None): [2, 3, 4, 5],
+        (noon, midnight): [2, 3],
+    }  # fmt: skip
 
 
 def test_a_row_of_unknown_kind_is_bad() -> None:
@@ -92,18 +105,36 @@ def test_exclusions_work_on_the_past_and_taking_them_back_restores_it(house: Hou
     path.unlink()
     house.digest()
     assert house.events() == before
-    assert len(house.quarantine()) == 1, "what somebody wrote and we could not read stays accounted for"
-    assert tasks.pending(house.settings).keys() == {"build", "reconcile"}
+    assert house.quarantine() == []
+    assert pipeline.pending(house.settings).keys() == {"build", "reconcile"}
+
+
+def test_only_the_days_that_a_rule_touches_are_written_again(house: House) -> None:
+    house.take(*events("10:00 /a", "34:00 /b", "58:00 /c"))
+    before = {path.parent.name: path for path in house.files("events")}
+    house.put("exclusions/a.csv", b"kind,value,from,to\nvisitor,v,2026-03-02,2026-03-03\n")
+    house.digest()
+    after = {path.parent.name: path for path in house.files("events")}
+    assert {day for day, path in after.items() if before[day] != path} == {"event_date=2026-03-02"}
+    assert [row["is_excluded"] for row in house.events()] == [False, True, False]
+
+
+def test_rules_that_come_in_another_file_change_nothing(house: House) -> None:
+    house.put("exclusions/a.csv", b"kind,value\nvisitor,v\n")
+    house.take(*events("10:00 /a"))
+    house.put("exclusions/b.csv", b"kind,value,reason\nvisitor,v,the same again\n")
+    pipeline.land(house.settings)
+    pipeline.parse(house.settings)
+    assert pipeline.sessionize(house.settings)["days"] == []
+    assert [row["is_excluded"] for row in house.events()] == [True]
 
 
 def test_unreadable_exclusions_are_in_the_ledger(house: House) -> None:
     house.put("exclusions/a.csv", b"kind,value,from,to,reason\nvisitor,v,,,\ncolour,red,,,\nvisitor,,,,\n")
     house.digest()
-    build.write_ledger(house.settings)
-    [path] = house.settings.lake.glob("ledger/files.parquet")
-    with duckdb.connect() as con:
-        counts = "lines, bad_lines, messages, valid, quarantined"
-        assert con.execute(f"select {counts} from read_parquet(?)", [str(path)]).fetchall() == [(4, 2, 2, 0, 2)]
+    [row] = files_table(Lake(house.settings)).to_pylist()
+    counts = ("lines", "bad_lines", "messages", "valid", "quarantined")
+    assert [row[name] for name in counts] == [4, 2, 2, 0, 2]
 
 
 ADDRESSES = ("198.51.100.1", "198.51.100.4", "::ffff:198.51.100.3", "2001:db8::7", "2001:db9::7")

@@ -1,19 +1,14 @@
-"""Sessions, repeats and rate bots, through real files: land, parse, sessionize."""
+"""Sessions and repeats, through real files: land, parse, sessionize."""
 
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import duckdb
 import pytest
-from builders import House, Message, each, event, events, iso, lines, moment, request
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
+from builders import House, burst, each, event, events, moment
 
-from etl import pipeline as tasks
-from etl.stages.fast_views import stage as bots
+from etl import pipeline
 from etl.stages.sessionize import stage as sessionize
 from etl.vocabulary import bot_rules
 
@@ -156,8 +151,7 @@ def test_late_first_event_moves_the_start_and_the_days_after_it(house: House) ->
 def test_late_event_after_two_midnights_travels_as_far_as_the_session(house: House) -> None:
     minutes = range(24 * 60 + 5, 73 * 60, 25)
     house.take(*events(*(f"{minute // 60}:{minute % 60:02} /p" for minute in minutes)))
-    others = {path: path.stat().st_mtime_ns for path in (house.settings.lake / "manifests/days").iterdir()}
-    assert len(others) == 3
+    assert len(house.files("open_sessions")) == 2
     after = house.take(*events("23:45 /late", first=999), name="events/late.jsonl")
     assert {row["session_id"] for row in after} == {session_id("v", "23:45")}
     assert [row["session_event_number"] for row in after] == list(range(1, len(minutes) + 2))
@@ -165,10 +159,32 @@ def test_late_event_after_two_midnights_travels_as_far_as_the_session(house: Hou
 
 def test_change_that_does_not_reach_midnight_leaves_the_next_day_alone(house: House) -> None:
     house.take(*events("10:00 /a", "23:50 /b", "24:10 /c"))
-    following = house.settings.lake / "events/event_date=2026-03-02/events.parquet"
-    written = following.stat().st_ino
+    before = written(house)
     house.take(*events("10:10 /late", first=3), name="events/late.jsonl")
-    assert following.stat().st_ino == written
+    after = written(house)
+    assert [day for day in after if after[day] != before[day]] == ["2026-03-01"]
+
+
+def test_day_before_that_leaves_nothing_open_leaves_the_next_day_alone(house: House) -> None:
+    house.take(*events("34:00 /a"))
+    before = written(house)
+    house.take(*events("10:00 /late", first=3), name="events/late.jsonl")
+    assert written(house)["2026-03-02"] == before["2026-03-02"]
+
+
+def test_day_that_is_no_more_leaves_nothing_open(house: House) -> None:
+    """Other settings refuse the only message before midnight, and the session begins after it."""
+    house.take(*events("23:50 /a", data={"text": "x" * 4000}), *events("24:10 /b", first=1))
+    house.keys = {"max_message_bytes": 2000}
+    house.digest()
+    assert [row["session_id"] for row in house.events()] == [session_id("v", "24:10")]
+    assert written(house).keys() == {"2026-03-02"}
+
+
+def written(house: House) -> dict[str, tuple[int, int]]:
+    """Say when each day was written."""
+    manifests = sorted((house.settings.lake / "manifests/sessionize").iterdir())
+    return {path.stem: (path.stat().st_ino, path.stat().st_mtime_ns) for path in manifests}
 
 
 def test_events_are_ordered_by_stream_index_and_id_where_times_are_equal(house: House) -> None:
@@ -193,7 +209,7 @@ def test_a_days_file_is_sorted_by_visitor_and_time_as_far_as_memory_goes(
     ]
     house.take(*messages)
     with duckdb.connect() as con:
-        file = sessionize.events_path(house.settings, date(2026, 3, 1))
+        [file] = house.files("events")
         rows = con.execute(f"select visitor_id, event_at from '{file}'").fetchall()
     assert len(rows) == 300
     assert (rows == sorted(rows)) is (most > 0)
@@ -213,252 +229,6 @@ def test_late_earlier_view_makes_the_known_one_a_repeat(house: House) -> None:
     assert [(row["event_id"], row["is_repeat"]) for row in rows] == [("v-1", False), ("v-0", True)]
 
 
-def burst(count: int, over: timedelta, start: str = "10:00", visitor: str = "v", **keys: Any) -> list[Message]:
-    """Make so many page views, the first and last `over` apart."""
-    step = over / (count - 1)
-    times = [moment(start) + number * step for number in range(count - 1)] + [moment(start) + over]
-    return [event("10:00 /p", number, visitor, created_at=iso(when), **keys) for number, when in enumerate(times)]
-
-
-RATE_CASES: dict[str, tuple[list[Message], int]] = {
-    "thirty in exactly a minute": (burst(30, timedelta(seconds=60)), 30),
-    "thirty in a little more than a minute": (burst(30, timedelta(seconds=60, microseconds=1)), 0),
-    "twenty nine in a minute": (burst(29, timedelta(seconds=60)), 0),
-    "thirty at once": ([event("10:00 /p", number) for number in range(30)], 30),
-    "thirty across midnight": (burst(30, timedelta(seconds=60), "23:59:30"), 30),
-    "thirty repeats": (burst(30, timedelta(seconds=60), page_id="same"), 30),
-    "thirty in apps": (burst(30, timedelta(seconds=60), platform="ios"), 0),
-    "thirty clicks": (burst(30, timedelta(seconds=60), schema="click"), 0),
-    "only those inside the window": (
-        [
-            *burst(30, timedelta(seconds=60)),
-            event("10:00:40 click", 90),
-            event("10:05 /p", 91),
-            event("09:59:59 /p", 92),
-        ],
-        31,
-    ),
-    "eight hundred and one in exactly a day": (burst(801, timedelta(days=1)), 801),
-    "eight hundred and one in more than a day": (burst(801, timedelta(days=1, microseconds=1)), 0),
-    "eight hundred in a day": (burst(800, timedelta(hours=23)), 0),
-}
-
-
-@pytest.fixture(scope="module")
-def all_rates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
-    """Digest all bursts at once, a visitor each; return the events flagged, by visitor."""
-    house = House(tmp_path_factory.mktemp("rates"))
-    batches = []
-    for name, (messages, _) in RATE_CASES.items():
-        renamed = [message | {"visitor_id": name, "id": f"{name}-{number}"} for number, message in enumerate(messages)]
-        batches += [request(renamed[first : first + 50], moment("60:00")) for first in range(0, len(renamed), 50)]
-    house.put("events/a.jsonl", lines(batches))
-    house.digest()
-    flagged: dict[str, list[str]] = {name: [] for name in RATE_CASES}
-    for row in house.events():
-        assert row["is_bot"] == (row["bot_reason"] is not None)
-        if row["is_bot"]:
-            assert row["bot_reason"] == "rate"
-            flagged[row["visitor_id"]].append(row["event_id"])
-    return flagged
-
-
-@pytest.mark.parametrize("name", RATE_CASES)
-def test_rate(name: str, all_rates: dict[str, list[str]]) -> None:
-    assert len(all_rates[name]) == RATE_CASES[name][1]
-
-
-def test_late_page_view_makes_a_bot_of_those_before(house: House) -> None:
-    house.take(*burst(29, timedelta(seconds=59), "23:59:30"))
-    assert not any(row["is_bot"] for row in house.events())
-    rows = house.take(event("24:00:30 /p", 50), name="events/late.jsonl")
-    assert [row["bot_reason"] for row in rows] == ["rate"] * 30
-
-
-def test_duplicates_do_not_make_a_bot(house: House) -> None:
-    views = burst(29, timedelta(seconds=59))
-    house.put("events/a.jsonl", each(views))
-    house.put("events/b.jsonl", each(views))
-    house.digest()
-    assert [row["is_bot"] for row in house.events()] == [False] * 29
-
-
-# A second implementation: the contract in plain loops.
-
-GAP = timedelta(minutes=30)
-CAMPAIGN = ("utm_source", "utm_medium", "utm_campaign", "gclid", "msclkid", "fbclid")
-NO_SESSION = {"backend", "api", "email"}
-
-
-@dataclass
-class Outcome:
-    """What the contract says of one event."""
-
-    session_id: str | None = None
-    number: int | None = None
-    is_repeat: bool | None = None
-    is_bot: bool = False
-
-
-def created(message: Message) -> datetime:
-    return datetime.fromisoformat(message["created_at"])
-
-
-def milliseconds(when: datetime) -> int:
-    return (when - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
-
-
-def campaign(message: Message) -> tuple[str, ...] | None:
-    """Read a page view's campaign; None when it brings none."""
-    found = parse_qs(urlsplit(message["page"]["url"]).query)
-    values = tuple(found.get(key, [""])[0] for key in CAMPAIGN)
-    return values if message["schema"] == "page_view" and any(values) else None
-
-
-def expected_outcomes(messages: list[Message]) -> dict[str, Outcome]:
-    """Judge one visitor's messages, by id."""
-    ordered = sorted(messages, key=lambda m: (created(m), m["stream_id"], m["index"], m["id"]))
-    outcomes = {message["id"]: Outcome() for message in ordered}
-    sessions: list[dict[str, Any]] = []
-    for message in ordered:
-        if message["platform"] in NO_SESSION:
-            continue
-        when, tag = created(message), campaign(message)
-        session = sessions[-1] if sessions else None
-        starts = session is None or when - session["last"] > GAP
-        if session and not starts and tag and session["campaign"] and tag != session["campaign"]:
-            starts = milliseconds(when) != milliseconds(session["start"])
-        if starts or session is None:
-            session = {"start": when, "campaign": None, "count": 0}
-            sessions.append(session)
-        session |= {"last": when, "campaign": tag or session["campaign"], "count": session["count"] + 1}
-        outcome = outcomes[message["id"]]
-        outcome.session_id = f"{message['visitor_id']}-{milliseconds(session['start'])}"
-        outcome.number = session["count"]
-    for message in ordered:
-        if message["platform"] in NO_SESSION:
-            open_then = [s for s in sessions if s["start"] <= created(message) <= s["last"] + GAP]
-            if open_then:
-                outcomes[message["id"]].session_id = f"{message['visitor_id']}-{milliseconds(open_then[-1]['start'])}"
-    judge_page_views(ordered, outcomes)
-    return outcomes
-
-
-def judge_page_views(ordered: list[Message], outcomes: dict[str, Outcome]) -> None:
-    """Find one visitor's repeats and page views that came too fast."""
-    seen: set[str] = set()
-    for message in ordered:
-        if message["schema"] == "page_view":
-            outcomes[message["id"]].is_repeat = message["page"]["id"] in seen
-            seen.add(message["page"]["id"])
-    views = [m for m in ordered if m["schema"] == "page_view" and m["platform"] in {"desktop_web", "mobile_web"}]
-    for width, many in ((timedelta(seconds=60), 30), (timedelta(days=1), 801)):
-        for first in views:
-            inside = [m for m in views if created(first) <= created(m) <= created(first) + width]
-            if len(inside) >= many:
-                for message in inside:
-                    outcomes[message["id"]].is_bot = True
-
-
-MICROSECOND, MILLISECOND, SECOND = timedelta(microseconds=1), timedelta(milliseconds=1), timedelta(seconds=1)
-STEPS = [
-    timedelta(0),
-    timedelta(0),
-    MICROSECOND,
-    999 * MICROSECOND,
-    MILLISECOND,
-    10 * SECOND,
-    20 * SECOND,
-    timedelta(minutes=5),
-    GAP - MILLISECOND,
-    GAP - MICROSECOND,
-    GAP,
-    GAP,
-    GAP + MICROSECOND,
-    GAP + MILLISECOND,
-    timedelta(hours=2),
-    timedelta(hours=11),
-]
-PAGES = ["/", "/", "/x", "/?gclid=a", "/?gclid=b", "/?utm_source=a", "/?utm_source=&gclid=a", "/?utm_medium=a"]
-STARTS = ["12:00", "23:29:59.999", "23:30", "23:59:59.999999", "24:00"]
-
-moves = st.tuples(
-    st.sampled_from(STEPS),
-    st.sampled_from([*PAGES, "click", "custom.x"]),
-    st.sampled_from(["desktop_web", "desktop_web", "mobile_web", "ios", "backend", "api", "email"]),
-    st.integers(0, 3),  # page
-    st.integers(0, 1),  # stream
-    st.integers(0, 2),  # which run brings it
-)
-bursts = st.one_of(st.none(), st.none(), st.none(), st.tuples(st.integers(28, 32), st.sampled_from([-1, 0, 1])))
-visits = st.tuples(st.sampled_from(STARTS), st.lists(moves, min_size=1, max_size=9), bursts)
-
-
-def visitor_messages(visitor: str, visit: Any) -> list[tuple[int, Message]]:
-    """Make one visitor's messages, each with the run that brings it."""
-    start, made, fast = visit
-    when, found = moment(start), []
-    for number, (step, what, platform, page, stream, run) in enumerate(made):
-        when += step
-        message = event(
-            f"10:00 {what} @{platform} #{visitor}-page{page}", number, visitor,
-            created_at=iso(when), stream_id=f"s{stream}-{visitor}", index=number * 7 % 5,
-        )  # fmt: skip
-        found.append((run, message))
-    if fast:
-        count, spare = fast
-        messages = burst(count, timedelta(seconds=60, microseconds=spare), start, visitor)
-        found += [(number % 2, message | {"id": f"{visitor}-fast{number}"}) for number, message in enumerate(messages)]
-    return found
-
-
-def check_visits(root: Path, drawn: list[Any], round_events: int) -> None:
-    """Digest visits in three runs, so many events at a time, and compare every event with the plain loops."""
-    house = House(root)
-    made = {f"v{number}": visitor_messages(f"v{number}", visit) for number, visit in enumerate(drawn)}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sessionize, "ROUND_EVENTS", round_events)
-        for run in range(3):
-            brought = [message for messages in made.values() for which, message in messages if which == run]
-            house.put(f"events/{run}.jsonl", each(reversed(brought)))
-            house.digest()
-    outcomes: dict[str, Outcome] = {}
-    for messages in made.values():
-        outcomes |= expected_outcomes([message for _, message in messages])
-    found = {
-        row["event_id"]: Outcome(row["session_id"], row["session_event_number"], row["is_repeat"], row["is_bot"])
-        for row in house.events()
-    }
-    assert found.keys() == outcomes.keys()
-    for visitor, messages in made.items():
-        names = [message["id"] for _, message in messages]
-        case = "\n".join(f"{run} {message}" for run, message in messages)
-        assert {name: found[name] for name in names} == {name: outcomes[name] for name in names}, f"{visitor}:\n{case}"
-
-
-unhurried = {
-    "deadline": None, "phases": [Phase.explicit, Phase.generate], "print_blob": True,
-    "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
-}  # fmt: skip
-
-
-@settings(max_examples=3, **unhurried)
-@given(drawn=st.lists(visits, min_size=30, max_size=60), round_events=st.sampled_from([40, 1_000_000]))
-def test_sessions_repeats_and_bots_are_those_of_plain_loops(
-    tmp_path_factory: pytest.TempPathFactory, drawn: list[Any], round_events: int
-) -> None:
-    check_visits(tmp_path_factory.mktemp("visits"), drawn, round_events)
-
-
-@pytest.mark.prove
-@settings(max_examples=40, **unhurried)
-@given(drawn=st.lists(visits, min_size=30, max_size=60), round_events=st.sampled_from([40, 1_000_000]))
-def test_sessions_repeats_and_bots_are_those_of_plain_loops_many_times(
-    tmp_path_factory: pytest.TempPathFactory, drawn: list[Any], round_events: int
-) -> None:
-    check_visits(tmp_path_factory.mktemp("visits"), drawn, round_events)
-
-
 def test_another_gap_or_rate_redoes_what_it_must(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a changed setting leaves is what a fresh home says under it; the setting before brings back what was."""
     messages = [
@@ -470,14 +240,14 @@ def test_another_gap_or_rate_redoes_what_it_must(tmp_path: Path, monkeypatch: py
     before = old.take(*messages)
     for gap, views in ((10, 30), (45, 10), (30, 30)):
         monkeypatch.setitem(bot_rules.RULES, "rate", {"windows": [{"seconds": 60, "page_views": views}]})
-        monkeypatch.setattr(bots, "WINDOWS", ((60_000_000, views),))
+        monkeypatch.setattr(bot_rules, "WINDOWS", ((60_000_000, views),))
         old.keys = {"session_gap_minutes": gap}
-        assert tasks.pending(old.settings).keys() >= {"sessionize", "build"}
+        assert pipeline.pending(old.settings).keys() >= {"sessionize", "build"}
         old.digest()
         new = House(tmp_path / f"new{gap}", {"session_gap_minutes": gap})
         assert old.events() == new.take(*messages)
         assert sum(row["is_bot"] for row in old.events()) == (10 if views == 10 else 0)
-        assert "sessionize" not in tasks.pending(old.settings)
+        assert "sessionize" not in pipeline.pending(old.settings)
     assert old.events() == before
 
 

@@ -16,12 +16,11 @@ renamed as (
         bad_lines as bad_line_count,
         unrouted as unrouted_count,
         refused_at_edge as refused_at_edge_count,
-        unrouted_paths,
-        is_unread,
         messages as message_count,
         valid as valid_count,
         quarantined as quarantined_count,
         is_parsed,
+        is_unread,
         received_from as received_date
     from source
 

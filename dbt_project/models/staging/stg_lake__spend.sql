@@ -16,7 +16,8 @@ renamed as (
         cost,
         currency,
         source_file,
-        line_number
+        line_number,
+        file_id
     from source
 
 )

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from etl.formats.exclusions import BadRow, Exclusion, parse_rows
 from etl.lake.catalogue import Lake
 from etl.lake.fingerprint import Fingerprint, digest
-from etl.lake.landed import landed_files, read_text
+from etl.lake.landed import expected, landed_files, read_text
 from etl.lake.manifests import Nothing
 from etl.stages.runner import Made, Output, Stage, Work
 from etl.vocabulary.columns import EXCLUSIONS, QUARANTINE
@@ -28,7 +28,8 @@ class Exclusions(Stage[Nothing]):
     gives = ("exclusions", "quarantine")
 
     def wanted(self, lake: Lake) -> Mapping[str, Fingerprint]:
-        return dict.fromkeys(landed_files(lake, "exclusions"), Fingerprint(digest(EXCLUSIONS_VERSION)))
+        now = Fingerprint(digest(EXCLUSIONS_VERSION))
+        return expected(landed_files(lake, "exclusions"), now, lake.units(self.name, self.facts))
 
     def make(self, work: Work[Nothing]) -> Made[Nothing]:
         (name,) = work.units

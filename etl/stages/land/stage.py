@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from etl.formats.recognise import FIRST_LINES, binary, chosen, looks_like, recognise
 from etl.lake.catalogue import Lake
 from etl.lake.fingerprint import Fingerprint, digest
-from etl.lake.landed import HELD, STAGE, file_name
+from etl.lake.landed import HELD, STAGE, file_name, without_lines
 from etl.lake.manifests import Commit, Content, Landing
 from etl.settings import Settings
 from etl.stages.land.inbox import InboxFile, find_files
@@ -179,11 +179,11 @@ def take_in(lake: Lake, landed: Landed, file: InboxFile, known: Commit[Landing] 
         ]
         if known and any(begins(lake, known, content, new) for content in others):
             new, outputs = no_more(new, "superseded"), ()
-    contents = [*others, new]
+    contents = [*without_lines(others, known.parts if known else ()), new]
     stored = {file_name(content.file_id) for content in contents if content.status in STORED}
     parts = [part for part in known.parts if Path(part.path).stem in stored] if known else []
-    there = {Path(part.path).stem for part in parts}
-    outputs = [output for output in outputs if output.name not in there]
+    there = {(Path(part.path).stem, part.day) for part in parts}
+    outputs = [output for output in outputs if (output.name, output.day) not in there]
     is_new = new.status in HELD and not any(
         content.file_id == new.file_id and content.status == new.status for content in before
     )

@@ -21,7 +21,7 @@ from etl.lake import engine
 from etl.lake.catalogue import Lake, write_note
 from etl.lake.fingerprint import Fingerprint, digest
 from etl.lake.key import key_digest
-from etl.lake.landed import LandedFile, file_name, landed_files
+from etl.lake.landed import LandedFile, expected, file_name, landed_files
 from etl.lake.manifests import UNKNOWN_DAY, Reading
 from etl.settings import Settings
 from etl.stages.parse import dictionaries
@@ -48,13 +48,12 @@ class Parse(Stage[Reading]):
 
     def wanted(self, lake: Lake) -> Mapping[str, Fingerprint]:
         held = lake.units(self.name, self.facts)
-        wanted = {}
         plan, rules = tracking_plan.load_plan(lake.settings.tracking_plan), self.rules(lake.settings)
         # Of a year's files nearly all hold the same few schemas.
         planned = cache(lambda schemas: tracking_plan.digests(plan, schemas))
         now = Fingerprint(digest(rules, planned(tuple(sorted(plan))), sorted(dictionaries.installed().items())))
-        for name in self.files(lake):
-            wanted[name] = now
+        wanted = expected(self.files(lake), now, held)
+        for name in wanted:
             if name in held:
                 commit, unit = held[name]
                 known = commit.facts

@@ -16,14 +16,14 @@ from etl.formats.spend import read_export
 from etl.formats.spend_layout import Formats
 from etl.lake.catalogue import Lake
 from etl.lake.fingerprint import Fingerprint, digest
-from etl.lake.landed import LandedFile, landed_files
+from etl.lake.landed import LandedFile, expected, landed_files
 from etl.lake.manifests import Nothing
 from etl.settings import Settings
 from etl.stages.runner import Made, Output, Stage, Work
 from etl.vocabulary.columns import QUARANTINE, SPEND
 from etl.vocabulary.spend_exports import load_platforms
 
-SPEND_VERSION = 3
+SPEND_VERSION = 4
 CHUNK_ROWS = 50_000
 COUNTS = {"spend": "valid", "quarantine": "quarantined", "totals": "totals", "titles": "titles"}
 SCHEMAS = {"spend": SPEND, "quarantine": QUARANTINE}
@@ -38,7 +38,7 @@ class Spend(Stage[Nothing]):
 
     def wanted(self, lake: Lake) -> Mapping[str, Fingerprint]:
         now = Fingerprint(digest(self.definition(lake)))
-        return dict.fromkeys(landed_files(lake, "spend"), now)
+        return expected(landed_files(lake, "spend"), now, lake.units(self.name, self.facts))
 
     def definition(self, lake: Lake) -> object:
         known = formats(lake.settings)
