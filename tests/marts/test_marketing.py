@@ -49,7 +49,7 @@ def test_settings_that_make_no_sense_are_refused() -> None:
 def markov() -> ModuleType:
     """The Python model, as a module."""
     found = importlib.util.spec_from_file_location(
-        "int_markov_shared", DBT / "models" / "intermediate" / "int_markov_shared.py"
+        "int_markov_shared", DBT / "models" / "marketing" / "attribution" / "int_markov_shared.py"
     )
     assert found and found.loader
     module = importlib.util.module_from_spec(found)
