@@ -13,6 +13,7 @@ import psutil
 import pytest
 from playwright.sync_api import Browser
 from rich.console import Console
+from test_report import browser
 
 from ops.__main__ import span_of
 from ops.airflow_api import DAG, AirflowApi, Run, Task
@@ -29,6 +30,8 @@ from ops.embedded import (
     stop_families,
     write_once,
 )
+
+__all__ = ["browser"]  # A fixture of another module is found by its name in this one.
 
 
 def sleeper(*, with_child: bool = False) -> tuple[int, float]:
@@ -338,7 +341,9 @@ def test_runs_begin_when_files_arrive_and_by_the_clock(
     monkeypatch.setenv("BLOODHOUND_SCHEDULE", "on_arrival")
     monkeypatch.setenv("BLOODHOUND_AIRFLOW_HOME", str(tmp_path / "airflow"))
     inbox, home = simulated(tmp_path / "inbox"), tmp_path / "home"
-    late = max((simulated(tmp_path / "late", seed=8, days=1) / "events").rglob("*.zst"), key=lambda path: path.stat().st_size)
+    late = max(
+        (simulated(tmp_path / "late", seed=8, days=1) / "events").rglob("*.zst"), key=lambda path: path.stat().st_size
+    )
     embedded = Embedded()
     state = embedded.start(inbox, home, owner=os.getpid())
     try:
@@ -357,12 +362,12 @@ def test_runs_begin_when_files_arrive_and_by_the_clock(
         late.replace(inbox / "events" / "late.jsonl.zst")
         arrived = next_run(api, known, 120)
         assert arrived.state == "success"
-        assert day_events(api, arrived) == dict.fromkeys(("messages", "events", "warehouse"), ["2026-03-01"])
+        assert day_events(api, arrived) == {key: ["2026-03-01"] for key in ("messages", "events", "warehouse")}
 
         command = [sys.executable, "-m", "ops", "backfill", "2026-03-02", "2026-03-09"]
         told = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
         again = next_run(api, known, 120)
-        assert "Queued  1 days, 2026-03-02 to 2026-03-02" in told
+        assert "Queued  2026-03-02 to 2026-03-02: 1 of 8 days with data, in one run\n" in told
         assert f"http://127.0.0.1:{state.port}{again.page}" in told
         assert again.state == "success"
         assert {name: days for name, days in day_events(api, again).items() if name != "messages"} == {
