@@ -13,6 +13,7 @@ import psutil
 import pytest
 from playwright.sync_api import Browser
 from rich.console import Console
+from test_report import browser
 
 from ops.__main__ import span_of
 from ops.airflow_api import DAG, AirflowApi, Run, Task
@@ -29,6 +30,8 @@ from ops.embedded import (
     stop_families,
     write_once,
 )
+
+__all__ = ["browser"]  # A fixture of another module is found by its name in this one.
 
 
 def sleeper(*, with_child: bool = False) -> tuple[int, float]:
@@ -364,7 +367,7 @@ def test_runs_begin_when_files_arrive_and_by_the_clock(
         command = [sys.executable, "-m", "ops", "backfill", "2026-03-02", "2026-03-09"]
         told = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
         again = next_run(api, known, 120)
-        assert "Queued  1 days, 2026-03-02 to 2026-03-02" in told
+        assert "Queued  2026-03-02 to 2026-03-02: 1 of 8 days with data, in one run\n" in told
         assert f"http://127.0.0.1:{state.port}{again.page}" in told
         assert again.state == "success"
         assert {name: days for name, days in day_events(api, again).items() if name != "messages"} == {
