@@ -125,9 +125,9 @@ def con() -> Iterator[duckdb.DuckDBPyConnection]:
 
 def decode(con: duckdb.DuckDBPyConnection, content: list[bytes]) -> list[Row]:
     """Judge lines as the parser does; return each message, and each line that cannot be read."""
-    raw = pa.table(
+    sent = pa.table(
         {
-            "file_id": pa.array([1] * len(content), pa.uint64()),
+            "file_id": pa.array([1] * len(content), pa.int64()),
             "source_file": pa.array(["a"] * len(content), pa.string()),
             "line_number": pa.array(range(len(content)), pa.int64()),
             "line": pa.array(content, pa.large_binary()),
@@ -136,7 +136,7 @@ def decode(con: duckdb.DuckDBPyConnection, content: list[bytes]) -> list[Row]:
         }
     )
     knobs = Settings()
-    con.register("raw", raw)
+    con.register("lines", sent)
     collector.decode_requests(con)
     collector.list_messages(con, knobs.max_message_bytes)
     limits = Limits(knobs.max_message_bytes, knobs.max_lateness_days)
