@@ -13,7 +13,6 @@ import psutil
 import pytest
 from playwright.sync_api import Browser
 from rich.console import Console
-from test_report import browser
 
 from ops.__main__ import span_of
 from ops.airflow_api import DAG, AirflowApi, Run, Task
