@@ -30,8 +30,6 @@ from ops.embedded import (
     write_once,
 )
 
-__all__ = ["browser"]  # A fixture of another module is found by its name in this one.
-
 
 def sleeper(*, with_child: bool = False) -> tuple[int, float]:
     """Start a process that leads a session, as components do, and sleeps."""
