@@ -148,3 +148,13 @@ def test_a_library_that_says_otherwise_changes_the_days_of_that_value(
     assert pipeline.parse(house.settings)["files"] == 1
     assert pipeline.sessionize(house.settings)["days"] == ["2026-03-01", "2026-03-05"]
     assert {row["browser"] for row in house.events()} == {"Waterfox"}
+
+
+def test_what_figures_mean_is_the_same_in_every_process_and_follows_the_settings(digested: House) -> None:
+    """GIVEN the same code and settings THEN a restated figure is data's; with another setting it is a definition's."""
+    lake = Lake(digested.settings)
+    meanings = {pipeline.makers()["build"][1].definition(lake) for _ in range(3)}
+    assert len(meanings) == 1
+    changed = Lake(digested.settings.model_copy(update={"session_gap_minutes": 31}))
+    assert pipeline.makers()["build"][1].definition(changed) not in meanings
+    assert " at 0x" not in repr([stage.definition(lake) for stages in pipeline.makers().values() for stage in stages])

@@ -10,6 +10,7 @@ import shutil
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -35,14 +36,18 @@ class Publish(Stage[Publication]):
     """There is one unit: the warehouse.
 
     Args:
-        meaning: says what the figures mean, for restatements: the definitions of all stages.
+        makers: the stages before it, whose definitions say what the figures mean.
     """
 
     name = "publish"
     facts = Publication
 
-    def __init__(self, meaning: object) -> None:
-        self.meaning = meaning
+    def __init__(self, makers: Sequence[Stage[Any]]) -> None:
+        self.makers = makers
+
+    def definition(self, lake: Lake) -> str:
+        """Name what the figures mean: every stage's version and settings, and the models; for restatements."""
+        return digest([(stage.name, stage.definition(lake)) for stage in self.makers])
 
     def wanted(self, lake: Lake) -> Mapping[str, Fingerprint]:
         commits = lake.commits("build", Build)
@@ -60,7 +65,7 @@ class Publish(Stage[Publication]):
         return ()
 
     def make(self, work: Work[Publication]) -> Made[Publication]:
-        now = publish(work.lake, work.folder, digest(self.meaning))
+        now = publish(work.lake, work.folder, self.definition(work.lake))
         before = work.before[0].facts if work.before else Publication(now, now)
         kept = before.before if before.now == now else before.now
         remove_old_versions(work.lake, {*now, *kept})
