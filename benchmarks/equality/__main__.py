@@ -37,6 +37,7 @@ WORKING_TREE = "working tree"
 FOREIGN = ("BLOODHOUND_", "DBT_", "AIRFLOW", "PYTHONPATH")
 """What the caller's environment must not tell either side."""
 SHOWN_OUTPUT = 1500
+CACHE = Path(tempfile.gettempdir()) / "bloodhound-equality"
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 screen = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -112,9 +113,8 @@ def run_case(side: Side, case: Case, runs: Sequence[Path], scratch: Path, name: 
             begun = time.perf_counter()
             run(side, inbox, Path(home) / "home", case.environment)
             snapshot(Path(home) / "home", target)
-            screen.print(
-                f"  {case.name}, {name}: {side.name}, run {target.stem} of {len(runs)}, {time.perf_counter() - begun:.0f} s"
-            )
+            took = time.perf_counter() - begun
+            screen.print(f"  {case.name}, {name}: {side.name}, run {target.stem} of {len(runs)}, {took:.0f} s")
     return snapshots
 
 
@@ -135,7 +135,7 @@ def run(side: Side, inbox: Path, home: Path, settings: Mapping[str, str]) -> Non
     """
     done = subprocess.run(
         [sys.executable, "-m", "etl", "run", "--inbox", str(inbox), "--home", str(home)],
-        cwd=side.code, env=bare_environment() | settings, capture_output=True, text=True, check=False,
+        cwd=side.code, env=bare_environment() | dict(settings), capture_output=True, text=True, check=False,
     )  # fmt: skip
     is_judged = done.returncode == 1 and "checks are in error" in done.stderr
     if done.returncode and not is_judged:
@@ -190,7 +190,7 @@ def compare_case(
 
 
 @app.command(help=__doc__.partition("\n\n")[0])
-def main(  # noqa: PLR0913
+def main(
     base: Annotated[str | None, typer.Option(help="The revision whose code is right.")] = None,
     head: Annotated[str, typer.Option(help="A revision to compare with it.")] = WORKING_TREE,
     only: Annotated[list[str] | None, typer.Option(help=f"A case: {', '.join(c.name for c in CASES)}; repeat.")] = None,
@@ -206,10 +206,7 @@ def main(  # noqa: PLR0913
         typer.Option(help="A column that may change its type, or a table the order of its columns; repeat."),
     ] = None,
     real: Annotated[Path, typer.Option(help="Folder of real logs.")] = PROJECT.parent / "shared" / "data",
-    cache: Annotated[Path, typer.Option(help="Where inboxes, code and snapshots of revisions are kept.")] = Path(
-        tempfile.gettempdir()
-    )
-    / "bloodhound-equality",
+    cache: Annotated[Path, typer.Option(help="Where inboxes, code and snapshots of revisions are kept.")] = CACHE,
     jobs: Annotated[int, typer.Option(min=1, help="Cases at a time.")] = 2,
 ) -> None:
     allowed = Allowed(allow or (), allow_type or ())

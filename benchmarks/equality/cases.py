@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -118,8 +118,9 @@ def shuffled(source: Source, folder: Path) -> bool:
     plain = folder / "plain"
     source.simulate(plain, "--days", "3", "--messages", "8000", "--seed", "5")
     lines = [written for line in event_lines(plain) for written in told_again(line, draw)]
-    first_day = min(received(line) for line in lines if received(line))
-    is_late = [bool(received(line)) and received(line) == first_day and draw.random() < LATE for line in lines]
+    days = [received(line) for line in lines]
+    first_day = min(day for day in days if day)
+    is_late = [day == first_day and draw.random() < LATE for day in days]
     late = [line for line, is_one in zip(lines, is_late, strict=True) if is_one]
     others = [line for line, is_one in zip(lines, is_late, strict=True) if not is_one]
     draw.shuffle(others)
@@ -162,7 +163,7 @@ def event_lines(inbox: Path) -> list[bytes]:
 def received(line: bytes) -> str | None:
     """Read the day a line was received; None of a line that cannot be read."""
     try:
-        return datetime.fromtimestamp(float(json.loads(line)["received_at"])).date().isoformat()
+        return datetime.fromtimestamp(float(json.loads(line)["received_at"]), UTC).date().isoformat()
     except (ValueError, KeyError, TypeError):
         return None
 
@@ -173,48 +174,44 @@ def batch_of(line: bytes) -> list[Message] | None:
         messages = json.loads(json.loads(line)["body"])["messages"]
     except (ValueError, KeyError, TypeError):
         return None
-    return messages if all(message.get("version") == 3 for message in messages) else None
+    return messages if all(message.get("version") == NEWEST for message in messages) else None
 
 
 def cut(lines: list[bytes], count: int, ending: str, draw: random.Random) -> dict[str, bytes]:
-    """Cut lines into so many files of any size, every third of each packing."""
+    """Cut lines into so many files of any size: plain, gzip and zstd."""
+    packings: dict[str, Callable[[bytes], bytes]] = {
+        "": bytes, ".gz": lambda content: gzip.compress(content, mtime=0), ".zst": zstandard.ZstdCompressor().compress,
+    }  # fmt: skip
     places = sorted(draw.sample(range(1, len(lines)), count - 1))
     files = {}
     for number, (start, end) in enumerate(zip([0, *places], [*places, len(lines)], strict=True)):
-        content = b"".join(lines[start:end])
-        if number % 3 == 1:
-            files[f"part-{number:02d}.{ending}.gz"] = gzip.compress(content, mtime=0)
-        elif number % 3 == 2:
-            files[f"part-{number:02d}.{ending}.zst"] = zstandard.ZstdCompressor().compress(content)
-        else:
-            files[f"part-{number:02d}.{ending}"] = content
+        suffix, pack = list(packings.items())[number % len(packings)]
+        files[f"part-{number:02d}.{ending}{suffix}"] = pack(b"".join(lines[start:end]))
     return files
 
 
 def told_again(line: bytes, draw: random.Random) -> list[bytes]:
     """Give a line, sometimes with another that says it again, or says something else under its messages' ids."""
-    if not line.endswith(b"\n"):
-        line += b"\n"
+    line = line.removesuffix(b"\n") + b"\n"
     messages = batch_of(line)
     if not messages:
         return [line]
-    chance = draw.random()
-    if chance < 0.03:  # The same bytes once more.
-        return [line, line]
-    if chance < 0.06:  # Sent again: the same batch by a later request.
-        return [line, retold(line, messages, draw)]
-    if chance < 0.10:  # Written in an older version, by a client that never sent it otherwise.
-        return [retold(line, [in_version_2(message) for message in messages], None)]
-    if chance < 0.14:
-        return [retold(line, [in_version_1(message) for message in messages], None)]
-    if chance < 0.16:  # Said in two versions.
-        return [line, retold(line, [in_version_2(message) for message in messages], draw)]
-    if chance < 0.18:  # A collision: another content under the same id.
-        return [line, retold(line, [message | {"country": "AQ"} for message in messages], draw)]
-    return [line]
+    ways: dict[Callable[[], list[bytes]], int] = {
+        lambda: [line]: 82,
+        # The same bytes once more; and the same batch by a later request.
+        lambda: [line, line]: 3,
+        lambda: [line, retold(line, messages, draw)]: 3,
+        # Written in an older version, by a client that never sent it otherwise; and by one that did.
+        lambda: [retold(line, [in_version_2(message) for message in messages])]: 4,
+        lambda: [retold(line, [in_version_1(message) for message in messages])]: 4,
+        lambda: [line, retold(line, [in_version_2(message) for message in messages], draw)]: 2,
+        # A collision: another content under the same id.
+        lambda: [line, retold(line, [message | {"country": "AQ"} for message in messages], draw)]: 2,
+    }
+    return draw.choices(list(ways), list(ways.values()))[0]()
 
 
-def retold(line: bytes, messages: list[Message], draw: random.Random | None) -> bytes:
+def retold(line: bytes, messages: list[Message], draw: random.Random | None = None) -> bytes:
     """Write a line with other messages; as another, later request if `draw` is given."""
     row = json.loads(line)
     row["body"] = json.dumps(json.loads(row["body"]) | {"messages": messages}, separators=(",", ":"))
@@ -224,6 +221,7 @@ def retold(line: bytes, messages: list[Message], draw: random.Random | None) -> 
     return json.dumps(row, separators=(",", ":")).encode() + b"\n"
 
 
+NEWEST = 3
 V2_NAVIGATIONS = {"navigate": 0, "reload": 1, "back_forward": 2}
 
 
@@ -276,15 +274,16 @@ def milliseconds(moment: str) -> int:
     return round(datetime.fromisoformat(moment).timestamp() * 1000)
 
 
+SETTINGS = {
+    "BLOODHOUND_REPORTING_TIMEZONE": "America/New_York", "BLOODHOUND_REPORTING_CURRENCY": "EUR",
+    "BLOODHOUND_SESSION_GAP_MINUTES": "10", "BLOODHOUND_ATTRIBUTION_WINDOW_DAYS": "1",
+    "BLOODHOUND_IP_ADDRESSES": "truncate", "BLOODHOUND_BOT_RULES": '["fan_out"]',
+    "BLOODHOUND_CONVERSIONS": '[{"name": "search", "schema": "custom.search", "once_per": "session", "value": 2.5}]',
+}  # fmt: skip
 CASES = (
     Case("sample", sample),
     Case("real", real),
     Case("shuffled", shuffled, is_same_at_once=True),
     Case("exclusions", exclusions),
-    Case("settings", small_sample, environment={
-        "BLOODHOUND_REPORTING_TIMEZONE": "America/New_York", "BLOODHOUND_REPORTING_CURRENCY": "EUR",
-        "BLOODHOUND_SESSION_GAP_MINUTES": "10", "BLOODHOUND_IP_ADDRESSES": "truncate",
-        "BLOODHOUND_BOT_RULES": '["fan_out"]', "BLOODHOUND_ATTRIBUTION_WINDOW_DAYS": "1",
-        "BLOODHOUND_CONVERSIONS": '[{"name": "search", "schema": "custom.search", "once_per": "session", "value": 2.5}]',
-    }),
-)  # fmt: skip
+    Case("settings", small_sample, SETTINGS),
+)

@@ -100,7 +100,7 @@ class Difference:
     come_rows: list[str] = field(default_factory=list)
 
 
-def differences(old: Path, new: Path, allowed: Allowed = Allowed()) -> tuple[int, int, list[Difference]]:  # noqa: B008
+def differences(old: Path, new: Path, allowed: Allowed) -> tuple[int, int, list[Difference]]:
     """Compare two snapshots; return how many tables and rows were compared, and the tables that differ."""
     with duckdb.connect() as con:
         con.execute("set timezone = 'UTC'")
@@ -202,7 +202,10 @@ def columns_of(con: duckdb.DuckDBPyConnection) -> list[tuple[str, int, str]]:
 
 
 def pair_off(con: duckdb.DuckDBPyConnection, exact: Sequence[str], floats: Sequence[str]) -> None:
-    """Take away the rows that differ by no more than the last digits of floats: the same in all else, in the same order."""
+    """Take away the rows that differ by no more than the last digits of floats.
+
+    Rows that are the same in all else are paired in the order of their floats.
+    """
     order = ", ".join(f'"{column}"' for column in floats)
     groups = ", ".join(f'"{column}"' for column in exact) or "1"
     same = [f'gone."{column}" is not distinct from come."{column}"' for column in exact] + [
