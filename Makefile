@@ -11,6 +11,8 @@ PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(
 INSTALLED := $(VENV)/installed.txt
 # Tests at a time, a file each; 0 is one after the other in one process.
 JOBS ?= 2
+# The tests that need neither dbt nor Airflow nor a browser.
+FAST := tests/vocabulary tests/lake tests/formats tests/enrich tests/whole/test_houserules.py tests/whole/test_links.py
 # The folders of a run, when given.
 FOLDERS = $(if $(INBOX),--inbox "$(INBOX)") $(if $(HOME_DIR),--home "$(HOME_DIR)")
 
@@ -59,7 +61,7 @@ down: setup ## Stop Airflow
 .PHONY: backfill
 backfill: setup ## Do days again while Airflow is up: FROM=2026-03-01 TO=2026-03-07
 	@test -n "$(FROM)" -a -n "$(TO)" || { echo "bloodhound: say which days: make backfill FROM=2026-03-01 TO=2026-03-07" >&2; exit 2; }
-	$(BIN)/python -m ops airflow backfill create --dag-id collect --from-date "$(FROM)" --to-date "$(TO)" --reprocess-behavior completed
+	$(BIN)/python -m ops backfill "$(FROM)" "$(TO)"
 
 .PHONY: report
 report: setup ## Make the page of the published warehouse: [HOME_DIR=results]
@@ -79,16 +81,12 @@ query: setup ## Ask for metrics, or list them: [METRIC="revenue orders" BY="chan
 	  $(if $(FROM),--from "$(FROM)") $(if $(TO),--to "$(TO)") $(if $(HOME_DIR),--home "$(HOME_DIR)")
 
 .PHONY: docs
-docs: setup ## Make the page of every model and column and their lineage: [HOME_DIR=results]
+docs: setup ## Make the pages of every model, column and schema, and of their lineage: [HOME_DIR=results]
 	@$(BIN)/python -m etl docs $(if $(HOME_DIR),--home "$(HOME_DIR)")
 
-.PHONY: columns
-columns: setup ## Bring docs/columns.md up to date with the dbt project
-	@$(BIN)/python -m etl columns --write
-
-.PHONY: plan
-plan: setup ## Bring docs/tracking-plan.md up to date with conf/tracking_plan/
-	@$(BIN)/python -m etl plan --write
+.PHONY: check
+check: lint-python ## In seconds: style, types and layers of Python, and the fast tests
+	@$(BIN)/python -m pytest --quiet -n $(JOBS) --dist loadfile $(FAST)
 
 .PHONY: test
 test: lint ## Lint, types, and every test but the long ones
@@ -98,21 +96,28 @@ test: lint ## Lint, types, and every test but the long ones
 prove: setup ## The long proofs: kills, shuffles, fuzz
 	@$(BIN)/python -m pytest -m prove
 
-.PHONY: lint
-lint: setup ## Style and types of Python, style of SQL
+.PHONY: lint-python
+lint-python: setup
 	@$(BIN)/ruff check --quiet .
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy etl dags ops plugins
-	$(BIN)/sqlfluff lint --disable-progress-bar --processes 2 dbt_project
+	$(BIN)/lint-imports --no-logo || { echo "bloodhound: who may import whom stands in pyproject.toml" >&2; exit 1; }
+	$(BIN)/deptry . --config .deptry.toml
+
+.PHONY: lint
+lint: lint-python ## Style, types and layers of Python, style of SQL
+	@$(BIN)/sqlfluff lint --disable-progress-bar --processes 2 dbt_project
+	$(BIN)/sqlfluff lint --disable-progress-bar --templater placeholder etl
 
 .PHONY: format
 format: setup ## Put Python and SQL into shape
 	@$(BIN)/ruff check --quiet --fix .
 	$(BIN)/ruff format --quiet .
 	$(BIN)/sqlfluff fix --disable-progress-bar dbt_project
+	$(BIN)/sqlfluff fix --disable-progress-bar --templater placeholder etl
 
 .PHONY: clean
 clean: ## Stop Airflow and remove caches and Airflow's home; data/ and .venv stay
 	@test ! -x $(BIN)/python || $(BIN)/python -m ops down
-	rm -rf .airflow .pytest_cache .mypy_cache .ruff_cache .hypothesis dbt_project/target dbt_project/logs
+	rm -rf .airflow .pytest_cache .mypy_cache .import_linter_cache .ruff_cache .hypothesis dbt_project/target dbt_project/logs
 	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -print0 | xargs -0 rm -rf

@@ -64,8 +64,8 @@ def count(home: Path) -> None:
 @app.command()
 def validation(inbox: Path, home: Path) -> None:
     """Print the CPU seconds of decoding a home's first slice, with the tracking plan and with an empty one."""
-    from etl.lake import files as lake  # noqa: PLC0415
     from etl.formats import collector  # noqa: PLC0415
+    from etl.lake import files as lake  # noqa: PLC0415
     from etl.settings import Settings  # noqa: PLC0415
     from etl.stages.parse import stage as parse  # noqa: PLC0415
     from etl.vocabulary import tracking_plan as plan  # noqa: PLC0415

@@ -14,7 +14,7 @@ import structlog
 from airflow.sdk import BaseHook, BaseNotifier
 from airflow.sdk.exceptions import AirflowNotFoundException
 
-from etl import pipeline as tasks
+from etl import pipeline
 from etl.settings import load_settings
 
 CONNECTION = "bloodhound_webhook"
@@ -54,7 +54,7 @@ def post(address: str, token: str | None, alert: dict[str, Any]) -> None:
 def deliver() -> None:
     """Send the alerts that wait; those that cannot be sent wait on."""
     settings, log = load_settings(), structlog.get_logger("bloodhound")
-    alerts = tasks.waiting_alerts(settings)[:MOST_AT_ONCE]
+    alerts = pipeline.waiting_alerts(settings)[:MOST_AT_ONCE]
     address, token = webhook() if alerts else (None, None)
     for alert in alerts:
         log.warning("alert", kind=alert["kind"], text=alert["text"], is_sent=address is not None)
@@ -65,7 +65,7 @@ def deliver() -> None:
             # The address may hold a secret: it is not named.
             log.error("alert not sent, it waits", reason=type(error).__name__)
             return
-        tasks.forget_alert(settings, alert)
+        pipeline.forget_alert(settings, alert)
 
 
 class TellOfIncidents(BaseNotifier):
@@ -78,9 +78,8 @@ class TellOfIncidents(BaseNotifier):
     def notify(self, context: Any) -> None:
         """Note how the task ended and send what people have not been told."""
         task, error = context["ti"], context.get("exception")
-        name = f"{task.dag_id}.{task.task_id}"
         if not self.failed:
-            tasks.note_task(load_settings(), name, None)
+            pipeline.note_task(load_settings(), task.task_id, None)
         elif type(error).__name__ != FAILED_CHECKS:
-            tasks.note_task(load_settings(), name, f"{error}" if error else "stopped from outside")
+            pipeline.note_task(load_settings(), task.task_id, f"{error}" if error else "stopped from outside")
         deliver()

@@ -36,14 +36,17 @@ def report_failure(context: Any) -> None:
 FINAL_ERRORS = ["etl.errors.BadUse", "etl.errors.BuildFailed", "etl.errors.CheckFailed"]
 
 POLICY: dict[str, Any] = {
+    "description": "From raw logs to checked marts: land, parse, sessionize, build, reconcile, report, mail",
     # No start_date: with one in the past Airflow would run once for yesterday as soon as it starts.
     "catchup": False,
     "max_active_runs": 1,
     "is_paused_upon_creation": False,
-    "tags": ["bloodhound"],
+    "tags": ["bloodhound", "logs", "warehouse"],
     "default_args": {
         "owner": "bloodhound",
         "pool": ONE_WRITER,
+        # A stage without work is skipped, and the next one looks for itself.
+        "trigger_rule": "none_failed",
         "retries": 2,
         "retry_delay": timedelta(seconds=15),
         "retry_exponential_backoff": True,
@@ -52,5 +55,6 @@ POLICY: dict[str, Any] = {
         "execution_timeout": timedelta(hours=6),
         "on_failure_callback": [report_failure, TellOfIncidents(failed=True)],
         "on_success_callback": [TellOfIncidents(failed=False)],
+        "on_skipped_callback": [TellOfIncidents(failed=False)],
     },
 }

@@ -1,5 +1,7 @@
 """`python -m etl`: every task of the DAGs as a command."""
 
+import logging
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -7,6 +9,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
+import structlog
 import typer
 from rich import box
 from rich.console import Console
@@ -21,13 +24,14 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from etl import pipeline as tasks
+from etl import pipeline
 from etl.errors import BadUse, BloodhoundError
 from etl.settings import Settings, load_settings
-from etl.stages.land import stage as landing
+from etl.stages.land.inbox import find_files
+from etl.stages.runner import Advance
 from etl.tools import probe as probing
 from etl.tools import suspects as suspecting
-from etl.warehouse import export as exporting
+from etl.warehouse import answers
 from etl.warehouse import summary as summarising
 
 app = typer.Typer(
@@ -44,14 +48,14 @@ Day = Annotated[
     typer.Option(formats=["%Y-%m-%d"], help="A day to do again; repeat for more."),
 ]
 
-STAGES = {
-    "land": tasks.land, "parse": tasks.parse, "sessionize": tasks.sessionize,
-    "build": tasks.build, "reconcile": tasks.reconcile,
+TASKS = {
+    "land": pipeline.land, "parse": pipeline.parse, "sessionize": pipeline.sessionize,
+    "build": pipeline.build, "reconcile": pipeline.reconcile,
 }  # fmt: skip
 
 
 @contextmanager
-def showing(title: str) -> Iterator[tasks.Advance]:
+def showing(title: str) -> Iterator[Advance]:
     """Show how a stage gets on, if a person is looking."""
     columns = (
         SpinnerColumn(),
@@ -71,7 +75,7 @@ def run_stage(name: str, settings: Settings, days: list[datetime] | None) -> dic
     if name != "land":
         refuse_unknown_days(settings, wanted)
     with showing(name) as advance:
-        result = STAGES[name](settings, days=wanted, advance=advance)
+        result = TASKS[name](settings, days=wanted, advance=advance)
     print(f"{name}: {describe(result)}")
     for failure in result.get("failed", []):
         screen.print(
@@ -88,7 +92,7 @@ def refuse_unknown_days(settings: Settings, days: Sequence[date]) -> None:
     Raises:
         BadUse: the message names the day and the days there are.
     """
-    known = tasks.known_days(settings)
+    known = pipeline.known_days(settings)
     for day in days:
         if day.isoformat() not in known:
             there = f"There is data of {known[0]} to {known[-1]}" if known else "Nothing has landed yet"
@@ -112,11 +116,11 @@ def stage_command(name: str) -> None:
     def command(inbox: Inbox = None, home: Home = None, day: Day = None) -> None:
         run_stage(name, load_settings(inbox, home), day)
 
-    command.__doc__ = (STAGES[name].__doc__ or "").partition("\n")[0]
+    command.__doc__ = (TASKS[name].__doc__ or "").partition("\n")[0]
     app.command(name)(command)
 
 
-for stage in STAGES:
+for stage in TASKS:
     stage_command(stage)
 
 
@@ -126,12 +130,13 @@ def run(inbox: Inbox = None, home: Home = None, day: Day = None) -> None:
     settings = load_settings(inbox, home)
     if not settings.inbox.is_dir():
         raise BadUse(f"the inbox {settings.inbox} does not exist", "Make it, or name another by --inbox")
-    if not landing.find_files(settings.inbox) and not settings.lake.is_dir():
+    if not find_files(settings.inbox) and not settings.lake.is_dir():
         raise BadUse(f"the inbox {settings.inbox} holds no logs", "See README.md for what goes where")
-    for name in STAGES:
-        if name == "land" or day or name in tasks.pending(settings):
+    for name in TASKS:
+        if name == "land" or day or name in pipeline.pending(settings):
             run_stage(name, settings, day)
-        elif name == "parse" and not tasks.pending(settings):
+        elif name == "parse" and not pipeline.pending(settings):
+            pipeline.require_whole(settings)
             print("nothing new")
             break
 
@@ -145,11 +150,32 @@ def replay(
     """Put quarantined messages through again, once the code or the tracking plan is mended."""
     settings = load_settings(inbox, home)
     with showing("replay") as advance:
-        result = tasks.replay(settings, reasons=reason or (), advance=advance)
+        result = pipeline.replay(settings, reasons=reason or (), advance=advance)
     print(f"replay: {describe(result)}")
-    for name in STAGES:
-        if name in tasks.pending(settings):
+    for name in TASKS:
+        if name in pipeline.pending(settings):
             run_stage(name, settings, None)
+
+
+@app.command()
+def verify(
+    deep: Annotated[bool, typer.Option("--deep", help="Hash every file.")] = False,
+    repair: Annotated[bool, typer.Option("--repair", help="Make ready what the next run makes again.")] = False,
+    inbox: Inbox = None,
+    home: Home = None,
+) -> None:
+    """Compare the home with what was written; exit 1 with the names of the files that differ."""
+    made = pipeline.verify(load_settings(inbox, home), deep=deep, repair=repair)
+    for damage in made["found"]:
+        print(f"{damage} ({damage.remedy})")
+    for damage in made["lost"]:
+        print(damage)
+    if not made["found"]:
+        print("verify: every file is what was written")
+    elif repair and not made["lost"]:
+        print("verify: the next run makes it again: python -m etl run")
+    else:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -173,10 +199,10 @@ def probe(
     """Send known messages that count in no KPI, or look for those sent: exit 1 if one is missing or changed."""
     settings = load_settings(inbox, home)
     if not look:
-        sent = tasks.send_probe(settings)
+        sent = pipeline.send_probe(settings)
         print(f"probe {sent['run']}: {len(sent['messages'])} messages in {' and '.join(sent['files'])}")
         return
-    open_runs = [run for run in tasks.look_for_probes(settings) if run["is_open"]]
+    open_runs = [run for run in pipeline.look_for_probes(settings) if run["is_open"]]
     for run in open_runs:
         for line in probing.describe(run):
             print(line)
@@ -186,36 +212,30 @@ def probe(
 
 @app.command()
 def check(
-    file: Annotated[Path, typer.Argument(help="Collector lines, batches or messages; - for standard input.")],
+    file: Annotated[Path, typer.Argument(help="Any file of an inbox, or messages; - for messages on standard input.")],
 ) -> None:
-    """Say what would become of each message and why, without a lake. Exit 1 if any would be quarantined."""
+    """Say what would become of a file, or of each message, and why. Exit 1 if anything would not be read."""
     from etl.tools import check as checking  # noqa: PLC0415
 
     if str(file) != "-" and not file.is_file():
         raise BadUse(f"{file} is no file", "Name one, or - for standard input")
-    content = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
-    verdicts = checking.check(content, load_settings())
+    settings = load_settings()
+    is_piped = str(file) == "-"
+    verdicts = checking.check(sys.stdin.buffer.read(), settings) if is_piped else checking.check_file(file, settings)
     if not verdicts:
         raise BadUse(f"there is nothing in {file}", "Give lines, batches or messages")
     for verdict in verdicts:
         print(verdict)
-    if any(verdict.outcome == "quarantined" for verdict in verdicts):
+    if any(verdict.outcome not in {"accepted", "duplicate", "nothing", "landed"} for verdict in verdicts):
         raise typer.Exit(1)
 
 
 @app.command()
-def plan(
-    write: Annotated[bool, typer.Option("--write", help="Bring docs/tracking-plan.md up to date.")] = False,
-) -> None:
-    """Show the tracking plan as a page, or write the page."""
-    from etl.settings import PROJECT  # noqa: PLC0415
+def plan() -> None:
+    """Show the tracking plan as a page of Markdown."""
     from etl.vocabulary import tracking_plan as planning  # noqa: PLC0415
 
-    page = planning.describe(planning.load_plan(load_settings().tracking_plan))
-    if write:
-        (PROJECT / "docs" / "tracking-plan.md").write_text(page)
-    else:
-        print(page, end="")
+    print(planning.describe(planning.load_plan(load_settings().tracking_plan)), end="")
 
 
 @app.command()
@@ -231,22 +251,16 @@ def report(
     out: Annotated[Path | None, typer.Option(help="The file; default: report/index.html in the home.")] = None,
 ) -> None:
     """Make the page of the published warehouse: one HTML file that opens anywhere and loads nothing."""
-    made = tasks.report(load_settings(None, home), out=out)
+    made = pipeline.report(load_settings(None, home), out=out)
     print(f"report: {made['page']}, {made['bytes']:,} bytes")
 
 
 @app.command()
-def columns(
-    write: Annotated[bool, typer.Option("--write", help="Bring docs/columns.md up to date.")] = False,
-) -> None:
-    """Show every mart's columns, types and meanings as a page, or write the page."""
-    from etl.settings import PROJECT  # noqa: PLC0415
+def columns() -> None:
+    """Show every mart's columns, types and meanings as a page of Markdown."""
     from etl.warehouse.page import definitions  # noqa: PLC0415
 
-    if write:
-        (PROJECT / "docs" / "columns.md").write_text(definitions.dictionary())
-    else:
-        print(definitions.dictionary(), end="")
+    print(definitions.dictionary(), end="")
 
 
 @app.command()
@@ -256,7 +270,7 @@ def mail(
     again: Annotated[bool, typer.Option("--again", help="Send it though this day has been sent.")] = False,
 ) -> None:
     """Write the daily summary as a mail, and send it if BLOODHOUND_SMTP_HOST is set."""
-    made = tasks.mail(load_settings(None, home), out=out, again=again)
+    made = pipeline.mail(load_settings(None, home), out=out, again=again)
     print(f"mail: {made['file']}, sent to {made['sent']}")
 
 
@@ -268,7 +282,7 @@ def export(
     home: Home = None,
 ) -> None:
     """Write a mart for a spreadsheet; no cell of it can be a formula."""
-    made = tasks.export(load_settings(None, home), mart, form=form, out=out)
+    made = answers.export(load_settings(None, home), mart, form=form, out=out)
     print(f"export: {made['rows']:,} rows, {made['file']}")
 
 
@@ -288,7 +302,7 @@ def query(
 
     settings = load_settings(None, home)
     if not metric:
-        known = tasks.metrics(settings)
+        known = answers.list_metrics(settings)
         for dimensions in dict.fromkeys(tuple(one.dimensions) for one in known):
             alike = [(one.name, one.description) for one in known if tuple(one.dimensions) == dimensions]
             print(f"By {', '.join([*asking.PERIODS, *dimensions])}:")
@@ -300,14 +314,16 @@ def query(
         if not equals:
             raise BadUse(f"--where is {text!r}", "Write it as channel=Email")
         conditions.append((name, value))
-    answer = tasks.query(
+    answer = answers.query(
         settings, metric, by=by or (), where=conditions,
         first=first.date() if first else None, last=last.date() if last else None,
     )  # fmt: skip
     if sql:
         print(answer.sql)
     elif as_csv:
-        exporting.write_rows(sys.stdout, answer.columns, answer.rows)
+        from etl.warehouse.export import write_rows  # noqa: PLC0415  (loads the writer of spreadsheets)
+
+        write_rows(sys.stdout, answer.columns, answer.rows)
     else:
         print_table(answer.columns, [[asking.shown(value) for value in row] for row in answer.rows], len(metric))
 
@@ -326,11 +342,11 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], numbers: 
 @app.command()
 def docs(
     home: Home = None,
-    out: Annotated[Path | None, typer.Option(help="The file; default: docs/index.html in the home.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The folder; default: docs in the home.")] = None,
 ) -> None:
-    """Make the page of every model and column and how they follow from each other: one file that loads nothing."""
-    made = tasks.docs(load_settings(None, home), out=out)
-    print(f"docs: {made['page']}, {made['bytes']:,} bytes")
+    """Make the pages of every model and column, of the marts' columns, and of the tracking plan."""
+    made = answers.docs(load_settings(None, home), out=out)
+    print(f"docs: {made['page']}, {made['bytes']:,} bytes; beside it {' and '.join(made['beside'])}")
 
 
 @app.command()
@@ -375,8 +391,20 @@ def simulate(
     print(f"simulate: {describe(made)}")
 
 
+def keep_quiet() -> None:
+    """Write structured lines to standard error, from the level that BLOODHOUND_LOG_LEVEL names; else warnings."""
+    level = logging.getLevelNamesMapping().get(
+        os.environ.get("BLOODHOUND_LOG_LEVEL", "WARNING").upper(), logging.WARNING
+    )
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
 def main() -> None:
     """Run a command; one clear line and an exit code when it cannot be done."""
+    keep_quiet()
     try:
         sys.exit(app(standalone_mode=False) or 0)
     except BloodhoundError as error:

@@ -38,6 +38,10 @@ class OutOfSpace(BloodhoundError):
     """The disk is full."""
 
 
+class Damaged(BloodhoundError):
+    """A file of the home is not what was written."""
+
+
 class BuildFailed(BloodhoundError):
     """A dbt model or test failed; the published warehouse stays as it was.
 

@@ -1,62 +1,84 @@
-"""One function per task: what a DAG's task calls, and what a command of `python -m etl` calls.
+"""The pipeline: the stages in their order, and one function per task.
 
-Each takes the settings and days to redo, holds the home's lock while it writes, and returns counts
-and day lists, never data.
+A task is what a DAG's task calls and what a command of `python -m etl` calls. Each takes the settings and days to
+redo, holds the home's lock while it writes, and returns counts and day lists, never data.
 """
 
 import errno
 import os
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import msgspec
 
-from etl.errors import BadUse, BuildFailed, CheckFailed, OutOfSpace
-from etl.lake import files as lake
+from etl import incidents
+from etl.errors import BadUse, BuildFailed, OutOfSpace
+from etl.lake import files, upgrade
+from etl.lake.catalogue import Lake, read_note, write_note
+from etl.lake.landed import EXPECTED, landings
+from etl.lake.manifests import UNKNOWN_DAY, Build, Publication
+from etl.lake.published import published, published_at
 from etl.settings import Settings
-from etl.stages.build import stage as dbt_build
-from etl.stages.exclusions import stage as exclusions
-from etl.stages.land import stage as landing
-from etl.stages.parse import stage as parsing
-from etl.stages.publish import stage as publish
-from etl.stages.reconcile import stage as reconciling
-from etl.stages.sessionize import stage as sessionizing
-from etl.stages.spend import stage as spend
-from etl.tools import probe as probing
-from etl.vocabulary import bot_rules
-from etl.warehouse import docs as documenting
-from etl.warehouse import export as exporting
-from etl.warehouse import metrics as asking
-
-SHOWN_ERRORS = 3
-
-Advance = Callable[[str, int], None]
-"""Told a word about what was done and how much of the total it was."""
-
+from etl.stages import runner
+from etl.stages.build.stage import Marts
+from etl.stages.deduplicate.stage import Deduplicate
+from etl.stages.exclusions.stage import Exclusions
+from etl.stages.fast_views.stage import FastViews
+from etl.stages.land.stage import Land
+from etl.stages.parse.replay import quarantined_by_file
+from etl.stages.parse.stage import Parse
+from etl.stages.publish.stage import Publish, note_failure
+from etl.stages.reconcile.stage import Reconcile, read_checks, refuse_errors
+from etl.stages.runner import Advance, Outcome, Stage, silent
+from etl.stages.sessionize.stage import Sessionize
+from etl.stages.spend.stage import Spend
+from etl.tools import probe as probes
+from etl.tools import verify as verifying
+from etl.vocabulary.reasons import PARSER_REASONS
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-def silent(_word: str, _amount: int) -> None:
-    """Show no progress."""
+def makers() -> dict[str, list[Stage[Any]]]:
+    """The stages by the task that runs them, in the order in which each follows from those before."""
+    before: list[Stage[Any]] = [
+        Land(), Parse(), Spend(), Exclusions(), Deduplicate(), FastViews(), Sessionize(), Marts(),
+    ]  # fmt: skip
+    land, parse, spend, exclusions, deduplicate, fast_views, sessionize, marts = before
+    return {
+        "land": [land],
+        "parse": [parse, spend, exclusions],
+        "sessionize": [deduplicate, fast_views, sessionize],
+        "build": [marts, Publish(before)],
+        "reconcile": [Reconcile()],
+    }
+
+
+def all_stages() -> list[Stage[Any]]:
+    """List the stages in their order."""
+    return [stage for stages in makers().values() for stage in stages]
 
 
 @contextmanager
-def writing(settings: Settings) -> Iterator[None]:
+def writing(settings: Settings) -> Iterator[Lake]:
     """Hold the lock on a lake that is ready; say plainly when the disk is full.
 
     Raises:
         Locked: another run holds it.
         OutOfSpace: the disk is full.
     """
+    lake = Lake(settings)
     try:
-        with lake.locked(settings):
-            lake.initialise(settings)
-            yield
+        with lake.writing():
+            upgrade.upgrade(lake)
+            lake.initialise()
+            runner.sweep(lake, all_stages())
+            yield lake
     except (OSError, duckdb.Error, BuildFailed) as error:
         # Parquet's and DuckDB's writers and dbt say it in words only.
         full = getattr(error, "errno", None) in FULL or any(os.strerror(code) in str(error) for code in FULL)
@@ -68,6 +90,11 @@ def writing(settings: Settings) -> Iterator[None]:
         ) from error
 
 
+def run_task(lake: Lake, task: str, days: Collection[date], advance: Advance) -> list[Outcome[Any]]:
+    """Bring the stages of a task up to date."""
+    return [runner.run(lake, stage, days=days, advance=advance) for stage in makers()[task]]
+
+
 def land(settings: Settings, *, days: Sequence[date] | None = None, advance: Advance = silent) -> dict[str, Any]:
     """Land the inbox's new files.
 
@@ -75,39 +102,40 @@ def land(settings: Settings, *, days: Sequence[date] | None = None, advance: Adv
         BadUse: the inbox is missing.
     """
     del days  # What has landed holds; days are redone from there.
-    if not settings.inbox.is_dir():
-        raise BadUse(f"the inbox {settings.inbox} does not exist", "Make it, or name another by --inbox")
-    with writing(settings):
-        made = landing.land(settings, lambda file: advance(file.name, file.size))
-    failed = [file for file in made if file["status"] != "landed"]
+    require_inbox(settings)
+    with writing(settings) as lake:
+        (landed,) = run_task(lake, "land", (), advance)
+    found = [(commit.facts, commit.facts.contents[-1]) for commit in landed.made]
+    new = [commit.facts.contents[-1] for commit in landed.made if any(unit.counts for unit in commit.units.values())]
     return {
-        "files": len(made) - len(failed),
-        "lines": sum(file["lines"] for file in made),
-        "bytes": sum(file["bytes"] for file in made),
-        "failed": [{"file": file["source_file"], "reason": f"{file['status']}: {file['detail']}"} for file in failed],
-        "days": sorted({day for file in made for day in file["partitions"] if day != lake.UNKNOWN_DAY}),
+        "files": landed.count("files"),
+        "lines": landed.count("lines"),
+        "bytes": landed.count("bytes"),
+        "failed": [
+            {"file": facts.source_file, "reason": f"{content.status}: {content.detail}"}
+            for facts, content in found
+            if content.status not in {"landed", "superseded", "withdrawn"} and content.detail not in EXPECTED
+        ],
+        "days": sorted({day for content in new for day in content.days if day != UNKNOWN_DAY}),
     }
 
 
 def parse(settings: Settings, *, days: Sequence[date] | None = None, advance: Advance = silent) -> dict[str, Any]:
     """Parse the landed files that need it, and those with lines received on `days`."""
-    with writing(settings):
-        made = parsing.parse(settings, days or (), lambda size: advance("lines", size))
-        spent = [file["counts"] for file in spend.read_spend(settings)]
-        refused = [file["counts"] for file in exclusions.quarantine(settings)]
-    counts = [count for batch in made for count in batch["counts"].values()]
+    with writing(settings) as lake:
+        parsed, spent, excluded = run_task(lake, "parse", days or (), advance)
     touched = {
-        folder.partition("=")[2]
-        for batch in made
-        for dataset, folder, *_ in (output.split("/") for output in batch["outputs"] if output.count("/") > 1)
-        if dataset in {"messages", "pixel_hits"}
+        part.day
+        for commit in parsed.made
+        for part in commit.parts
+        if part.dataset in {"messages", "pixel_hits"} and part.day
     }
     return {
-        "files": sum(len(batch["file_ids"]) for batch in made),
-        "messages": sum(count.get("valid", 0) for count in counts),
-        "pixel_hits": sum(count.get("hits", 0) for count in counts),
-        "spend_rows": sum(count["valid"] for count in spent),
-        "quarantined": sum(count.get("quarantined", 0) for count in (*counts, *spent, *refused)),
+        "files": sum(len(commit.units) for commit in parsed.made),
+        "messages": parsed.count("valid"),
+        "pixel_hits": parsed.count("hits"),
+        "spend_rows": spent.count("valid"),
+        "quarantined": sum(outcome.count("quarantined") for outcome in (parsed, spent, excluded)),
         "days": sorted(touched),
     }
 
@@ -121,31 +149,28 @@ def replay(settings: Settings, *, reasons: Sequence[str] = (), advance: Advance 
         BadUse: a reason is none that parsing gives, or there is no lake.
     """
     for reason in reasons:
-        if reason not in parsing.REASONS:
-            raise BadUse(f"no message is quarantined by parsing as {reason!r}", f"It is {', '.join(parsing.REASONS)}")
+        if reason not in PARSER_REASONS:
+            raise BadUse(f"no message is quarantined by parsing as {reason!r}", f"It is {', '.join(PARSER_REASONS)}")
     if not settings.lake.is_dir():
         raise BadUse(f"there is no lake at {settings.lake}", "Name its home by --home, or run the pipeline first")
-    with writing(settings):
-        before = parsing.quarantined_by_file(settings, reasons)
-        parsing.parse(settings, (), lambda size: advance("lines", size), set(before))
-        after = parsing.quarantined_by_file(settings, reasons)
-    still = sum(after.get(number, 0) for number in before)
+    with writing(settings) as lake:
+        before = quarantined_by_file(lake, reasons)
+        runner.run(lake, Parse(), units=before.keys(), advance=advance)
+        after = quarantined_by_file(lake, reasons)
+    still = sum(after.get(name, 0) for name in before)
     return {"files": len(before), "quarantined": sum(before.values()), "mended": sum(before.values()) - still}
 
 
 def sessionize(settings: Settings, *, days: Sequence[date] | None = None, advance: Advance = silent) -> dict[str, Any]:
     """Rewrite the events of the days whose messages changed, and of `days`."""
-    with writing(settings):
-        # A parse killed after its last batch has no work left, but files that dbt would read.
-        parsing.sweep_orphans(settings)
-        made = sessionizing.sessionize(settings, days or (), lambda day: advance(day, 1))
-        lake.write_manifest(lake.manifest_path(settings, "state", "sessionized"), session_inputs(settings))
+    with writing(settings) as lake:
+        _, _, cut = run_task(lake, "sessionize", days or (), advance)
     return {
-        "events": sum(day["events"] for day in made),
-        "duplicates": sum(day["duplicates"] for day in made),
-        "collisions": sum(day["collisions"] for day in made),
-        "days": [day["day"] for day in made],
-        "session_days": sorted({name for day in made for name in day.get("session_dates", [])}),
+        "events": cut.count("accepted"),
+        "duplicates": cut.count("duplicates"),
+        "collisions": cut.count("collisions"),
+        "days": sorted({commit.name for commit in (*cut.made, *cut.gone)}),
+        "session_days": sorted({str(day) for commit in cut.made for day in commit.facts.session_dates}),
     }
 
 
@@ -156,30 +181,22 @@ def build(settings: Settings, *, days: Sequence[date] | None = None, advance: Ad
         BuildFailed: a model or test failed; the published warehouse stays as it was, but for a row in quality.checks
             that says so.
     """
-    with writing(settings):
+    with writing(settings) as lake:
+        marts, publish = makers()["build"]
         try:
-            done = dbt_build.build(settings, days or ())
+            built: Outcome[Build] = runner.run(lake, marts, days=days or ())
         except BuildFailed as failure:
-            publish.note_failure(settings, failure.failed)
+            note_failure(lake, failure.failed)
             raise
         advance("dbt", 1)
-        state = lake.manifest_path(settings, "state", "built")
-        current = (lake.read_manifest(state) or {})["digest"]
-        published = lake.manifest_path(settings, "state", "warehouse")
-        if (
-            done is None
-            and settings.warehouse.exists()
-            and (lake.read_manifest(published) or {}).get("digest") == current
-        ):
-            return {"models": 0, "tests": 0, "days": [], "published": None}
-        target = publish.publish(settings)
-        lake.write_manifest(published, {"digest": current})
-    done = done or {"models": 0, "tests": 0, "days": []}
-    all_days = sorted(lake.manifests(settings, "days"))
-    return {
-        "models": done["models"], "tests": done["tests"],
-        "days": all_days if done["days"] is None else done["days"], "published": str(target),
-    }  # fmt: skip
+        # What was built anew is published, though its inputs are the same.
+        units = ["warehouse"] if built.made else []
+        shown: Outcome[Publication] = runner.run(lake, publish, units=units)
+    counts = {"models": built.count("models"), "tests": built.count("tests")}
+    if not shown.made:
+        return {**counts, "days": [], "published": None}
+    rebuilt = sorted({day for commit in built.made for day in marts.days_of(commit)})
+    return {**counts, "days": rebuilt, "published": str(settings.warehouse)}
 
 
 def reconcile(settings: Settings, *, days: Sequence[date] | None = None, advance: Advance = silent) -> dict[str, Any]:
@@ -189,24 +206,26 @@ def reconcile(settings: Settings, *, days: Sequence[date] | None = None, advance
         CheckFailed: at least one is in error; the message says which and why.
     """
     del days
-    outcome = reconciling.read_checks(settings)
-    vanished = vanished_probes(look_for_probes(settings)) if probing.read_notes(settings) else []
+    lake = Lake(settings)
+    outcome = read_checks(settings)
+    vanished = vanished_probes(look_for_probes(settings)) if probes.read_notes(lake) else []
     outcome["errors"] += [f"probe ({run}): nothing of it has arrived" for run in vanished]
-    if settings.warehouse.exists():
-        reconciling.note_incidents(settings, [reconciling.vanished_probe(run) for run in vanished])
+    incidents.note_incidents(lake, [incidents.vanished_probe(run) for run in vanished])
     advance("checks", 1)
-    if outcome["errors"]:
-        # Not noted as done: the next run says so again, until it is mended.
-        listed = outcome["errors"]
-        more = f" (and {len(listed) - SHOWN_ERRORS} more)" if len(listed) > SHOWN_ERRORS else ""
-        raise CheckFailed(
-            f"{len(listed)} checks are in error: {' | '.join(listed[:SHOWN_ERRORS])}{more}",
-            "See quality.checks",
-        )
-    with writing(settings):
-        published = lake.read_manifest(lake.manifest_path(settings, "state", "warehouse")) or {}
-        lake.write_manifest(lake.manifest_path(settings, "state", "reconciled"), published)
+    refuse_errors(outcome["errors"])
+    with writing(settings) as lake:
+        runner.run(lake, Reconcile())
     return outcome
+
+
+def require_inbox(settings: Settings) -> None:
+    """Refuse to work on an inbox that is not there: one that is not mounted must not take back every exclusion.
+
+    Raises:
+        BadUse: it is missing.
+    """
+    if not settings.inbox.is_dir():
+        raise BadUse(f"the inbox {settings.inbox} does not exist", "Make it, or name another by --inbox")
 
 
 def send_probe(settings: Settings) -> dict[str, Any]:
@@ -215,8 +234,8 @@ def send_probe(settings: Settings) -> dict[str, Any]:
     Raises:
         BadUse: nothing has been published yet, or the inbox is missing.
     """
-    with reconciling.published(settings) as con:
-        return probing.send(settings, con)
+    with published(settings) as con:
+        return probes.send(Lake(settings), con)
 
 
 def look_for_probes(settings: Settings) -> list[dict[str, Any]]:
@@ -225,11 +244,13 @@ def look_for_probes(settings: Settings) -> list[dict[str, Any]]:
     Raises:
         BadUse: nothing has been published yet, or no probe was sent.
     """
-    if not probing.read_notes(settings):
+    lake = Lake(settings)
+    if not probes.read_notes(lake):
         raise BadUse(f"no probe was sent from {settings.home}", "Send one: python -m etl probe")
-    published = lake.read_manifest(lake.manifest_path(settings, "state", "warehouse")) or {}
-    with reconciling.published(settings) as con:
-        return probing.look(settings, con, published.get("digest"))
+    commits = lake.commits("publish", Publication)
+    publication = commits[0].units["warehouse"].fingerprint.data if commits else None
+    with published(settings) as con:
+        return probes.look(lake, con, publication)
 
 
 def vanished_probes(runs: Sequence[dict[str, Any]]) -> list[str]:
@@ -247,10 +268,10 @@ def report(settings: Settings, *, out: Path | None = None, days: Sequence[date] 
     from etl.warehouse.page import page  # noqa: PLC0415  (starts a JavaScript engine)
 
     target = out or settings.home / "report" / "index.html"
-    with reconciling.published(settings) as con:
+    with published(settings) as con:
         made = page.render(
             con,
-            published_at=datetime.fromtimestamp(settings.warehouse.stat().st_mtime, UTC),
+            published_at=published_at(settings),
             currency=settings.reporting_currency,
             time_zone=settings.reporting_timezone,
         )
@@ -259,7 +280,7 @@ def report(settings: Settings, *, out: Path | None = None, days: Sequence[date] 
     partial = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
     try:
         partial.write_text(made)
-        lake.move_into_place(partial, target)
+        files.move_into_place(partial, target)
     finally:
         partial.unlink(missing_ok=True)
     return {"page": str(target), "bytes": len(made.encode())}
@@ -277,101 +298,72 @@ def mail(settings: Settings, *, out: Path | None = None, again: bool = False) ->
 
     post = mailing.read_post()
     target = out or settings.home / "report" / "mail.eml"
-    with reconciling.published(settings) as con:
-        published_at = datetime.fromtimestamp(settings.warehouse.stat().st_mtime, UTC)
-        message = mailing.compose(con, published_at=published_at, currency=settings.reporting_currency)
+    with published(settings) as con:
+        message = mailing.compose(con, published_at=published_at(settings), currency=settings.reporting_currency)
         day = str(con.execute("select max(date) from executive.kpi_daily").fetchall()[0][0])
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(message.as_bytes())
-    note = lake.manifest_path(settings, "state", "mailed")
-    is_new = (lake.read_manifest(note) or {}).get("day") != day
+    note = Lake(settings).history("mailed.json")
+    is_new = (read_note(note, Mailed) or Mailed(None)).day != day
     is_sent = bool(post and (is_new or again))
     if post and is_sent:
         mailing.send(message, post)
-        lake.write_manifest(note, {"day": day})
+        write_note(note, Mailed(day))
     return {"file": str(target), "sent": len(post.recipients) if post and is_sent else 0}
 
 
-def export(settings: Settings, mart: str, *, form: str = "csv", out: Path | None = None) -> dict[str, Any]:
-    """Write a mart of the published warehouse as CSV or XLSX.
+class Mailed(msgspec.Struct):
+    """The last day of data of which people were sent the mail."""
 
-    Raises:
-        BadUse: nothing has been published, or there is no such mart or format.
-    """
-    target = out or settings.home / "exports" / f"{mart}.{form}"
-    with reconciling.published(settings) as con:
-        return {"rows": exporting.export(con, mart, target, form), "file": str(target)}
-
-
-def query(
-    settings: Settings,
-    names: Sequence[str],
-    *,
-    by: Sequence[str] = (),
-    where: Sequence[tuple[str, str]] = (),
-    first: date | None = None,
-    last: date | None = None,
-) -> asking.Answer:
-    """Ask the published warehouse for metrics.
-
-    Raises:
-        BadUse: nothing has been published, or a metric or dimension is not known.
-    """
-    reconciling.require_published(settings)
-    return asking.query(settings.warehouse, names, by=by, where=where, first=first, last=last)
-
-
-def metrics(settings: Settings) -> list[asking.Metric]:
-    """List the metrics of the published warehouse.
-
-    Raises:
-        BadUse: nothing has been published.
-    """
-    reconciling.require_published(settings)
-    with asking.opened(settings.warehouse) as con:
-        return list(asking.read_metrics(asking.read_manifest(con)).values())
-
-
-def docs(settings: Settings, *, out: Path | None = None) -> dict[str, Any]:
-    """Make the page of the dbt project, every model and column with its lineage: `docs/index.html` in the home."""
-    target = out or settings.home / "docs" / "index.html"
-    return {"page": str(target), "bytes": documenting.make(settings, target)}
+    day: str | None
 
 
 def note_task(settings: Settings, task: str, reason: str | None) -> None:
     """Remember how a task ended, so that people are told once; `reason` is None when it ended well."""
-    reconciling.note_task(settings, task, reason)
+    incidents.note_task(Lake(settings), task, reason)
 
 
 def waiting_alerts(settings: Settings) -> list[dict[str, Any]]:
     """Read the alerts that nobody has been sent yet, the oldest first."""
-    return reconciling.waiting_alerts(settings)
+    return incidents.waiting_alerts(Lake(settings))
 
 
 def forget_alert(settings: Settings, alert: dict[str, Any]) -> None:
     """Take an alert that has been sent from those that wait."""
-    reconciling.forget_alert(settings, alert)
+    incidents.forget_alert(Lake(settings), alert)
+
+
+def verify(settings: Settings, *, deep: bool = False, repair: bool = False) -> dict[str, list[verifying.Damage]]:
+    """Compare the home with what was written: `found`, and of what was repaired `lost`, what cannot be made again.
+
+    Raises:
+        BadUse: there is no lake.
+        Locked: something is to be repaired and another run holds the home.
+    """
+    if not settings.lake.is_dir():
+        raise BadUse(f"there is no lake at {settings.lake}", "Name its home by --home, or run the pipeline first")
+    lake, stages = Lake(settings), all_stages()
+    found = verifying.verify(lake, stages, deep=deep or repair)
+    if not repair:
+        return {"found": found, "lost": []}
+    with lake.writing():
+        return {"found": found, "lost": verifying.repair(lake, found)}
+
+
+def require_whole(settings: Settings) -> None:
+    """Refuse to say that nothing is new of a home that is not what was written; sizes alone are looked at.
+
+    Raises:
+        Damaged: the message names the files.
+    """
+    verifying.require_whole(Lake(settings), all_stages())
 
 
 def known_days(settings: Settings) -> list[str]:
     """The days of which there is anything: received days of lines, and days of events."""
-    files = lake.manifests(settings, "files").values()
-    received = {day for file in files for day in file["partitions"] if day != lake.UNKNOWN_DAY}
-    return sorted(received | set(lake.manifests(settings, "days")))
-
-
-def session_inputs(settings: Settings) -> dict[str, Any]:
-    """All that a run of sessionize depends on, cheap to read."""
-    rules, _ = exclusions.read_exclusions(settings)
-    return {
-        "batches": sorted(parsing.fresh_batches(settings)),
-        "gap": settings.session_gap_minutes,
-        "lateness": settings.max_lateness_days,
-        "version": sessionizing.SESSIONIZER_VERSION,
-        "rates": bot_rules.digest("rate", "platforms"),
-        "addresses": [settings.ip_addresses, sessionizing.digest(settings.ip_key.get_secret_value())],
-        "exclusions": [[rule.kind, rule.value, str(rule.since), str(rule.until)] for rule in rules],
-    }
+    lake = Lake(settings)
+    received = {day for landing in landings(lake) for content in landing.contents for day in content.days}
+    return sorted((received - {UNKNOWN_DAY}) | lake.units("sessionize", Sessionize.facts).keys())
 
 
 def is_up_to_date(settings: Settings) -> bool:
@@ -379,34 +371,31 @@ def is_up_to_date(settings: Settings) -> bool:
 
     Raises:
         BadUse: the inbox is missing.
+        Damaged: nothing is to be done, but a file of the home is not what was written.
     """
-    return settings.warehouse.exists() and not landing.stale_files(settings) and not pending(settings)
+    require_inbox(settings)
+    lake = Lake(settings)
+    is_done = settings.warehouse.exists() and not runner.staleness(lake, Land()) and not pending(settings)
+    if is_done:
+        require_whole(settings)
+    return is_done
 
 
 def pending(settings: Settings) -> dict[str, list[str]]:
-    """Say which stages have work, each with the days it is known to concern; read only, no lock."""
+    """Say which tasks after landing have work, each with the days it is known to concern; read only, no lock.
+
+    A task has work if a stage of it is stale. What is handed on counts too: marts follow events, and checks marts.
+    """
+    lake = Lake(settings)
     work: dict[str, list[str]] = {}
-    if parsing.unparsed_files(settings) or spend.unread(settings) or exclusions.unread(settings):
-        files = parsing.unparsed_files(settings)
-        work["parse"] = sorted({day for file in files for day in file["partitions"]})
-    before = lake.read_manifest(lake.manifest_path(settings, "state", "sessionized"))
-    now = session_inputs(settings)
-    if before != now:
-        known = set((before or {}).get("batches", []))
-        fresh = parsing.fresh_batches(settings)
-        outputs = [output for name in now["batches"] if name not in known for output in fresh[name]["outputs"]]
-        days = {output.split("/")[1].partition("=")[2] for output in outputs if output.startswith("messages/")}
-        work["sessionize"] = sorted(days)
-    wanted = dbt_build.inputs(settings)
-    built = lake.read_manifest(lake.manifest_path(settings, "state", "built"))
-    published = lake.read_manifest(lake.manifest_path(settings, "state", "warehouse")) or {}
-    current = dbt_build.digest(wanted)
-    is_current = built and built["digest"] == current and not dbt_build.is_unfinished(settings)
-    if "sessionize" in work or not is_current or published.get("digest") != current:
-        stale = dbt_build.stale_session_days(settings, wanted)
-        work["build"] = sorted(wanted["days"]) if stale is None else stale
-    reconciled = lake.read_manifest(lake.manifest_path(settings, "state", "reconciled")) or {}
-    is_probed = any(note["state"] == "waiting" for note in probing.read_notes(settings))
-    if "build" in work or is_probed or reconciled.get("digest") != published.get("digest"):
-        work["reconcile"] = []
+    for task, stages in makers().items():
+        if task == "land":
+            continue
+        found = [(stage, runner.staleness(lake, stage)) for stage in stages]
+        follows = {"build": "sessionize", "reconcile": "build"}.get(task)
+        if any(stale for _, stale in found) or follows in work:
+            days = {day for stage, stale in found for day in stage.concerns(lake, [*stale.stale, *stale.gone])}
+            work[task] = sorted(days)
+    if any(note["state"] == "waiting" for note in probes.read_notes(lake)):
+        work.setdefault("reconcile", [])
     return work

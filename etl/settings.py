@@ -1,41 +1,34 @@
 """What operators set: `bloodhound.toml`, overridden by `BLOODHOUND_*` in the environment."""
 
 import os
+import tomllib
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import available_timezones
 
+import structlog
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
 from etl.errors import BadUse
 from etl.vocabulary.bot_rules import BEHAVIOUR
+from etl.vocabulary.log_formats import FORMATS
+from etl.vocabulary.spend_exports import SpendExport
 
 PROJECT = Path(__file__).resolve().parent.parent
 
-SpendColumn = Literal[
-    "date", "source", "medium", "campaign", "impressions", "clicks", "cost", "cost_micros", "currency"
-]
 Operator = Literal["=", "!=", "<", "<=", ">", ">=", "starts_with", "contains", "exists"]
-
-
-class SpendExport(BaseModel):
-    """An ad platform's own export: how its columns are ours."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    files: str = "*"
-    header: list[str] = []
-    columns: dict[SpendColumn, str] = {}
-    values: dict[SpendColumn, str] = {}
-    campaigns: dict[str, str] = {}
-    decimal: Literal[".", ","] | None = None
-    date_format: str | None = None
 
 
 class DeclaredConversion(BaseModel):
@@ -64,7 +57,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix="BLOODHOUND_",
         toml_file=os.environ.get("BLOODHOUND_SETTINGS", PROJECT / "conf" / "bloodhound.toml"),
-        extra="ignore",
+        extra="forbid",
         frozen=True,
     )
 
@@ -73,6 +66,7 @@ class Settings(BaseSettings):
 
     tracking_plan: Path = PROJECT / "conf" / "tracking_plan"
     thresholds: Path = PROJECT / "conf" / "thresholds.toml"
+    ad_platforms: Path = PROJECT / "conf" / "ad_platforms.toml"
 
     session_gap_minutes: int = Field(30, gt=0, lt=1440)
     max_lateness_days: int = Field(30, gt=0)
@@ -85,7 +79,12 @@ class Settings(BaseSettings):
     spend_exports: list[SpendExport] = []
     count_access: Literal["auto", "always", "never"] = "auto"
     ip_addresses: Literal["keep", "truncate", "hash"] = "keep"
+    key: SecretStr = SecretStr("")
     ip_key: SecretStr = SecretStr("")
+    trusted_proxies: list[str] = []
+    log_formats: dict[str, str] = {}
+    no_pages: dict[str, list[str]] = {}
+    batch_paths: list[str] = []
     reporting_currency: str = Field("USD", pattern=r"^[A-Z]{3}$")
     reporting_timezone: str = "UTC"
     own_hosts: list[str] = []
@@ -120,8 +119,6 @@ class Settings(BaseSettings):
         names = [conversion.name for conversion in self.conversions]
         if len(set(names)) < len(names):
             raise ValueError("conversions: a name is there twice")
-        if self.ip_addresses == "hash" and not self.ip_key.get_secret_value():
-            raise ValueError("ip_addresses = hash needs a key: set BLOODHOUND_IP_KEY in the environment")
         return self
 
     @field_validator("reporting_timezone")
@@ -131,6 +128,23 @@ class Settings(BaseSettings):
         if name not in available_timezones():
             raise ValueError(f"{name!r} is no time zone, as America/New_York is one")
         return name
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def are_networks(cls, networks: list[str]) -> list[str]:
+        """A proxy is named by its address or its network."""
+        for network in networks:
+            ip_network(network, strict=False)
+        return networks
+
+    @field_validator("log_formats")
+    @classmethod
+    def are_known_formats(cls, formats: dict[str, str]) -> dict[str, str]:
+        """A folder's format is one of the register's."""
+        for name in formats.values():
+            if name not in FORMATS:
+                raise ValueError(f"{name!r} is no format; the register knows {', '.join(FORMATS)}")
+        return formats
 
     @property
     def lake(self) -> Path:
@@ -143,17 +157,91 @@ class Settings(BaseSettings):
         return self.home / "warehouse" / "bloodhound.duckdb"
 
 
+PREFIX = "BLOODHOUND_"
+OTHER_NAMES = frozenset(
+    {
+        "SETTINGS", "LOG_LEVEL", "PROJECT", "BUILD_DB", "AIRFLOW_HOME", "AIRFLOW_DB", "PORT", "SCHEDULE",
+        "WEBHOOK_URL", "WEBHOOK_TOKEN", "MAIL_TO", "MAIL_FROM", "SMTP_HOST", "SMTP_PORT", "SMTP_SECURITY",
+        "SMTP_USER", "SMTP_PASSWORD", "SCREENSHOTS",
+    }
+)  # fmt: skip
+"""What else is read from the environment under this project's prefix: addresses, secrets and what one part tells
+another."""
+
+
 def load_settings(inbox: Path | None = None, home: Path | None = None) -> Settings:
     """Read the settings, with absolute paths.
 
     Raises:
-        BadUse: a setting has no sense; the message names it.
+        BadUse: a setting is not known or has no sense, or the file of settings that was named is missing; the message
+            names it.
     """
+    refuse_unknown_names(os.environ)
+    refuse_missing_file()
     given = {"inbox": inbox, "home": home}
     try:
         settings = Settings(**{name: path for name, path in given.items() if path is not None})  # type: ignore[arg-type]
     except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        raise BadUse(f"setting {name}: {first['msg']}", "See conf/bloodhound.toml") from error
+        raise BadUse(*describe(error.errors()[0])) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadUse(f"{settings_file()} is not TOML: {error}", "See conf/bloodhound.toml") from error
+    except SettingsError as error:
+        raise BadUse(f"the environment: {error}", "Lists and tables are written as JSON there") from error
+    if settings.ip_key.get_secret_value():
+        structlog.get_logger("bloodhound").warning(
+            "BLOODHOUND_IP_KEY is an old name, and now the key of all pseudonyms: set BLOODHOUND_KEY instead"
+        )
     return settings.model_copy(update={"inbox": settings.inbox.absolute(), "home": settings.home.absolute()})
+
+
+def describe(error: ErrorDetails) -> tuple[str, str]:
+    """Say what is wrong with a setting, and what to do."""
+    place = ".".join(str(part) for part in error["loc"])
+    if error["type"] != "extra_forbidden":
+        return f"setting {place}: {error['msg'].removeprefix('Value error, ')}", "See conf/bloodhound.toml"
+    *above, name = error["loc"]
+    known = [field.alias or key for key, field in fields_at(above).items()]
+    return f"there is no setting {place}", nearest(str(name), known)
+
+
+def fields_at(place: Sequence[int | str]) -> dict[str, FieldInfo]:
+    """Find the fields that may stand at a place: those of the settings, or of a table in a list of them."""
+    if not place:
+        return Settings.model_fields
+    tables: dict[str, type[BaseModel]] = {"spend_exports": SpendExport, "conversions": DeclaredConversion}
+    table = tables.get(str(place[0]))
+    return table.model_fields if table else {}
+
+
+def nearest(name: str, known: Iterable[str], prefix: str = "") -> str:
+    """Offer the known name that is most like one that is not known; both without their prefix."""
+    found = get_close_matches(name, list(known), 1, 0.5)
+    return f"Do you mean {prefix}{found[0]}? See conf/bloodhound.toml" if found else "See conf/bloodhound.toml"
+
+
+def refuse_unknown_names(environment: Iterable[str]) -> None:
+    """Refuse what the environment sets and nobody reads: it was meant to say something.
+
+    Raises:
+        BadUse: the message names it, and the known name that is most like it.
+    """
+    known = OTHER_NAMES | {name.upper() for name in Settings.model_fields}
+    for name in sorted(environment):
+        short = name.removeprefix(PREFIX)
+        if name.startswith(PREFIX) and short not in known:
+            raise BadUse(f"there is no setting {name} in the environment", nearest(short, known, PREFIX))
+
+
+def settings_file() -> Path:
+    """Name the file of settings."""
+    return Path(str(Settings.model_config["toml_file"]))
+
+
+def refuse_missing_file() -> None:
+    """Refuse a file of settings that was named and is not there: all in it would be left at its default.
+
+    Raises:
+        BadUse: the message names it.
+    """
+    if "BLOODHOUND_SETTINGS" in os.environ and not settings_file().is_file():
+        raise BadUse(f"there is no settings file {settings_file()}", "Mend BLOODHOUND_SETTINGS, or unset it")

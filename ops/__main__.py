@@ -1,4 +1,4 @@
-"""`python -m ops run | up | down | status | airflow …`: what the Makefile calls."""
+"""`python -m ops run | up | down | status | backfill | airflow …`: what the Makefile calls."""
 
 import hashlib
 import os
@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, NoReturn
@@ -15,11 +15,11 @@ import httpx
 import typer
 from rich.console import Console
 
-from etl import pipeline as tasks
+from etl import pipeline
 from etl.errors import BloodhoundError
 from etl.settings import load_settings
-from ops.airflow_api import AirflowApi
-from ops.drive import Chain, check_alive, connect, follow, wait_for_dags
+from ops.airflow_api import DAG, AirflowApi
+from ops.drive import Pass, check_alive, connect, follow, wait_for_dag
 from ops.embedded import PROJECT, Embedded, OpsError, State, remove_leftovers
 
 SAMPLE_INBOX = PROJECT / "data" / "inbox"
@@ -34,13 +34,13 @@ Home = Annotated[Path | None, typer.Option(help="Folder for everything that is w
 
 @app.command()
 def run(inbox: Inbox = None, home: Home = None) -> None:
-    """Run the whole chain once through Airflow's scheduler, and say what came out."""
+    """Run the whole way once through Airflow's scheduler, and say what came out."""
     settings = load_settings(inbox, home)
     require_logs(settings.inbox, may_be_sample=inbox is None)
     embedded = Embedded()
     with embedded.exclusively():
         remove_leftovers(embedded)
-        if tasks.is_up_to_date(settings):
+        if pipeline.is_up_to_date(settings):
             # What Airflow would find in half a minute, half of which is its start.
             console.print(NOTHING_NEW)
             summarise(settings.home)
@@ -51,11 +51,11 @@ def run(inbox: Inbox = None, home: Home = None) -> None:
             if not has_logs(settings.inbox):
                 make_sample(settings.inbox)
             api = wait_until_ready(embedded, state)
-            console.print(f"Running the DAGs over {settings.inbox}")
-            chain = Chain(api)
-            follow(embedded, state, chain, console)
-            report_failures(embedded, chain)
-            if chain.was_idle:
+            console.print(f"Running {DAG} over {settings.inbox}")
+            going = Pass(api)
+            follow(embedded, state, going, console)
+            report_failures(embedded, going)
+            if going.was_idle:
                 console.print(NOTHING_NEW)
             summarise(settings.home)
             place = where(embedded, state) if was_up else "stopped again; to see its UI: make up"
@@ -67,7 +67,7 @@ def run(inbox: Inbox = None, home: Home = None) -> None:
 
 @app.command()
 def up(inbox: Inbox = None, home: Home = None) -> None:
-    """Start Airflow and keep it running: the daily schedule, and the UI on loopback."""
+    """Start Airflow and keep it running: the schedule, and the UI on loopback."""
     settings = load_settings(inbox, home)
     embedded = Embedded()
     with embedded.exclusively():
@@ -81,7 +81,8 @@ def up(inbox: Inbox = None, home: Home = None) -> None:
                 stop_undisturbed(embedded)
             raise
     console.print(f"Airflow is up: {where(embedded, state)}")
-    console.print(f"  inbox {state.inbox}\n  home  {state.home}\n  stop  make down")
+    tell_what_it_serves(state)
+    console.print("  stop  make down")
 
 
 @app.command()
@@ -98,12 +99,31 @@ def down() -> None:
 def status() -> None:
     """Say whether Airflow runs, and with which folders; exit 1 when it does not."""
     embedded = Embedded()
-    state = embedded.state()
-    if state is None:
-        raise OpsError("Airflow is not running. Start it: make up")
+    state = running(embedded)
     check_alive(embedded, state)
     console.print(f"Airflow is up: {where(embedded, state)}")
-    console.print(f"  inbox {state.inbox}\n  home  {state.home}")
+    tell_what_it_serves(state)
+
+
+@app.command()
+def backfill(first: str, last: str) -> None:
+    """Do the days from FIRST to LAST again, in the Airflow that is up; say what was queued and where to watch it."""
+    begin, end = span_of(first, last)
+    embedded = Embedded()
+    state = running(embedded)
+    known = pipeline.known_days(load_settings(Path(state.inbox), Path(state.home)))
+    days = [day for day in known if begin.isoformat() <= day <= end.isoformat()]
+    if not days:
+        there = f"There is data of {known[0]} to {known[-1]}" if known else "Nothing has landed yet"
+        raise OpsError(f"Nothing is known of {begin} to {end}. {there}.", exit_code=2)
+    api = wait_until_ready(embedded, state)
+    before = len(api.active_runs())
+    run = api.trigger({"first_day": begin.isoformat(), "last_day": end.isoformat()})
+    asked = (end - begin).days + 1
+    without = f"; of the other {asked - len(days)} there is no data" if asked > len(days) else ""
+    turn = f", after {before} under way" if before else ""
+    console.print(f"Queued  {len(days)} days, {days[0]} to {days[-1]}, in one run{turn}{without}")
+    console.print(f"Watch   http://127.0.0.1:{state.port}{run.page}")
 
 
 @app.command(
@@ -112,12 +132,29 @@ def status() -> None:
 def airflow(arguments: Annotated[list[str] | None, typer.Argument()] = None) -> None:
     """Run any `airflow` command against the Airflow that `make up` started."""
     embedded = Embedded()
-    state = embedded.state()
-    if state is None:
-        raise OpsError("Airflow is not running. Start it: make up")
+    state = running(embedded)
     command = [sys.executable, "-m", "airflow", *(arguments or [])]
     done = subprocess.run(command, env=embedded.environment(state), check=False)
     raise typer.Exit(done.returncode)
+
+
+def running(embedded: Embedded) -> State:
+    """Return what `make up` started; refuse when nothing is up."""
+    state = embedded.state()
+    if state is None:
+        raise OpsError("Airflow is not running. Start it: make up")
+    return state
+
+
+def span_of(first: str, last: str) -> tuple[date, date]:
+    """Read the first and the last day; refuse what is no day, or the wrong way round."""
+    try:
+        begin, end = date.fromisoformat(first), date.fromisoformat(last)
+    except ValueError:
+        raise OpsError(f"FROM={first} TO={last}: days are written as 2026-03-01.", exit_code=2) from None
+    if end < begin:
+        raise OpsError(f"FROM={first} TO={last}: the last day lies before the first.", exit_code=2)
+    return begin, end
 
 
 def has_logs(inbox: Path) -> bool:
@@ -163,26 +200,26 @@ def start_or_join(embedded: Embedded, inbox: Path, home: Path, *, owner: int) ->
 
 
 def wait_until_ready(embedded: Embedded, state: State) -> AirflowApi:
-    """Wait until Airflow answers and has read the DAGs as they are now."""
+    """Wait until Airflow answers and has read the DAG as it is now, on this schedule."""
     sources = b"".join(path.read_bytes() for path in sorted((PROJECT / "dags").glob("*.py")))
-    digest = hashlib.sha256(sources).hexdigest()
+    digest = hashlib.sha256(sources + state.schedule.encode()).hexdigest()
     read = embedded.home / "dags_read"
     is_known = read.exists() and read.read_text() == digest
     started = datetime.fromtimestamp(min(began for _, began in state.pids.values()), UTC)
     api = connect(embedded, state)
-    wait_for_dags(embedded, state, api, since="" if is_known else started.isoformat())
+    wait_for_dag(embedded, state, api, since="" if is_known else started.isoformat())
     read.write_text(digest)
     return api
 
 
-def report_failures(embedded: Embedded, chain: Chain) -> None:
-    """End with an error that names the DAG, the task and the reason, if one failed."""
-    if not chain.has_failed:
+def report_failures(embedded: Embedded, going: Pass) -> None:
+    """End with an error that names the task and the reason, if one failed."""
+    if not going.has_failed:
         return
-    failures = [f"{task.run.dag}.{task.name} failed: {chain.api.reason(task)}" for task in chain.failed]
-    dags = ", ".join(run.dag for run in chain.runs.values() if run.state == "failed")
-    reason = "; ".join(failures) or f"{dags} failed without a failed task"
-    raise OpsError(f"{reason}\nWhole logs: {embedded.logs}, or in the UI after `make up`")
+    reason = "; ".join(f"{task.name} failed: {going.api.reason(task)}" for task in going.failed)
+    raise OpsError(
+        f"{reason or 'the run failed without a failed task'}\nWhole logs: {embedded.logs}, or in the UI after `make up`"
+    )
 
 
 def summarise(home: Path) -> None:
@@ -196,6 +233,11 @@ def summarise(home: Path) -> None:
 def where(embedded: Embedded, state: State) -> str:
     """Say where the UI is and how to get in."""
     return f"http://127.0.0.1:{state.port}  user admin, password in {embedded.password_file}"
+
+
+def tell_what_it_serves(state: State) -> None:
+    """Say which folders, and when."""
+    console.print(f"  inbox {state.inbox}\n  home  {state.home}\n  runs  {state.schedule}, in UTC")
 
 
 def stop_undisturbed(embedded: Embedded) -> None:

@@ -1,12 +1,13 @@
-"""The little of Airflow's REST API that driving the DAGs needs."""
+"""The little of Airflow's REST API that driving the DAG needs."""
 
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
-CHAIN = ("collect", "sessionize", "warehouse", "reconcile")
+DAG = "bloodhound"
 ONE_WRITER = "one_writer"
 ACTIVE = {"queued", "running"}
 ERROR_LEVELS = {"error", "critical"}
@@ -14,9 +15,8 @@ ERROR_LEVELS = {"error", "critical"}
 
 @dataclass(frozen=True)
 class Run:
-    """One run of one DAG."""
+    """One run of the DAG."""
 
-    dag: str
     run_id: str
     state: str
 
@@ -24,6 +24,16 @@ class Run:
     def is_active(self) -> bool:
         """Tell whether it has not ended."""
         return self.state in ACTIVE
+
+    @property
+    def path(self) -> str:
+        """Where it stands in the API."""
+        return f"/dags/{DAG}/dagRuns/{quote(self.run_id, safe='')}"
+
+    @property
+    def page(self) -> str:
+        """Where it stands in the UI."""
+        return f"/dags/{DAG}/runs/{quote(self.run_id, safe='')}"
 
 
 @dataclass(frozen=True)
@@ -35,11 +45,6 @@ class Task:
     state: str
     seconds: float
     tries: int
-
-    @property
-    def title(self) -> str:
-        """DAG and task, once where both have the same name."""
-        return self.name if self.name == self.run.dag else f"{self.run.dag}.{self.name}"
 
 
 class AirflowApi:
@@ -87,9 +92,10 @@ class AirflowApi:
         found = self._get("/importErrors")["import_errors"]
         return [f"{error['filename']}: {error['stack_trace'].strip().split(chr(10))[-1]}" for error in found]
 
-    def dags(self) -> dict[str, dict[str, Any]]:
-        """Return the DAGs Airflow knows, by name."""
-        return {dag["dag_id"]: dag for dag in self._get("/dags", limit=100)["dags"]}
+    def dag(self) -> dict[str, Any] | None:
+        """Return what Airflow knows of the DAG, None before it has read it."""
+        found = self._get("/dags", dag_id_pattern=DAG)["dags"]
+        return next((dag for dag in found if dag["dag_id"] == DAG), None)
 
     def ensure_pool(self) -> None:
         """Make the one-slot pool that every writing task holds."""
@@ -98,44 +104,24 @@ class AirflowApi:
         if answer.status_code != httpx.codes.CONFLICT:
             answer.raise_for_status()
 
-    def trigger(self, dag: str) -> Run:
-        """Start a run of a DAG now."""
-        path = f"/api/v2/dags/{dag}/dagRuns"
-        answer = self._http.post(path, json={"logical_date": None}).raise_for_status().json()
-        return Run(dag, answer["dag_run_id"], answer["state"])
+    def trigger(self, conf: dict[str, str] | None = None) -> Run:
+        """Start a run now; `conf` names the DAG's params."""
+        body = {"logical_date": None, "conf": conf or {}}
+        answer = self._http.post(f"/api/v2/dags/{DAG}/dagRuns", json=body).raise_for_status().json()
+        return Run(answer["dag_run_id"], answer["state"])
 
     def run(self, run: Run) -> Run:
         """Look at a run again."""
-        return Run(run.dag, run.run_id, self._get(f"/dags/{run.dag}/dagRuns/{run.run_id}")["state"])
+        return Run(run.run_id, self._get(run.path)["state"])
 
     def active_runs(self) -> list[Run]:
-        """Return the chain's runs that wait or run, whoever began them."""
-        found = self._get("/dags/~/dagRuns", state=sorted(ACTIVE), limit=100)["dag_runs"]
-        return [Run(run["dag_id"], run["dag_run_id"], run["state"]) for run in found if run["dag_id"] in CHAIN]
-
-    def runs_caused_by(self, run: Run) -> list[Run] | None:
-        """Return the runs that took up what this run handed on.
-
-        An empty list: it handed nothing on. None: it did, and no run has taken it up yet.
-        """
-        try:
-            events = self._get("/assets/events", source_dag_id=run.dag, source_run_id=run.run_id, limit=1)[
-                "asset_events"
-            ]
-        except httpx.HTTPStatusError as error:
-            # Airflow 3.3 answers 500 while a run that took an event up has not begun.
-            if error.response.status_code != httpx.codes.INTERNAL_SERVER_ERROR:
-                raise
-            return None
-        if not events:
-            return []
-        # All events of a run are taken up together, so the first one tells.
-        caused = events[0]["created_dagruns"]
-        return [Run(run["dag_id"], run["run_id"], run["state"]) for run in caused] or None
+        """Return the runs that wait or run, whoever began them."""
+        found = self._get(f"/dags/{DAG}/dagRuns", state=sorted(ACTIVE), limit=100)["dag_runs"]
+        return [Run(run["dag_run_id"], run["state"]) for run in found]
 
     def tasks(self, run: Run) -> list[Task]:
         """Return the tasks of a run in the order they started."""
-        found = self._get(f"/dags/{run.dag}/dagRuns/{run.run_id}/taskInstances")["task_instances"]
+        found = self._get(f"{run.path}/taskInstances")["task_instances"]
         found.sort(key=lambda task: task["start_date"] or "~")
         return [
             Task(
@@ -150,7 +136,7 @@ class AirflowApi:
 
     def result(self, task: Task) -> dict[str, Any]:
         """Return the counts a task left, an empty dict when it left none."""
-        path = f"/dags/{task.run.dag}/dagRuns/{task.run.run_id}/taskInstances/{task.name}"
+        path = f"{task.run.path}/taskInstances/{task.name}"
         try:
             value = self._get(f"{path}/xcomEntries/return_value", deserialize="true")["value"]
         except httpx.HTTPStatusError:
@@ -159,7 +145,7 @@ class AirflowApi:
 
     def reason(self, task: Task) -> str:
         """Return why a task failed: the last exception of its log, else the last error line."""
-        path = f"/dags/{task.run.dag}/dagRuns/{task.run.run_id}/taskInstances/{task.name}"
+        path = f"{task.run.path}/taskInstances/{task.name}"
         try:
             content = self._get(f"{path}/logs/{max(task.tries, 1)}", full_content="true")["content"]
         except httpx.HTTPStatusError as error:

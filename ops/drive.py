@@ -1,4 +1,4 @@
-"""Run the chain of DAGs to its end through Airflow's scheduler, and show how it goes."""
+"""Run the DAG to its end through Airflow's scheduler, and show how it goes."""
 
 import threading
 import time
@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from ops.airflow_api import CHAIN, AirflowApi, Run, Task
+from ops.airflow_api import DAG, AirflowApi, Run, Task
 from ops.embedded import Embedded, OpsError, State
 
 START_SECONDS = 180
@@ -21,6 +21,7 @@ WORDS = {
     "skipped": "nothing new",
     "failed": "failed",
     "up_for_retry": "failed, will retry",
+    "upstream_failed": "not tried",
 }
 COLOURS = {"success": "green", "skipped": "green", "failed": "red", "up_for_retry": "yellow"}
 # States that pass within a second and say nothing.
@@ -50,29 +51,25 @@ def _answers(api: AirflowApi) -> bool:
     return True
 
 
-def wait_for_dags(embedded: Embedded, state: State, api: AirflowApi, since: str) -> None:
-    """Wait until all DAGs of the chain were read.
+def wait_for_dag(embedded: Embedded, state: State, api: AirflowApi, since: str) -> None:
+    """Wait until the DAG was read.
 
     Args:
         since: ISO time; a DAG read before it counts as not read. Empty: any reading will do.
 
     Raises:
-        OpsError: a DAG file does not import, or a DAG is paused.
+        OpsError: its file does not import, or it is paused.
     """
 
     def read() -> bool:
         if errors := api.import_errors():
             raise OpsError(f"A DAG file does not import: {errors[0]}")
-        known = api.dags()
-        return all(
-            dag in known and not known[dag]["is_stale"] and (known[dag]["last_parsed_time"] or "") >= since
-            for dag in CHAIN
-        )
+        dag = api.dag()
+        return dag is not None and not dag["is_stale"] and (dag["last_parsed_time"] or "") >= since
 
-    _wait(embedded, state, "Airflow does not read the DAGs", read)
-    paused = [dag for dag in CHAIN if api.dags()[dag]["is_paused"]]
-    if paused:
-        raise OpsError(f"Paused: {', '.join(paused)}. Switch on in Airflow's UI (`make up`).")
+    _wait(embedded, state, "Airflow does not read the DAG", read)
+    if (api.dag() or {})["is_paused"]:
+        raise OpsError(f"{DAG} is paused. Switch it on in Airflow's UI (`make up`).")
 
 
 def _wait(embedded: Embedded, state: State, complaint: str, ready: Callable[[], bool]) -> None:
@@ -91,43 +88,36 @@ def check_alive(embedded: Embedded, state: State) -> None:
         raise OpsError(f"Airflow's {name} died: {words or 'it left no word'} (logs: {embedded.logs})")
 
 
-class Chain:
-    """One pass: the run of `collect` that was triggered, every run that goes on beside it, and all they cause.
+class Pass:
+    """The run that was triggered, and every run that goes on beside it.
 
-    Beside it goes the schedule's own run of a midnight that passed while Airflow was down: it may take the work
-    before ours does.
+    Beside it goes the schedule's own run of a time that passed while Airflow was down: it may take the work before
+    ours does.
     """
 
     def __init__(self, api: AirflowApi) -> None:
         self.api = api
-        self.runs: dict[tuple[str, str], Run] = {}
+        ours = api.trigger()
+        self.runs = {ours.run_id: ours}
         self.tasks: dict[tuple[str, str], Task] = {}
         self.notes: dict[tuple[str, str], str] = {}
-        # Runs whose end was seen, with all they caused.
-        self._done: set[tuple[str, str]] = set()
-        self._take_up([api.trigger(CHAIN[0])])
+        # Runs whose end was seen.
+        self._ended: set[str] = set()
 
     def poll(self) -> bool:
         """Look once; return whether everything has ended, or something failed."""
-        self._take_up(self.api.active_runs())
-        for key in [key for key in self.runs if key not in self._done]:
-            self.runs[key] = run = self.api.run(self.runs[key])
+        for run in self.api.active_runs():
+            self.runs.setdefault(run.run_id, run)
+        for run_id in self.runs.keys() - self._ended:
+            self.runs[run_id] = run = self.api.run(self.runs[run_id])
             self._look_at_tasks(run)
-            if run.is_active:
-                continue
-            caused = self.api.runs_caused_by(run) if run.state != "failed" else []
-            if caused is not None:
-                self._take_up(caused)
-                self._done.add(key)
-        return self.has_failed or self.runs.keys() == self._done
-
-    def _take_up(self, runs: list[Run]) -> None:
-        for run in runs:
-            self.runs.setdefault((run.dag, run.run_id), run)
+            if not run.is_active:
+                self._ended.add(run_id)
+        return self.has_failed or self.runs.keys() == self._ended
 
     def _look_at_tasks(self, run: Run) -> None:
         for task in self.api.tasks(run):
-            key = (run.run_id, task.title)
+            key = (run.run_id, task.name)
             previous = self.tasks.get(key)
             self.tasks[key] = task
             if previous and (previous.state, previous.tries) == (task.state, task.tries):
@@ -150,8 +140,7 @@ class Chain:
     @property
     def was_idle(self) -> bool:
         """Tell whether nothing was new."""
-        has_skipped = any(task.state == "skipped" for task in self.tasks.values())
-        return has_skipped and {dag for dag, _ in self.runs} == {CHAIN[0]}
+        return {task.state for task in self.tasks.values()} == {"skipped"}
 
 
 def in_words(counts: dict[str, object]) -> str:
@@ -164,34 +153,34 @@ def in_words(counts: dict[str, object]) -> str:
     )
 
 
-def follow(embedded: Embedded, state: State, chain: Chain, console: Console) -> None:
-    """Show the chain until it ends: a live table in a terminal, else a line for each change.
+def follow(embedded: Embedded, state: State, going: Pass, console: Console) -> None:
+    """Show a pass until it ends: a live table in a terminal, else a line for each change.
 
     Raises:
         OpsError: a component died on the way.
     """
     if console.is_terminal:
         with Live(console=console, refresh_per_second=4) as live:
-            while not _look(embedded, state, chain):
-                live.update(as_table(chain))
+            while not _look(embedded, state, going):
+                live.update(as_table(going))
                 time.sleep(POLL_SECONDS)
-            live.update(as_table(chain))
+            live.update(as_table(going))
         return
     told: dict[tuple[str, str], tuple[str, int]] = {}
     ended = False
     while not ended:
-        ended = _look(embedded, state, chain)
-        for key, task in chain.tasks.items():
+        ended = _look(embedded, state, going)
+        for key, task in going.tasks.items():
             if told.get(key) != (task.state, task.tries) and task.state not in UNTOLD:
                 told[key] = (task.state, task.tries)
-                console.print(f"  {as_line(task, chain.notes.get(key, ''))}", markup=False)
+                console.print(f"  {as_line(task, going.notes.get(key, ''))}", markup=False)
         if not ended:
             time.sleep(POLL_SECONDS)
 
 
-def _look(embedded: Embedded, state: State, chain: Chain) -> bool:
+def _look(embedded: Embedded, state: State, going: Pass) -> bool:
     try:
-        return chain.poll()
+        return going.poll()
     except httpx.TransportError:
         # Busy, or dead: the latter ends it here.
         check_alive(embedded, state)
@@ -204,13 +193,13 @@ def as_line(task: Task, note: str) -> str:
     """Put a task into one line."""
     ended = task.state in WORDS
     spent = f"{task.seconds:6.1f} s" if ended else " " * 8
-    return f"{task.title:16} {WORDS.get(task.state, task.state):18} {spent}  {note}".rstrip()
+    return f"{task.name:10} {WORDS.get(task.state, task.state):18} {spent}  {note}".rstrip()
 
 
-def as_table(chain: Chain) -> Table:
+def as_table(going: Pass) -> Table:
     """Put all tasks into a table."""
     table = Table.grid(padding=(0, 2))
-    for key, task in chain.tasks.items():
+    for key, task in going.tasks.items():
         colour = COLOURS.get(task.state, "default")
-        table.add_row(Text(f"  {as_line(task, chain.notes.get(key, ''))}", style=colour))
+        table.add_row(Text(f"  {as_line(task, going.notes.get(key, ''))}", style=colour))
     return table

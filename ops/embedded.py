@@ -1,4 +1,4 @@
-"""The embedded Airflow: its home, its PostgreSQL and its three processes.
+"""The embedded Airflow: its home, its PostgreSQL and its processes.
 
 Everything it writes lies in `.airflow/` beside this project. Each component runs in a session of
 its own with its pid and start time noted, so that another command can stop it, or find it dead.
@@ -34,7 +34,13 @@ COMPONENTS = {
     "api-server": ["api-server"],
     "scheduler": ["scheduler", "--skip-serve-logs"],
     "dag-processor": ["dag-processor"],
+    "triggerer": ["triggerer", "--skip-serve-logs"],
 }
+# The only schedule that needs the triggerer.
+ON_ARRIVAL = "on_arrival"
+# Airflow's home page shows a triggerer that does not run in red, needed or not; it has no setting for that, only this
+# one for its looks. The third of the four badges below the heading "Health":
+NO_TRIGGERER = 'div:has(> h2) + div > [data-testid="state-badge"]:nth-child(3):nth-last-child(2)'
 STOP_SECONDS = 8
 POSTGRES_TRIES = 3
 
@@ -53,6 +59,7 @@ class State:
 
     Attributes:
         owner: pid of the `make run` that will stop it, or 0 when it stays up.
+        schedule: when runs begin, as `dags/schedule.py` reads it.
         pids: component → (pid, process start time); the time tells a reused pid.
     """
 
@@ -60,7 +67,13 @@ class State:
     inbox: str
     home: str
     owner: int
+    schedule: str = "daily"
     pids: dict[str, tuple[int, float]] = field(default_factory=dict)
+
+    @property
+    def components(self) -> list[str]:
+        """What should run."""
+        return [name for name in COMPONENTS if name != "triggerer" or self.schedule == ON_ARRIVAL]
 
 
 def is_alive(pid: int, started: float) -> bool:
@@ -148,7 +161,7 @@ class Embedded:
 
     def dead(self, state: State) -> list[str]:
         """Return the components that should run and do not."""
-        return [name for name in COMPONENTS if name not in state.pids or not is_alive(*state.pids[name])]
+        return [name for name in state.components if name not in state.pids or not is_alive(*state.pids[name])]
 
     def last_words(self, component: str) -> str:
         """Return the last line in which a component logged an error, an empty text if none."""
@@ -189,16 +202,17 @@ class Embedded:
         port = int(wanted) if wanted else free_port()
         if wanted and free_port(port) != port:
             raise OpsError(f"Port {port} (BLOODHOUND_PORT) is taken.", exit_code=2)
-        state = State(port=port, inbox=str(inbox), home=str(home), owner=owner)
+        schedule = os.environ.get("BLOODHOUND_SCHEDULE") or "daily"
+        state = State(port=port, inbox=str(inbox), home=str(home), owner=owner, schedule=schedule)
         environment = self.environment(state, database)
         self._migrate(environment, database)
-        for name, arguments in COMPONENTS.items():
+        for name in state.components:
             log = self.logs / f"{name}.log"
             if log.exists():
                 log.replace(log.with_suffix(".previous.log"))
             with log.open("wb") as output:
                 process = subprocess.Popen(
-                    [sys.executable, "-m", "airflow", *arguments],
+                    [sys.executable, "-m", "airflow", *COMPONENTS[name]],
                     env=environment,
                     cwd=PROJECT,
                     stdin=subprocess.DEVNULL,
@@ -215,7 +229,7 @@ class Embedded:
         state = self.state()
         noted = state.pids if state else {}
         # The API server last: a task that ends in time can still say how it ended.
-        for names in (["scheduler", "dag-processor"], ["api-server"]):
+        for names in (["scheduler", "dag-processor", "triggerer"], ["api-server"]):
             stop_families([noted[name] for name in names if name in noted])
         self._stop_postgres()
         self.state_file.unlink(missing_ok=True)
@@ -223,16 +237,19 @@ class Embedded:
     def environment(self, state: State, database: str | None = None) -> dict[str, str]:
         """Return the environment of every Airflow process, tasks included."""
         url = f"http://127.0.0.1:{state.port}"
+        hidden = {} if "triggerer" in state.components else {NO_TRIGGERER: {"display": "none !important"}}
         return os.environ | {
             "AIRFLOW_HOME": str(self.home),
             "AIRFLOW_CONFIG": str(PROJECT / "airflow.cfg"),
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database or self._database_url(),
             "AIRFLOW__API__PORT": str(state.port),
             "AIRFLOW__API__BASE_URL": url,
+            "AIRFLOW__API__THEME": json.dumps({"globalCss": hidden}),
             "BLOODHOUND_PROJECT": str(PROJECT),
             "BLOODHOUND_INBOX": state.inbox,
             "BLOODHOUND_HOME": state.home,
-            # dags/ imports etl/ and its own assets and policy.
+            "BLOODHOUND_SCHEDULE": state.schedule,
+            # dags/ imports etl/ and its own modules.
             "PYTHONPATH": os.pathsep.join(filter(None, [str(PROJECT), os.environ.get("PYTHONPATH")])),
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
             "PYTHONUNBUFFERED": "1",

@@ -205,7 +205,7 @@ def main(
         list[str] | None,
         typer.Option(help="A column that may change its type, or a table the order of its columns; repeat."),
     ] = None,
-    real: Annotated[Path, typer.Option(help="Folder of real logs.")] = PROJECT.parent / "shared" / "data",
+    real: Annotated[Path | None, typer.Option(help="Folder of real logs; without it their case is left out.")] = None,
     cache: Annotated[Path, typer.Option(help="Where inboxes, code and snapshots of revisions are kept.")] = CACHE,
     jobs: Annotated[int, typer.Option(min=1, help="Cases at a time.")] = 2,
 ) -> None:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import zstandard
+from backports import zstd
 
 Message = dict[str, Any]
 
@@ -152,7 +152,7 @@ def read_lines(path: Path) -> list[bytes]:
     """Read a log's lines with their ends, whatever it is packed with."""
     content = path.read_bytes()
     if path.suffix == ".zst":
-        content = zstandard.ZstdDecompressor().decompressobj().decompress(content)
+        content = zstd.decompress(content)
     return content.splitlines(keepends=True)
 
 
@@ -180,7 +180,7 @@ def batch_of(line: bytes) -> list[Message] | None:
 def cut(lines: list[bytes], count: int, ending: str, draw: random.Random) -> dict[str, bytes]:
     """Cut lines into so many files of any size: plain, gzip and zstd."""
     packings: dict[str, Callable[[bytes], bytes]] = {
-        "": bytes, ".gz": lambda content: gzip.compress(content, mtime=0), ".zst": zstandard.ZstdCompressor().compress,
+        "": bytes, ".gz": lambda content: gzip.compress(content, mtime=0), ".zst": zstd.compress,
     }  # fmt: skip
     places = sorted(draw.sample(range(1, len(lines)), count - 1))
     files = {}

@@ -45,3 +45,10 @@
         ]
     ))
 {%- endmacro %}
+
+{# Says that two relations speak of one campaign: links and ad platforms seldom agree on capitals. #}
+{% macro is_same_campaign(left, right) -%}
+    lower({{ left }}.source) is not distinct from lower({{ right }}.source)
+    and lower({{ left }}.medium) is not distinct from lower({{ right }}.medium)
+    and lower({{ left }}.campaign) is not distinct from lower({{ right }}.campaign)
+{%- endmacro %}

@@ -1,8 +1,9 @@
 {#-
-    dbt builds a table or view beside the old one and renames both, so that readers of the database never miss it. Here
-    nobody reads what is being built, and each rename and drop costs more than most models: what was there is replaced.
+    dbt's own table and view are built beside the old one and both renamed, so that readers of the database never miss
+    it. Here nobody reads what is being built, and each rename and drop costs more than most models: what was there is
+    replaced.
 -#}
-{% materialization table, adapter='duckdb', supported_languages=['sql', 'python'] -%}
+{% materialization in_place_table, adapter='duckdb', supported_languages=['sql', 'python'] -%}
     {%- set existing = load_cached_relation(this) -%}
     {%- set target_relation = this.incorporate(type='table') -%}
     {%- set language = model['language'] -%}
@@ -21,7 +22,7 @@
     {{ return({'relations': [target_relation]}) }}
 {%- endmaterialization %}
 
-{% materialization view, adapter='duckdb' -%}
+{% materialization in_place_view, adapter='duckdb' -%}
     {%- set existing = load_cached_relation(this) -%}
     {%- set target_relation = this.incorporate(type='view') -%}
     {{ run_hooks(pre_hooks) }}

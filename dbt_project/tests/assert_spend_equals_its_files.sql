@@ -18,9 +18,7 @@ corrected as (
         where
             later.source_file > rows_of_files.source_file
             and later.spend_date = rows_of_files.spend_date
-            and later.source is not distinct from rows_of_files.source
-            and later.medium is not distinct from rows_of_files.medium
-            and later.campaign is not distinct from rows_of_files.campaign
+            and {{ is_same_campaign('later', 'rows_of_files') }}
     )
 
 ),

@@ -104,7 +104,7 @@ def translate(source: str) -> str:
     """Say in SQL the CTEs that turn the Snowplow events among `source`'s rows into messages.
 
     Args:
-        source: a CTE with protocol, message, ordinal, line_hash, ip, user_agent, sent_us.
+        source: a CTE with protocol, message, ordinal, line_hash, network_id, sent_us.
 
     Returns:
         CTEs separated by commas, the last named `translated`: the columns of `source`, with `message` and
@@ -188,8 +188,8 @@ def translate(source: str) -> str:
                         'stream_id', client_session.sessionId, 'index', client_session.eventIndex,
                         'created_at', strftime(make_timestamp(created), '%Y-%m-%dT%H:%M:%S.%fZ'),
                         'visitor_id', coalesce(
-                            nullif(event.duid, ''), nullif(event.nuid, ''), nullif(event.tnuid, ''),
-                            nullif(event.uid, ''), md5(coalesce(ip, '') || chr(10) || coalesce(user_agent, ''))
+                            nullif(event.duid, ''), nullif(event.nuid, ''), nullif(event.tnuid, ''), network_id,
+                            nullif(event.uid, '')
                         ),
                         'user_id', event.uid, 'logged_in', coalesce(event.uid, '') <> '', 'locale', event.lang,
                         'page', json_object(

@@ -7,7 +7,7 @@ from typing import IO
 
 import numpy as np
 import pyarrow as pa
-import zstandard
+from backports import zstd
 
 from etl.errors import BadUse
 from etl.simulate.plan import Compression
@@ -32,7 +32,7 @@ class LogFiles:
         self.waiting: pa.StringArray = pa.array([], type=pa.string())
         self.open_period = -1
         self.open_path = folder
-        self.sink: IO[bytes] | gzip.GzipFile | None = None
+        self.sink: IO[bytes] | gzip.GzipFile | zstd.ZstdFile | None = None
         self.files = self.lines = self.bytes = 0
 
     def path(self, period: int) -> Path:
@@ -79,15 +79,14 @@ class LogFiles:
         path = self.path(period)
         path.parent.mkdir(parents=True, exist_ok=True)
         self.open_path, self.open_period = path, period
-        file = path.with_name(path.name + ".part").open("wb")
+        part = path.with_name(path.name + ".part")
         if self.compress == "zst":
-            compressor = zstandard.ZstdCompressor(level=FAST_ZSTD)
-            self.sink = compressor.stream_writer(file)
+            self.sink = zstd.ZstdFile(part, "wb", level=FAST_ZSTD)
         elif self.compress == "gz":
             # No name and no time in the header: the same lines are the same bytes.
-            self.sink = _OwningGzip(file)
+            self.sink = _OwningGzip(part.open("wb"))
         else:
-            self.sink = file
+            self.sink = part.open("wb")
 
     def close(self) -> None:
         """Finish the open file and give it its name."""

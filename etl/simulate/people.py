@@ -218,7 +218,7 @@ class Crowd:
         address = join(v4, block, middle, dotted, low)
         six = (self._chance(device, _IPV6) < IPV6_SHARE) & ~robot & ~office
         groups = column(hexadecimal(word.astype(np.uint64).reshape(-1, 1))[:, 0:4])
-        return pa.compute.if_else(pa.array(six), join("2001:db8:4:1", groups, "::", low), address)
+        return pa.compute.if_else(pa.array(six), join("2001:db8:4:", groups, "::", low), address)
 
     def is_office(self, device: Ints) -> Flags:
         """Draw whether a person sits in the shop's own office."""

@@ -1,27 +1,45 @@
-"""Check: what would become of messages, without a lake. For people who write trackers.
+"""Check: what would become of a file or of messages, without touching the home.
 
-Takes what a tracker's author has at hand: collector lines, batches, single messages, Snowplow payloads
-or query strings; one a line, or one JSON text over many lines.
+Of messages it takes what a tracker's author has at hand: collector lines, batches, single messages, Snowplow payloads
+or query strings; one a line, or one JSON text over many lines. Of other files the stages themselves say it, in a home
+that is thrown away: so the words are the ledger's.
 """
 
 import hashlib
 import json
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import duckdb
 import orjson
 import pyarrow as pa
 
-from etl.formats import collector, snowplow
+from etl.formats import collector, exclusions, messages, snowplow
+from etl.formats.recognise import FIRST_LINES, chosen, recognise
+from etl.lake.catalogue import Lake
+from etl.lake.key import read_key
 from etl.settings import Settings
-from etl.stages.deduplicate.stage import Texts, is_same_content
+from etl.stages import runner
+from etl.stages.build.ledger import files_table
+from etl.stages.deduplicate.contents import Texts, is_same_content
+from etl.stages.exclusions.stage import Exclusions
+from etl.stages.land.inbox import SOURCES
+from etl.stages.land.stage import Land
+from etl.stages.parse.stage import Parse
+from etl.stages.spend.stage import Spend
 from etl.vocabulary import tracking_plan as plan
 
-WORD = {"snowplow": "Snowplow"}
+FATES = {
+    "unrouted": "no message, only landed and counted (unrouted: {})",
+    "refused_at_edge": "no message, only landed and counted (refused_at_edge: {})",
+}
+MOST_REFUSALS = 20
+"""So many quarantined lines of a file are told one by one."""
 
 
 @dataclass(frozen=True)
@@ -45,14 +63,89 @@ class Verdict:
         return f"{head} {self.reason}: {self.said}" if self.reason else f"{head}: {self.said}"
 
 
+def check_file(path: Path, settings: Settings) -> list[Verdict]:
+    """Say what would become of a file: message by message of `events/`, else as its row of the ledger says."""
+    content = path.read_bytes()
+    source = source_of(path, content, settings)
+    if source == "events":
+        return check(content, settings)
+    # Links and dot files are judged by what they hold: whoever asks means that.
+    name = f"{source}/{'/'.join(below(path, source))}"
+    with tempfile.TemporaryDirectory() as folder:
+        trial = settings.model_copy(update={"inbox": Path(folder, "inbox"), "home": Path(folder, "home")})
+        copy = trial.inbox / name
+        copy.parent.mkdir(parents=True)
+        copy.write_bytes(content)
+        lake = Lake(trial)
+        lake.initialise()
+        stages: list[runner.Stage[Any]] = [Land(), Parse(), Spend(), Exclusions()]
+        for stage in stages:
+            runner.run(lake, stage)
+        (row,) = files_table(lake).to_pylist()
+        parts = [part for stage in stages[1:] for _, part in stage.parts(lake, "quarantine")]
+        with lake.workbench() as con:
+            refused = con.execute(
+                f"select line_number, reason, detail from {lake.scan('quarantine', parts)}"
+                " order by line_number, position nulls first limit $most",
+                {"most": MOST_REFUSALS},
+            ).fetchall()
+    verdicts = [Verdict(name, row["status"], None, summary(row, source, content, settings))]
+    return verdicts + [Verdict(f"line {line}", "quarantined", reason, detail) for line, reason, detail in refused]
+
+
+def summary(row: dict[str, Any], source: str, content: bytes, settings: Settings) -> str:
+    """Say a file's row of the ledger in one sentence."""
+    if row["status"] != "landed":
+        return str(row["detail"])
+    lines = content.split(b"\n")[:FIRST_LINES]
+    entry = (
+        chosen(row["source_file"], settings.log_formats) or recognise(lines) if source in {"access", "pixel"} else None
+    )
+    what = {"access": "page views", "pixel": "hits", "spend": "rows of spend", "exclusions": "exclusions"}[source]
+    # Hits and exclusions are no messages: the books count those of them that say nothing.
+    known = row["valid"] if source in {"access", "spend"} else row["lines"] - row["quarantined"]
+    said = f"{row['lines']} lines, {known} {what}, {row['quarantined']} quarantined"
+    aside = f"; {row['detail']}" if row["detail"] else ""
+    return f"{entry.title}, {said}" if entry else said + aside
+
+
+def below(path: Path, source: str) -> tuple[str, ...]:
+    """Name a file's folders below the one that says what it is, and itself; without such a folder itself alone."""
+    parts = path.absolute().parts
+    place = max((number for number, part in enumerate(parts[:-1]) if part == source), default=len(parts) - 2)
+    return tuple(part.lstrip(".") or "_" for part in parts[place + 1 :])
+
+
+def source_of(path: Path, content: bytes, settings: Settings) -> str:
+    """Say what a file is: by the folder that it lies in, as in the inbox, else by its first lines."""
+    folders = path.absolute().parts[:-1]
+    try:
+        folders = path.absolute().relative_to(settings.inbox.absolute()).parts[:1]
+    except ValueError:
+        folders = folders[::-1]
+    named = next((folder for folder in folders if folder in SOURCES), None)
+    if named:
+        return named
+    lines = content.split(b"\n")[:FIRST_LINES]
+    if recognise(lines):
+        return "access"
+    first = next((line.strip() for line in lines if line.strip()), b"").decode("utf-8", "replace")
+    if first[:1] in {"{", "[", "}"} or first.startswith("e=") or "?e=" in first:
+        return "events"
+    if exclusions.read_header(first):
+        return "exclusions"
+    is_table = any(mark in first for mark in ",;\t") or content.startswith((b"\xff\xfe", b"\xfe\xff"))
+    return "spend" if is_table else "access"
+
+
 def check(content: bytes, settings: Settings) -> list[Verdict]:
     """Judge everything in `content` as the pipeline would, in its order."""
     numbered = list(as_collector_lines(content))
     lines = [line for _, line in numbered]
     sha256 = [hashlib.sha256(line).hexdigest() if len(line) > settings.max_line_bytes else None for line in lines]
-    raw = pa.table(
+    lines = pa.table(
         {
-            "file_id": pa.array([0] * len(lines), pa.uint64()),
+            "file_id": pa.array([0] * len(lines), pa.int64()),
             "source_file": pa.array([""] * len(lines), pa.string()),
             "line_number": pa.array([number for number, _ in numbered], pa.int64()),
             "line": pa.array(lines, pa.binary()),
@@ -62,11 +155,12 @@ def check(content: bytes, settings: Settings) -> list[Verdict]:
     )
     with duckdb.connect() as con:
         con.execute("set timezone = 'UTC'")
-        con.register("raw", raw)
-        limits = collector.Limits(settings.max_message_bytes, settings.max_lateness_days)
-        collector.decode_requests(con)
+        con.register("lines", lines)
+        limits = messages.Limits(settings.max_message_bytes, settings.max_lateness_days)
+        collector.decode_requests(con, settings.batch_paths)
         collector.list_messages(con, settings.max_message_bytes)
-        collector.decode_messages(con, limits, plan.load_plan(settings.tracking_plan))
+        messages.decode_messages(con, limits, plan.load_plan(settings.tracking_plan))
+        messages.name_people(con, read_key(settings) or b"check", settings.trusted_proxies)
         silent = con.execute(
             "select line_number from requests where line_reason is null and coalesce(len(items), 0) = 0 order by 1"
         ).fetchall()
@@ -86,7 +180,7 @@ def check(content: bytes, settings: Settings) -> list[Verdict]:
         rows = [dict(zip(names, row, strict=True)) for row in relation.fetchall()]
     verdicts = {(row["line_number"], row["position"]): judged for row, judged in judge(rows)}
     verdicts |= {
-        (number, -1): Verdict(f"line {number}", "nothing", None, "no message, only landed and counted")
+        (number, None): Verdict(f"line {number}", "nothing", None, "no message, only landed and counted")
         for (number,) in silent
     }
     return [
@@ -100,6 +194,9 @@ def judge(rows: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], Verdict]
     kept: dict[str, tuple[str, Texts]] = {}
     for row in rows:
         where = f"line {row['line_number']}" + ("" if row["position"] is None else f", message {row['position']}")
+        if row["reason"] in FATES:
+            yield row, Verdict(where, "nothing", None, FATES[row["reason"]].format(row["detail"]))
+            continue
         if row["reason"]:
             yield row, Verdict(where, "quarantined", row["reason"], row["detail"])
             continue

@@ -3,7 +3,7 @@
 A probe's messages say of themselves all that is needed to judge them, in the one thing that every format
 keeps as it is, the id: `bhprobe.<sent at, epoch ms>-<mark>.<number>.<a letter for each message sent>.<digest of
 its fields>`. So `quality.probes` is made from the lake alone. What it cannot know is a run of which nothing
-arrived: that is what the note in the home is for (`manifests/probes/`).
+arrived: that is what the note in the home is for (`history/probes/`).
 
 A probe changes no number about people. It calls itself a bot, it has an app of its own that the checks of
 people's messages leave out, and it is received at the lake's now, so that it opens no day and moves no clock.
@@ -23,8 +23,9 @@ import orjson
 from etl.errors import BadUse
 from etl.formats.collector import BATCH_PATH
 from etl.formats.snowplow import GET_PATH, POST_PATH
-from etl.lake import files as lake
-from etl.settings import Settings
+from etl.lake import files
+from etl.lake.catalogue import Lake, write_note
+from etl.lake.landed import landings
 
 Row = dict[str, Any]
 
@@ -222,7 +223,7 @@ def pixel_lines(sent_at: datetime, messages: Sequence[Row]) -> bytes:
     return "".join(written).encode()
 
 
-def send(settings: Settings, con: duckdb.DuckDBPyConnection) -> Row:
+def send(lake: Lake, con: duckdb.DuckDBPyConnection) -> Row:
     """Put a run's logs into the inbox and note in the home what was sent; return the note.
 
     Args:
@@ -231,52 +232,54 @@ def send(settings: Settings, con: duckdb.DuckDBPyConnection) -> Row:
     Raises:
         BadUse: the inbox is missing, or nothing has arrived yet.
     """
+    settings = lake.settings
     if not settings.inbox.is_dir():
         raise BadUse(f"the inbox {settings.inbox} does not exist", "Make it, or name another by --inbox")
     ((latest,),) = con.execute("select max(received_at) from core.events").fetchall()
     if latest is None:
         raise BadUse("no event has arrived yet", "A probe is sent at the time of the latest: run the pipeline first")
     sent_at = latest.astimezone(UTC).replace(microsecond=latest.microsecond // 1000 * 1000)
-    notes = read_notes(settings)
+    notes = read_notes(lake)
     order = 1 + max((note["order"] for note in notes), default=0)
     # Runs between two arrivals have one time: their marks tell which came later.
     run = f"{epoch_ms(sent_at)}-{order % 0x10000:04x}{uuid.uuid4().hex[:4]}"
     messages = compose(run, sent_at)
-    files = {
+    logs = {
         f"events/probe-{run}.jsonl": collector_lines(run, sent_at, messages),
         f"pixel/probe-{run}.log": pixel_lines(sent_at, messages),
     }
     note = {
-        "run": run, "order": order, "sent_at": iso(sent_at), "files": sorted(files), "messages": messages,
+        "run": run, "order": order, "sent_at": iso(sent_at), "files": sorted(logs), "messages": messages,
         "passed": [], "state": "waiting",
     }  # fmt: skip
     # Noted before it is sent: what was sent and not noted could be lost and nobody would know.
-    lake.write_manifest(note_path(settings, run), note)
-    for name, content in files.items():
+    write_note(note_path(lake, run), note)
+    for name, content in logs.items():
         target = settings.inbox / name
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = target.with_name(f".{target.name}")
         try:
             partial.write_bytes(content)
-            lake.move_into_place(partial, target)
+            files.move_into_place(partial, target)
         finally:
             partial.unlink(missing_ok=True)
     for old in notes[: max(0, len(notes) + 1 - KEPT)]:
-        note_path(settings, old["run"]).unlink(missing_ok=True)
+        note_path(lake, old["run"]).unlink(missing_ok=True)
     return note
 
 
-def note_path(settings: Settings, run: str) -> Path:
+def note_path(lake: Lake, run: str) -> Path:
     """Name the note of a run."""
-    return lake.manifest_path(settings, "probes", run)
+    return lake.history("probes", f"{run}.json")
 
 
-def read_notes(settings: Settings) -> list[Row]:
+def read_notes(lake: Lake) -> list[Row]:
     """Read what was sent from this home, the oldest first."""
-    return sorted((dict(note) for note in lake.manifests(settings, "probes").values()), key=lambda note: note["order"])
+    notes = [orjson.loads(path.read_bytes()) for path in lake.history("probes").glob("[!.]*.json")]
+    return sorted(notes, key=lambda note: note["order"])
 
 
-def look(settings: Settings, con: duckdb.DuckDBPyConnection, publication: str | None) -> list[Row]:
+def look(lake: Lake, con: duckdb.DuckDBPyConnection, publication: str | None) -> list[Row]:
     """Look for each run that was sent from this home in the published marts; note what is known of it now.
 
     Args:
@@ -289,7 +292,7 @@ def look(settings: Settings, con: duckdb.DuckDBPyConnection, publication: str | 
         Open is what nothing later has answered: of the runs since the latest that came through whole.
     """
     judged = []
-    for note in read_notes(settings):
+    for note in read_notes(lake):
         messages = published_messages(con, note)
         passed = note["passed"]
         if messages:
@@ -298,13 +301,13 @@ def look(settings: Settings, con: duckdb.DuckDBPyConnection, publication: str | 
         else:
             passed = passed if publication in passed or publication is None else [*passed, publication][-PATIENCE:]
             is_gone = not any(
-                (settings.inbox / name).exists() or is_landed(settings, name)
+                (lake.settings.inbox / name).exists() or is_landed(lake, name)
                 for name in note["files"]
                 if name.startswith("events/")
             )
             state = "lost" if is_gone or len(passed) >= PATIENCE else "waiting"
         if (state, passed) != (note["state"], note["passed"]):
-            lake.write_manifest(note_path(settings, note["run"]), note | {"state": state, "passed": passed})
+            write_note(note_path(lake, note["run"]), note | {"state": state, "passed": passed})
         judged.append({"run": note["run"], "state": state, "sent_at": note["sent_at"], "messages": messages})
     whole = max((number for number, run in enumerate(judged) if run["state"] in ("found", "late")), default=-1)
     return [run | {"is_open": number >= whole} for number, run in enumerate(judged)]
@@ -349,10 +352,9 @@ def find_differences(con: duckdb.DuckDBPyConnection, message: Row) -> list[str]:
     ]
 
 
-def is_landed(settings: Settings, source_file: str) -> bool:
+def is_landed(lake: Lake, source_file: str) -> bool:
     """Tell whether a file of the inbox has landed, whatever has become of it there."""
-    files = lake.manifests(settings, "files").values()
-    return any(file["source_file"] == source_file for file in files)
+    return any(landing.source_file == source_file for landing in landings(lake))
 
 
 def describe(run: Row) -> list[str]:

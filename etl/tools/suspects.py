@@ -9,8 +9,8 @@ from typing import Any
 import duckdb
 
 from etl.errors import BadUse
+from etl.formats import exclusions
 from etl.settings import Settings
-from etl.stages.exclusions import stage as exclusions
 
 KINDS = {"session": "session", "visitor": "visitor", "address": "ip"}
 """The kind of exclusion for each scope of a rule."""

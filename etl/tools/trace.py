@@ -1,21 +1,30 @@
 """Trace: the whole story of one message, from the line it came in to the marts it counts in."""
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 import duckdb
 import orjson
 
 from etl.errors import BadUse
-from etl.lake import files as lake
+from etl.formats.versions import NEWEST_VERSION
+from etl.lake import sql
+from etl.lake.catalogue import Lake
+from etl.lake.landed import LandedFile, file_name, landed_files
+from etl.lake.manifests import Reading
+from etl.lake.published import published
 from etl.settings import Settings
-from etl.stages.deduplicate import stage as verdicts
-from etl.stages.land import stage as land
-from etl.stages.parse import stage as parse
-from etl.stages.sessionize.stage import events_path
+from etl.stages.deduplicate.stage import Deduplicate
+from etl.stages.exclusions.stage import Exclusions
+from etl.stages.parse.stage import Parse
+from etl.stages.sessionize.stage import Sessionize
+from etl.stages.spend.stage import Spend
 
 Row = dict[str, Any]
+
+Place = tuple[LandedFile, int]
+"""A landed file and the number of one of its lines."""
 
 SHOWN_PAYLOAD = 300
 MESSAGE = (
@@ -33,35 +42,37 @@ def trace(settings: Settings, wanted: str) -> list[str]:
     """
     if not settings.lake.is_dir():
         raise BadUse(f"there is no lake at {settings.lake}", "Name its home by --home, or run the pipeline first")
-    with lake.staging(settings) as folder, lake.engine(settings, folder) as con:
-        place = find_place(settings, wanted)
-        copies = find_messages(con, settings, wanted, place)
-        refused = find_refused(con, settings, wanted, place)
+    lake = Lake(settings)
+    with lake.workbench() as con:
+        place = find_place(lake, wanted)
+        copies = find_messages(con, lake, wanted, place)
+        refused = find_refused(con, lake, wanted, place)
         if not copies and not refused and place is None:
             raise BadUse(f"no message has the id {wanted}", "Give an id, or a line as events/2026-03-01.jsonl:12")
-        lines = list(tell_line(con, settings, *place)) if place else []
+        lines = list(tell_line(con, lake, *place)) if place else []
         for row in refused:
             lines += tell_refused(row)
         for row in copies:
-            lines += tell_message(con, settings, row)
+            lines += tell_message(con, lake, row)
         if place and not copies and not refused:
             lines.append("message    none: the line is landed and counted")
         return lines
 
 
-def find_place(settings: Settings, wanted: str) -> tuple[dict[str, Any], int] | None:
+def find_place(lake: Lake, wanted: str) -> Place | None:
     """Read `file:line` as a landed file and a line number; None if it is an id.
 
     Raises:
         BadUse: the file has not so many lines.
     """
     name, colon, number = wanted.rpartition(":")
-    files = [file for file in parse.landed_files(settings).values() if file["source_file"] == name]
+    files = [file for file in landed_files(lake).values() if file.source_file == name]
     if not colon or not number.isdecimal() or not files:
         return None
-    if not 1 <= int(number) <= files[0]["lines"]:
-        raise BadUse(f"{name} has {files[0]['lines']} lines, not {number}", "Lines are counted from 1")
-    return files[0], int(number)
+    file = max(files, key=lambda found: found.content.lines)
+    if not 1 <= int(number) <= file.content.lines:
+        raise BadUse(f"{name} has {file.content.lines} lines, not {number}", "Lines are counted from 1")
+    return file, int(number)
 
 
 def rows_of(con: duckdb.DuckDBPyConnection, query: str, values: dict[str, Any]) -> list[Row]:
@@ -71,65 +82,68 @@ def rows_of(con: duckdb.DuckDBPyConnection, query: str, values: dict[str, Any]) 
     return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
 
-def find_messages(
-    con: duckdb.DuckDBPyConnection, settings: Settings, wanted: str, place: tuple[dict[str, Any], int] | None
-) -> list[Row]:
+def find_messages(con: duckdb.DuckDBPyConnection, lake: Lake, wanted: str, place: Place | None) -> list[Row]:
     """Find the valid messages with this id, or of this line, in the order in which copies count.
 
     An id is looked up among the narrow keys first, so that only the days it lies in are read whole.
     """
-    batches = [batch for batch in parse.fresh_batches(settings).values() if batch["source"] != "pixel"]
-    days: set[date] | None = None
+    commits = [commit for commit in lake.commits("parse", Reading) if commit.facts.source != "pixel"]
+    days: set[str] | None = None
+    values: dict[str, Any]
     if place is None:
-        keys = verdicts.outputs(batches, settings, "ids")
-        if not keys:
-            return []
+        keys = [part for commit in commits for part in commit.parts if part.dataset == "keys"]
         days = {
-            day
+            str(day)
             for (day,) in con.execute(
-                f"select distinct event_date from {lake.scan(keys)} where id_hash = md5_number_lower($id)",
+                f"select distinct event_date from {lake.scan('keys', keys)}"
+                " where id_key = cast(md5_number_lower($id) >> 1 as bigint)",
                 {"id": wanted},
             ).fetchall()
         }
-        condition = "event_id = $id"
-        values: dict[str, Any] = {"id": wanted}
+        condition, values = "event_id = $id", {"id": wanted}
     else:
-        batches = [batch for batch in batches if place[0]["file_id"] in batch["file_ids"]]
-        condition, values = "file_id = $file and line_number = $line", {"file": place[0]["file_id"], "line": place[1]}
-    paths = verdicts.outputs(batches, settings, "messages", lambda day: days is None or day in days)
-    if not paths:
-        return []
+        file, line = place
+        commits = [commit for commit in commits if file_name(file.file_id) in commit.units]
+        condition, values = "file_id = $file and line_number = $line", {"file": file.file_id, "line": line}
+    parts = [
+        part
+        for commit in commits
+        for part in commit.parts
+        if part.dataset == "messages" and (days is None or part.day in days)
+    ]
     order = "received_at, request_id nulls last, position, source_file, line_number"
-    return rows_of(con, f"select {MESSAGE} from {lake.scan(paths)} where {condition} order by {order}", values)
+    return rows_of(
+        con, f"select {MESSAGE} from {lake.scan('messages', parts)} where {condition} order by {order}", values
+    )
 
 
-def find_refused(
-    con: duckdb.DuckDBPyConnection, settings: Settings, wanted: str, place: tuple[dict[str, Any], int] | None
-) -> list[Row]:
+def find_refused(con: duckdb.DuckDBPyConnection, lake: Lake, wanted: str, place: Place | None) -> list[Row]:
     """Find what was quarantined of this id or line (collisions are told with their message)."""
-    paths = sorted(lake.lake_path(settings, "quarantine").rglob("*.parquet"))
-    if not paths:
-        return []
+    parts = [
+        part
+        for stage in (Parse(), Spend(), Exclusions())
+        for commit in stage.commits(lake)
+        for part in commit.parts
+        if part.dataset == "quarantine"
+    ]
     condition = "event_id = $id" if place is None else "file_id = $file and line_number = $line"
-    values: dict[str, Any] = {"id": wanted} if place is None else {"file": place[0]["file_id"], "line": place[1]}
+    values: dict[str, Any] = {"id": wanted} if place is None else {"file": place[0].file_id, "line": place[1]}
     return rows_of(
         con,
-        f"select * from {lake.scan(paths)} where reason <> 'id_collision' and {condition}"
+        f"select * from {lake.scan('quarantine', parts)} where reason <> 'id_collision' and {condition}"
         " order by source_file, line_number, position",
         values,
     )
 
 
-def tell_line(con: duckdb.DuckDBPyConnection, settings: Settings, file: dict[str, Any], number: int) -> Iterator[str]:
+def tell_line(con: duckdb.DuckDBPyConnection, lake: Lake, file: LandedFile, number: int) -> Iterator[str]:
     """Say where a line has landed."""
-    paths = [land.raw_path(settings, file["source"], day, file["file_id"]) for day in file["partitions"]]
     rows = con.execute(
-        f"select filename, line_bytes from read_parquet({parse.sql_paths(paths)}, filename = true,"
-        " hive_partitioning = false) where line_number = $line",
+        f"select filename, line_bytes from {sql.scan_named(file.parts.values())} where line_number = $line",
         {"line": number},
     ).fetchall()
     for path, size in rows:
-        yield f"landed     {file['source_file']} line {number}, {size} bytes, in {path}"
+        yield f"landed     {file.source_file} line {number}, {size} bytes, in {path}"
 
 
 def tell_refused(row: Row) -> Iterator[str]:
@@ -145,7 +159,7 @@ def place_of(row: Row) -> str:
     return f"message    {row['source_file']} line {row['line_number']}{position}"
 
 
-def tell_message(con: duckdb.DuckDBPyConnection, settings: Settings, row: Row) -> Iterator[str]:
+def tell_message(con: duckdb.DuckDBPyConnection, lake: Lake, row: Row) -> Iterator[str]:
     """Tell the story of one valid message."""
     yield place_of(row)
     if row["is_access"]:
@@ -153,24 +167,24 @@ def tell_message(con: duckdb.DuckDBPyConnection, settings: Settings, row: Row) -
     elif row["version"] is None:
         yield "decoded    from Snowplow's tracker protocol"
     else:
-        steps = "".join(f" → {version}" for version in range(row["version"] + 1, parse.collector.NEWEST_VERSION + 1))
+        steps = "".join(f" → {version}" for version in range(row["version"] + 1, NEWEST_VERSION + 1))
         yield f"decoded    from version {row['version']}{f', migrated{steps}' if steps else ''}"
     yield (
         f"says       {row['schema']} {row['event_id']} of {row['app_id']} on {row['platform']},"
         f" stream {row['stream_id']} index {row['message_index']}, visitor {row['visitor_id']}"
     )
     yield f"event_at   {row['event_at']} ({tell_clock(row)})"
-    decided = find_verdicts(con, settings, row)
-    refused = [verdict for verdict in decided if verdict["verdict"] != "repeat"]
+    copies = find_copies(con, lake, row)
+    refused = [copy for copy in copies if copy["kind"] != "repeat"]
     if refused:
-        kept = name_place(settings, refused[0]["kept_file_id"], refused[0]["kept_message_ref"])
-        if refused[0]["verdict"] == "duplicate":
+        kept = name_place(lake, refused[0]["kept_file_id"], refused[0]["kept_message_ref"])
+        if refused[0]["kind"] == "duplicate":
             yield f"verdict    duplicate of {kept}"
         else:
             yield f"quarantine id_collision: the id belongs to {kept}, whose content is another"
         return
     yield "verdict    accepted"
-    yield from tell_event(con, settings, row, [verdict for verdict in decided if verdict["verdict"] == "repeat"])
+    yield from tell_event(con, lake, row, copies)
 
 
 def tell_clock(row: Row) -> str:
@@ -182,34 +196,30 @@ def tell_clock(row: Row) -> str:
     return f"received {received} less the {sent - created} that it waited to be sent"
 
 
-def find_verdicts(con: duckdb.DuckDBPyConnection, settings: Settings, row: Row) -> list[Row]:
-    path = verdicts.verdict_path(settings, row["event_date"])
-    if not path.exists():
-        return []
+def find_copies(con: duckdb.DuckDBPyConnection, lake: Lake, row: Row) -> list[Row]:
+    """Find what deduplication says of a message: that it repeats another's id, or another's page."""
+    parts = [part for _, part in Deduplicate().parts(lake, "copies") if part.day == str(row["event_date"])]
     return rows_of(
         con,
-        f"select * from {lake.scan([path])} where file_id = $file and message_ref = $reference",
+        f"select * from {lake.scan('copies', parts)} where file_id = $file and message_ref = $reference",
         {"file": row["file_id"], "reference": row["message_ref"]},
     )
 
 
-def name_place(settings: Settings, number: int, reference: int) -> str:
+def name_place(lake: Lake, number: int, reference: int) -> str:
     """Write where a message stands."""
-    name = parse.landed_files(settings)[number]["source_file"]
+    name = landed_files(lake)[file_name(number)].source_file
     return f"{name} line {reference >> 24}, message {reference & 0xFFFFFF}"
 
 
-def tell_event(con: duckdb.DuckDBPyConnection, settings: Settings, row: Row, repeats: list[Row]) -> Iterator[str]:
+def tell_event(con: duckdb.DuckDBPyConnection, lake: Lake, row: Row, repeats: list[Row]) -> Iterator[str]:
     """Say what the canonical event says, and where the published marts have it."""
-    path = events_path(settings, row["event_date"])
-    events = (
-        rows_of(
-            con,
-            f"select * from {lake.scan([path])} where file_id = $file and line_number = $line and position = $position",
-            {"file": row["file_id"], "line": row["line_number"], "position": row["position"]},
-        )
-        if path.exists()
-        else []
+    parts = [part for _, part in Sessionize().parts(lake, "events") if part.day == str(row["event_date"])]
+    events = rows_of(
+        con,
+        f"select * from {lake.scan('events', parts)}"
+        " where file_id = $file and line_number = $line and position = $position",
+        {"file": row["file_id"], "line": row["line_number"], "position": row["position"]},
     )
     if not events:
         yield "event      not sessionized yet: run `python -m etl run`"
@@ -221,13 +231,13 @@ def tell_event(con: duckdb.DuckDBPyConnection, settings: Settings, row: Row, rep
     else:
         yield "session    none was open"
     if event["schema"] == "page_view":
-        first = name_place(settings, repeats[0]["kept_file_id"], repeats[0]["kept_message_ref"]) if repeats else ""
+        first = name_place(lake, repeats[0]["kept_file_id"], repeats[0]["kept_message_ref"]) if repeats else ""
         yield f"page view  {f'a repeat of {first}, not counted' if repeats else 'counted'}"
     flags = [f"bot ({event['bot_reason']})"] if event["is_bot"] else []
     flags += ["excluded"] if event["is_excluded"] else []
     yield f"flags      {', '.join(flags) or 'none'}"
-    yield f"event      {path}"
-    yield from tell_marts(settings, event | {"event_date": row["event_date"]})
+    yield f"event      {lake.path(parts[0].path)}"
+    yield from tell_marts(lake.settings, event | {"event_date": row["event_date"]})
 
 
 def tell_marts(settings: Settings, event: Row) -> Iterator[str]:
@@ -235,8 +245,7 @@ def tell_marts(settings: Settings, event: Row) -> Iterator[str]:
     if not settings.warehouse.exists():
         yield "marts      none is published yet"
         return
-    with duckdb.connect(str(settings.warehouse), read_only=True) as con:
-        con.execute("set timezone = 'UTC'")
+    with published(settings) as con:
         seen = con.execute(
             "select count(*) from core.events where event_id = $id and event_date = $day",
             {"id": event["event_id"], "day": event["event_date"]},

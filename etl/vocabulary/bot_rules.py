@@ -14,9 +14,6 @@ PLATFORMS: tuple[str, ...] = tuple(RULES["platforms"])
 WINDOWS = tuple((window["seconds"] * 1_000_000, window["page_views"]) for window in RULES["rate"]["windows"])
 """(microseconds, page views): too many of a visitor's within so long."""
 
-CONTRACT_REASONS = ("declared", "malformed_ua", "rate")
-"""The reasons that always flag, in the order in which they are asked."""
-
 
 BEHAVIOUR: dict[str, dict[str, Any]] = RULES["behaviour"]
 """The rules that flag only when switched on, by name."""

@@ -10,6 +10,19 @@ import pyarrow as pa
 UTC = pa.timestamp("us", tz="UTC")
 TEXT = pa.string()
 
+RAW = pa.schema(
+    [
+        ("line_number", pa.int64()),
+        ("byte_offset", pa.int64()),
+        ("line", pa.large_binary()),
+        ("line_bytes", pa.int64()),
+        ("line_sha256", TEXT),
+    ]
+)
+"""`line` without its newline. Of a line longer than `max_line_bytes` it is the beginning, and
+`line_bytes` and `line_sha256` (else null) speak of the whole. `byte_offset` counts in the
+decompressed file."""
+
 EVENTS = pa.schema(
     [
         ("event_id", TEXT),
@@ -71,7 +84,7 @@ EVENTS = pa.schema(
         ("source_file", TEXT),
         ("line_number", pa.int64()),
         ("position", pa.int32()),
-        ("file_id", pa.uint64()),
+        ("file_id", pa.int64()),
         ("event_date", pa.date32()),
     ]
 )
@@ -85,12 +98,78 @@ MESSAGES = pa.schema(
     [
         *(field for field in EVENTS if field.name not in {*_DECIDED_LATER, "event_date"}),
         ("ua_bot_reason", TEXT),
+        ("blocked", TEXT),
+        ("address_from_client", pa.bool_()),
         ("message_ref", pa.int64()),
-        ("content_hash", pa.uint64()),
+        ("content_key", pa.int64()),
         ("event_date", pa.date32()),
     ]
 )
-"""Valid messages before duplicates are found. `message_ref` is line_number · 2²⁴ + position."""
+"""Valid messages before duplicates are found. `message_ref` is line_number · 2²⁴ + position; `blocked` says why the
+collector would rather not have it; `address_from_client` that anybody could have sent its address. `content_key` is a
+key of the message in the newest version: equal only where the texts are, but for a chance of 2⁻⁶³."""
+
+KEYS = pa.schema(
+    [
+        ("id_key", pa.int64()),
+        ("page_key", pa.int64()),
+        ("received_us", pa.int64()),
+        ("file_id", pa.int64()),
+        ("message_ref", pa.int64()),
+        ("event_date", pa.date32()),
+        ("received_date", pa.date32()),
+    ]
+)
+"""A valid message's id, and a page view's visitor and page, as 63 bits of MD5: enough to find the few that came
+again, which are then looked at in full."""
+
+AGENTS = pa.schema(
+    [
+        ("event_date", pa.date32()),
+        ("user_agent", TEXT),
+        ("browser", TEXT),
+        ("browser_version", TEXT),
+        ("os", TEXT),
+        ("os_version", TEXT),
+        ("device", TEXT),
+        ("is_touch", pa.bool_()),
+        ("ua_bot_reason", TEXT),
+    ]
+)
+"""What the libraries said of each distinct user agent of a day, when its messages were parsed."""
+
+HOSTS = pa.schema([("event_date", pa.date32()), ("url_host", TEXT), ("url_domain", TEXT)])
+"""The registrable domain of each distinct host of a day, when its messages were parsed."""
+
+COPIES = pa.schema(
+    [
+        ("kind", TEXT),
+        ("key", pa.int64()),
+        ("file_id", pa.int64()),
+        ("message_ref", pa.int64()),
+        ("kept_file_id", pa.int64()),
+        ("kept_message_ref", pa.int64()),
+        ("event_date", pa.date32()),
+    ]
+)
+"""Messages that repeat another's id or page. `kind`: `duplicate`, `id_collision` (both are refused) or `repeat`
+(accepted and flagged); `key`: the id's or the page's, as in `KEYS`."""
+
+FAST_VIEWS = pa.schema([("file_id", pa.int64()), ("message_ref", pa.int64()), ("event_date", pa.date32())])
+"""Page views inside a window that holds more of their visitor's than people read."""
+
+OPEN_SESSIONS = pa.schema(
+    [
+        ("visitor_id", TEXT),
+        ("session_start_us", pa.int64()),
+        ("last_us", pa.int64()),
+        ("campaign_key", pa.int64()),
+        ("session_event_number", pa.int64()),
+        ("event_date", pa.date32()),
+    ]
+)
+"""One row per visitor whose session may go on after midnight: its start and last session event (µs), the key of its
+latest campaign, and how many session events it has had."""
 
 PIXEL_HITS = pa.schema(
     [
@@ -105,7 +184,7 @@ PIXEL_HITS = pa.schema(
         ("ua_bot_reason", TEXT),
         ("source_file", TEXT),
         ("line_number", pa.int64()),
-        ("file_id", pa.uint64()),
+        ("file_id", pa.int64()),
         ("hit_date", pa.date32()),
     ]
 )
@@ -119,7 +198,7 @@ QUARANTINE = pa.schema(
         ("detail", TEXT),
         ("payload", TEXT),
         ("received_at", UTC),
-        ("file_id", pa.uint64()),
+        ("file_id", pa.int64()),
         ("event_id", TEXT),
         ("schema", TEXT),
         ("app_id", TEXT),
@@ -136,22 +215,28 @@ FILES = pa.schema(
     [
         ("source_file", TEXT),
         ("source", TEXT),
-        ("file_id", pa.uint64()),
+        ("file_id", pa.int64()),
         ("status", TEXT),
         ("detail", TEXT),
         ("lines", pa.int64()),
         ("bad_lines", pa.int64()),
+        ("unrouted", pa.int64()),
+        ("refused_at_edge", pa.int64()),
+        ("unrouted_paths", TEXT),
         ("messages", pa.int64()),
         ("valid", pa.int64()),
         ("quarantined", pa.int64()),
         ("is_parsed", pa.bool_()),
+        ("is_unread", pa.bool_()),
         ("received_from", pa.date32()),
     ]
 )
+"""`unrouted` requests are for nobody that is known, `refused_at_edge` those that a client keeps and sends again; they
+hold no message. `is_unread`: not landed, and not because it is a dot file or empty."""
 
 EVENT_COUNTS = pa.schema(
     [
-        ("file_id", pa.uint64()),
+        ("file_id", pa.int64()),
         ("source_file", TEXT),
         ("app_id", TEXT),
         ("platform", TEXT),
@@ -177,6 +262,7 @@ SPEND = pa.schema(
         ("currency", TEXT),
         ("source_file", TEXT),
         ("line_number", pa.int64()),
+        ("file_id", pa.int64()),
     ]
 )
 
@@ -220,19 +306,25 @@ THRESHOLDS = pa.schema(
         ("least", pa.int64()),
         ("owner", TEXT),
         ("hint", TEXT),
+        ("subject", TEXT),
+        ("unit", TEXT),
+        ("kind", TEXT),
+        ("if_unknown", TEXT),
+        ("if_nothing", TEXT),
         ("precedence", pa.int64()),
     ]
 )
-"""What the thresholds file says; where several rows apply the one with the lowest precedence counts."""
+"""The checks, and what the thresholds file says of each; where several rows apply the lowest precedence counts."""
 
 EXCLUSIONS = pa.schema(
     [
         ("kind", TEXT),
         ("value", TEXT),
-        ("from_at", UTC),
-        ("to_at", UTC),
+        ("since", UTC),
+        ("until", UTC),
         ("reason", TEXT),
         ("source_file", TEXT),
         ("line_number", pa.int64()),
     ]
 )
+"""What people asked to be thrown out: sessions, visitors, users and networks, `until` not included."""

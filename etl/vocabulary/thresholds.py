@@ -1,14 +1,14 @@
-"""Thresholds: what people expect of the data, read from one file and handed to dbt as rows.
+"""The checks and their thresholds: the registry of what is checked, what people expect, handed to dbt as rows.
 
-A mistake in the file is said at once with the place it stands at; nothing is judged by a threshold
-that was misspelt.
+The registry is `conf/thresholds.toml`: a section there and a query in dbt are all that a check is. A mistake in the
+file is said at once with the place it stands at; nothing is judged by a threshold that was misspelt.
 """
 
 import tomllib
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeVar
 
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -16,25 +16,45 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from etl.errors import BadUse
 from etl.vocabulary.columns import THRESHOLDS
 
-CHECKS = (
-    "event_loss", "pixel_loss", "access_loss", "message_gaps", "silence", "quarantine_share",
-    "unknown_schema", "malformed_keys", "duplicate_share", "late_share",
-)  # fmt: skip
-COUNTS = ("silence",)
-"""Checks whose thresholds are numbers of visits; the others' are shares."""
+_TEXT = Path(__file__).parents[2].joinpath("conf", "thresholds.toml").read_text(encoding="utf-8")
+SHIPPED: dict[str, dict[str, Any]] = tomllib.loads(_TEXT)
+"""Each check's section as the project brings it."""
 
 
-class Threshold(BaseModel):
-    """What one check expects, and who looks after it."""
+class Check(BaseModel):
+    """What a check is, whoever sets its threshold."""
+
+    model_config = ConfigDict(frozen=True)
+
+    subject: str
+    unit: str
+    kind: Literal["share", "count"]
+    if_unknown: str = "Nothing came that could be judged"
+    if_nothing: str
+
+
+CHECKS = {name: Check(**section) for name, section in SHIPPED.items()}
+
+
+class Fixed(BaseModel):
+    """Who looks after a check of the books, and what they do first; whatever does not add up is wrong."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    owner: str = Field(min_length=1)
+    hint: str = Field(min_length=1)
+
+
+Kind = TypeVar("Kind", bound=Fixed)
+
+
+class Threshold(Fixed):
+    """What one check expects, and who looks after it."""
 
     warn: float = Field(ge=0, allow_inf_nan=False)
     error: float = Field(ge=0, allow_inf_nan=False)
     plain_from: int = Field(1000, ge=1)
     least: int = Field(5, ge=1)
-    owner: str = Field(min_length=1)
-    hint: str = Field(min_length=1)
 
     @model_validator(mode="after")
     def check_order(self) -> "Threshold":
@@ -63,7 +83,7 @@ class Narrowed(Threshold):
 
 
 def read_thresholds(path: Path) -> pa.Table:
-    """Read the file as rows, the narrowest first (columns of `THRESHOLDS`).
+    """Read the file as rows, the narrowest first (columns of `THRESHOLDS`); checks that it leaves out are as shipped.
 
     Raises:
         BadUse: the file is missing or says something that has no sense; the message names the place.
@@ -74,7 +94,7 @@ def read_thresholds(path: Path) -> pa.Table:
         raise BadUse(f"there is no thresholds file at {path}", "Set `thresholds` to its place") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadUse(f"{path.name} is not TOML: {error}", "See docs/reconciliation.md") from error
-    rows = [row for check in CHECKS for row in rows_of(path, check, content.pop(check, None))]
+    rows = [row for check in CHECKS for row in rows_of(path, check, content.pop(check, SHIPPED[check]))]
     rows = [row | {"precedence": number} for number, row in enumerate(rows)]
     if content:
         unknown = next(iter(content))
@@ -85,8 +105,17 @@ def read_thresholds(path: Path) -> pa.Table:
 def rows_of(path: Path, check: str, section: Any) -> Iterator[dict[str, Any]]:
     """Make the rows of one check, the narrowest first."""
     if not isinstance(section, dict):
-        raise BadUse(f"{path.name}: the check {check} has no section", f"Add [{check}] with warn, error, owner, hint")
-    general = {key: value for key, value in section.items() if key != "only"}
+        raise BadUse(f"{path.name}: {check} is no section", f"Write [{check}] with owner, hint and its thresholds")
+    for name in Check.model_fields.keys() & section.keys():
+        if section[name] != SHIPPED[check].get(name):
+            raise BadUse(f"{path.name}: {check}: {name} is not for setting", "Leave it out")
+    general = {key: value for key, value in section.items() if key not in {*Check.model_fields, "only"}}
+    about = {"check_name": check} | CHECKS[check].model_dump()
+    if "warn" not in SHIPPED[check]:
+        if "only" in section:
+            raise BadUse(f"{path.name}: {check}.only: it has no threshold to narrow", "See docs/reconciliation.md")
+        yield about | checked(path, check, Fixed, general).model_dump()
+        return
     narrower = section.get("only", [])
     if not (isinstance(narrower, list) and all(isinstance(item, dict) for item in narrower)):
         raise BadUse(f"{path.name}: {check}.only is not a list", f"Write [[{check}.only]]")
@@ -94,11 +123,11 @@ def rows_of(path: Path, check: str, section: Any) -> Iterator[dict[str, Any]]:
         checked(path, f"{check}.only {number}", Narrowed, general | item) for number, item in enumerate(narrower, 1)
     ]
     for threshold in [*sorted(found, key=narrowness), checked(path, check, Threshold, general)]:
-        if check not in COUNTS and threshold.error > 1:
+        if CHECKS[check].kind == "share" and threshold.error > 1:
             raise BadUse(
                 f"{path.name}: {check}: error is a share, not {threshold.error:g}", "Give a number from 0 to 1"
             )
-        yield {"check_name": check} | threshold.model_dump()
+        yield about | threshold.model_dump()
 
 
 def narrowness(threshold: Any) -> tuple[bool, bool, bool]:
@@ -107,7 +136,7 @@ def narrowness(threshold: Any) -> tuple[bool, bool, bool]:
     return not has_days, threshold.app_id is None, threshold.platform is None
 
 
-def checked(path: Path, place: str, kind: type[Threshold], values: dict[str, Any]) -> Threshold:
+def checked(path: Path, place: str, kind: type[Kind], values: dict[str, Any]) -> Kind:
     """Make a threshold of what a section says.
 
     Raises:

@@ -1,7 +1,7 @@
 """The tracking plan: which schemas there are and what their data holds, one TOML file a schema.
 
 It decides what is validated, the columns of the typed views (`core.clicks`, …) and the page
-`docs/tracking-plan.md`. `custom.<name>` needs no entry: ad hoc messages are kept as they come.
+`tracking-plan.md` that `make docs` makes. `custom.<name>` needs no entry: ad hoc messages are kept as they come.
 """
 
 import hashlib
@@ -16,7 +16,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from etl.errors import BadUse
 
-CUSTOM_PREFIX = "custom."
 NAME = r"^[a-z][a-z0-9_]{0,62}$"
 Kind = Literal["text", "integer", "decimal", "number", "boolean", "json"]
 
@@ -98,10 +97,15 @@ def _read(files: tuple[tuple[Path, bytes], ...]) -> Plan:
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
-            raise BadUse(f"{path}: {where}: {first['msg']}", "See docs/tracking-plan.md") from error
+            raise BadUse(
+                f"{path}: {where}: {first['msg']}", "Compare it with the files of conf/tracking_plan"
+            ) from error
         for name in schema.fields:
             if not re.fullmatch(NAME, name):
-                raise BadUse(f"{path}: the field {name!r} is no lower-case name", "See docs/tracking-plan.md")
+                raise BadUse(
+                    f"{path}: the field {name!r} is no lower-case name",
+                    "Compare it with the files of conf/tracking_plan",
+                )
         if schema.schema_name in plan:
             raise BadUse(f"{path}: schema {schema.schema_name} is in another file too", "Keep one of them")
         if schema.view and schema.view in views:
@@ -160,13 +164,13 @@ def _rows(schema: Schema) -> Sequence[str]:
 PREFACE = """
 # Tracking plan
 
-<!-- Made by `make plan` from conf/tracking_plan/*.toml: edit those. -->
+<!-- Made by `make docs` from conf/tracking_plan/*.toml: edit those. -->
 
 What trackers send and what each field means. A message of a schema that is not here is quarantined as
 `unknown_schema`, unless it is named `custom.<name>`: those are kept as they come, never validated, and
 queried as JSON in `core.events.data`. A required field that is absent, null or empty is a `missing_key`,
 one of another type a `malformed_key`. Keys that the plan does not name are kept.
 
-To add a schema or a field, add or edit its file in `conf/tracking_plan/`, run `make plan`, and run the
-pipeline: files with messages that the change concerns are parsed again, others are not.
+To add a schema or a field, add or edit its file in `conf/tracking_plan/` and run the pipeline: files
+with messages that the change concerns are parsed again, others are not.
 """

@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Any, cast
 
 from etl.errors import BuildFailed
-from etl.lake import files as lake
+from etl.lake import files
 from etl.settings import Settings
-from etl.stages.build.stage import DBT_PROJECT, dbt_environment, dbt_variables
+from etl.stages.build.dbt import dbt_environment
+from etl.stages.build.project import DBT_PROJECT, dbt_variables
+from etl.vocabulary import tracking_plan
+from etl.warehouse.page import definitions
 
 # dbt's page has code to call home that its own settings switch off; with this, no browser would let it.
 POLICY = (
@@ -45,5 +48,16 @@ def make(settings: Settings, target: Path) -> int:
             raise BuildFailed(f"dbt could not read its project: {outcome.exception or 'see its log'}")
         content = re.sub("<head[^>]*>", lambda head: head[0] + POLICY, page.read_text(), count=1)
         page.write_text(content)
-        lake.move_into_place(page, target)
+        files.move_into_place(page, target)
     return len(content.encode())
+
+
+def write_pages(settings: Settings, folder: Path) -> list[Path]:
+    """Write the marts' columns and the home's tracking plan as Markdown."""
+    pages = {
+        "columns.md": definitions.dictionary(),
+        "tracking-plan.md": tracking_plan.describe(tracking_plan.load_plan(settings.tracking_plan)),
+    }
+    for name, text in pages.items():
+        files.write_bytes(folder / name, text.encode())
+    return [folder / name for name in pages]

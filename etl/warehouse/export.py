@@ -56,8 +56,10 @@ def export(con: duckdb.DuckDBPyConnection, mart: str, target: Path, form: str) -
 
 
 def list_marts(con: duckdb.DuckDBPyConnection) -> list[str]:
-    """List what can be exported, as schema.table."""
-    rows = con.execute("select table_schema, table_name from information_schema.tables order by 1, 2").fetchall()
+    """List what can be exported, as schema.table; the files behind `core.events` are no mart."""
+    rows = con.execute(
+        "select table_schema, table_name from information_schema.tables where table_schema <> 'lake' order by 1, 2"
+    ).fetchall()
     return [f"{schema}.{table}" for schema, table in rows]
 
 

@@ -17,7 +17,7 @@ import duckdb
 import orjson
 
 from etl.errors import BadUse
-from etl.stages.parse.stage import sql_text
+from etl.lake import sql
 
 if TYPE_CHECKING:
     from metricflow.engine.metricflow_engine import MetricFlowEngine
@@ -55,7 +55,7 @@ def opened(warehouse: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a published warehouse under the name that dbt built it by, which the definitions use; read-only."""
     with duckdb.connect() as con:
         con.execute("set timezone = 'UTC'")
-        con.execute(f"attach '{sql_text(warehouse)}' as build (read_only)")
+        con.execute(f"attach {sql.text(warehouse)} as build (read_only)")
         yield con
 
 

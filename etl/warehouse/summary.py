@@ -1,14 +1,17 @@
 """The summary at the end of a run: what came in, what came out, what was lost, where to look."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import duckdb
 
 from etl.errors import BadUse
-from etl.settings import Settings
+
+if TYPE_CHECKING:
+    from etl.settings import Settings
 
 
-def lines(settings: Settings) -> Iterator[str]:
+def lines(settings: "Settings") -> Iterator[str]:
     """Read the published warehouse and yield the summary's lines.
 
     Raises:

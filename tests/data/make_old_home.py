@@ -23,10 +23,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import zstandard
+from backports import zstd
 from builders import PHONE, Row, combined, event, events, lines, request
-from test_migrations import V1, V2
-from test_snowplow import PV, SENT, posted
+from builders.snowplow import PV, SENT, posted
+from builders.versions import V1, V2
 
 MADE_IN = Path("/tmp/bloodhound-0.1")
 ARCHIVE = Path(__file__).with_name("home_of_0_1.tar.zst")
@@ -178,9 +178,8 @@ def main(code: Path) -> None:
         path = MADE_IN / "home" / name
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     with (
-        ARCHIVE.open("wb") as file,
-        zstandard.ZstdCompressor(level=19).stream_writer(file) as packed,
-        tarfile.open(fileobj=packed, mode="w|") as archive,
+        zstd.open(ARCHIVE, "wb", level=19) as packed,
+        tarfile.open(fileobj=packed, mode="w") as archive,
     ):
         for name in ("home", "inbox"):
             archive.add(MADE_IN / name, name, filter=nobodys)

@@ -1,7 +1,6 @@
 with source as (
 
-    select *
-    from {{ lake(source('lake', 'conversions'), 'declared/conversions.parquet') }}
+    select * from {{ source('lake', 'conversions') }}
 
 ),
 

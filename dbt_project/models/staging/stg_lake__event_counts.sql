@@ -1,7 +1,6 @@
 with source as (
 
-    select *
-    from {{ lake(source('lake', 'event_counts'), 'ledger/event_counts/event_date=*.parquet') }}
+    select * from {{ source('lake', 'event_counts') }}
 
 ),
 

@@ -1,6 +1,6 @@
 with source as (
 
-    select * from {{ lake(source('lake', 'events'), 'events/event_date=*/*.parquet', 'event_date') }}
+    select * from {{ source('lake', 'events') }}
 
 ),
 

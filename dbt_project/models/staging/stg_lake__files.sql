@@ -1,6 +1,6 @@
 with source as (
 
-    select * from {{ lake(source('lake', 'files'), 'ledger/files.parquet') }}
+    select * from {{ source('lake', 'files') }}
 
 ),
 
@@ -14,10 +14,13 @@ renamed as (
         detail as landing_detail,
         lines as line_count,
         bad_lines as bad_line_count,
+        unrouted as unrouted_count,
+        refused_at_edge as refused_at_edge_count,
         messages as message_count,
         valid as valid_count,
         quarantined as quarantined_count,
         is_parsed,
+        is_unread,
         received_from as received_date
     from source
 

@@ -1,6 +1,6 @@
 with source as (
 
-    select * from {{ lake(source('lake', 'messages'), 'messages/event_date=*/*.parquet', 'event_date') }}
+    select * from {{ source('lake', 'messages') }}
 
 ),
 

@@ -1,6 +1,6 @@
 with source as (
 
-    select * from {{ lake(source('lake', 'pixel_hits'), 'pixel_hits/hit_date=*/*.parquet', 'hit_date') }}
+    select * from {{ source('lake', 'pixel_hits') }}
 
 ),
 

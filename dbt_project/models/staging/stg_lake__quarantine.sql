@@ -1,6 +1,6 @@
 with source as (
 
-    select * from {{ lake(source('lake', 'quarantine'), 'quarantine/*.parquet') }}
+    select * from {{ source('lake', 'quarantine') }}
 
 ),
 

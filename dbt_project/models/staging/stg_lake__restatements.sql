@@ -1,6 +1,6 @@
 with source as (
 
-    select * from {{ lake(source('lake', 'restatements'), 'restatements/*.parquet') }}
+    select * from {{ source('lake', 'restatements') }}
 
 ),
 

@@ -1,7 +1,6 @@
 with source as (
 
-    select *
-    from {{ lake(source('lake', 'spend'), 'spend/*.parquet') }}
+    select * from {{ source('lake', 'spend') }}
 
 ),
 
@@ -17,7 +16,8 @@ renamed as (
         cost,
         currency,
         source_file,
-        line_number
+        line_number,
+        file_id
     from source
 
 )

@@ -1,6 +1,6 @@
 with source as (
 
-    select * from {{ lake(source('lake', 'thresholds'), 'declared/thresholds.parquet') }}
+    select * from {{ source('lake', 'thresholds') }}
 
 ),
 
@@ -18,7 +18,16 @@ renamed as (
         least,
         owner,
         hint,
-        precedence
+        subject,
+        unit,
+        kind,
+        if_unknown,
+        if_nothing,
+        precedence,
+        app_id is null
+        and platform is null
+        and since is null
+        and until is null as is_general
     from source
 
 )

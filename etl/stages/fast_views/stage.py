@@ -1,114 +1,84 @@
-"""Bots by rate: page views that come faster than people read.
+"""Fast views: page views that come faster than people read, by which their visitors are bots.
 
-The user agent's own reasons (`declared`, `malformed_ua`) stand in the messages already. This rule
-needs the days around: windows reach over midnight.
+The user agent's own reasons (`declared`, `malformed_ua`) stand in the messages already. This rule needs the days
+around: windows reach over midnight.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
-from etl.formats.collector import sql_list
-from etl.lake import files as lake
-from etl.settings import Settings
-from etl.vocabulary.bot_rules import PLATFORMS, WINDOWS, digest
+from etl.lake import engine, sql
+from etl.lake.catalogue import Lake
+from etl.lake.datasets import PARQUET
+from etl.lake.days import NO_PARTS, DayParts, by_day, parts_of
+from etl.lake.fingerprint import Fingerprint, digest
+from etl.lake.manifests import Comparison, Nothing, Reading
+from etl.stages.runner import Made, Output, Stage, Work
+from etl.stages.step import Step, columns, content_of
+from etl.vocabulary import bot_rules
+from etl.vocabulary.columns import COPIES, FAST_VIEWS, MESSAGES
 
-RATED = pa.schema([("file_id", pa.uint64()), ("message_ref", pa.int64())])
+FAST_VIEWS_VERSION = 1
+WINDOWS = pa.schema([("width_us", pa.int64()), ("page_views", pa.int64())])
 
-
-def rate_path(settings: Settings, day: date) -> Path:
-    """Name the file of one day's page views that came too fast."""
-    return lake.lake_path(settings, "rates", f"event_date={day}", "rates.parquet")
-
-
-def update(
-    settings: Settings,
-    inputs: Mapping[str, str],
-    messages: Mapping[str, Sequence[Path]],
-    verdicts: Mapping[str, Path],
-) -> dict[str, str]:
-    """Judge the days whose messages changed, and their neighbours; return each day's content hash.
-
-    Args:
-        inputs: a fingerprint of each event day's accepted messages, by ISO day.
-        messages: each day's message files.
-        verdicts: each day's verdict file, where there is one.
-    """
-    path = lake.manifest_path(settings, "state", "rates")
-    state: dict[str, Any] = lake.read_manifest(path) or {"inputs": {}, "hashes": {}}
-    # Under other rules every day is judged anew.
-    inputs = {day: f"{value}-{digest('rate', 'platforms')}" for day, value in inputs.items()}
-    changed = {day for day in {*inputs, *state["inputs"]} if inputs.get(day) != state["inputs"].get(day)}
-    if not changed:
-        return state["hashes"]
-    around = {near.isoformat() for day in changed for near in neighbours(day)}
-    hashes = {day: value for day, value in state["hashes"].items() if day in inputs and day not in around}
-    for day in sorted(around & set(inputs)):
-        near = [name.isoformat() for name in neighbours(day)]
-        files = [file for name in near for file in messages.get(name, ())]
-        decided = [verdicts[name] for name in near if name in verdicts]
-        table = fast_page_views(settings, date.fromisoformat(day), files, decided)
-        if table.num_rows:
-            target = rate_path(settings, date.fromisoformat(day))
-            lake.write_table(target, table)
-            hashes[day] = hashlib.sha256(target.read_bytes()).hexdigest()[:16]
-    lake.write_manifest(path, {"inputs": inputs, "hashes": hashes})
-    return hashes
+FIND_FAST_VIEWS = Step(
+    Path(__file__).with_name("fast_views.sql"),
+    {
+        "messages": columns(MESSAGES, "visitor_id", "event_at", "schema", "platform", "file_id", "message_ref"),
+        "copies": columns(COPIES, "kind", "file_id", "message_ref"),
+        "windows": WINDOWS,
+    },
+    {"fast_views": columns(FAST_VIEWS, "file_id", "message_ref")},
+    by=("visitor_id",),
+)
 
 
-def neighbours(day: str) -> list[date]:
-    """The day before, the day, the day after."""
+class FastViews(Stage[Nothing]):
+    """A unit is an event day, made of its messages and those of the days before and after."""
+
+    name = "fast_views"
+    facts = Nothing
+    gives = ("fast_views",)
+
+    def __init__(self) -> None:
+        self.messages: Mapping[str, DayParts] = {}
+        self.copies: Mapping[str, DayParts] = {}
+
+    def wanted(self, lake: Lake) -> Mapping[str, Fingerprint]:
+        self.messages = by_day(lake.commits("parse", Reading), "messages")
+        self.copies = by_day(lake.commits("deduplicate", Comparison), "copies")
+        said = self.definition(lake)
+        return {day: Fingerprint(digest(said, *map(self.identities, around(day)))) for day in self.messages}
+
+    def definition(self, lake: Lake) -> object:
+        del lake
+        return FAST_VIEWS_VERSION, bot_rules.digest("rate", "platforms")
+
+    def identities(self, day: str) -> tuple[Sequence[str], Sequence[str]]:
+        """Name what the accepted messages of a day are known by."""
+        return self.messages.get(day, NO_PARTS).identities, self.copies.get(day, NO_PARTS).identities
+
+    def make(self, work: Work[Nothing]) -> Made[Nothing]:
+        (day,) = work.units
+        lake, path = work.lake, work.folder / "fast_views.parquet"
+        given = {
+            "messages": lake.scan("messages", parts_of(self.messages, around(day))),
+            "copies": lake.scan("copies", parts_of(self.copies, around(day))),
+            "windows": pa.table(list(zip(*bot_rules.WINDOWS, strict=True)), schema=WINDOWS),
+        }
+        with engine.engine(lake.settings, work.folder) as con:
+            found = FIND_FAST_VIEWS.run(con, given, day=day, platforms=list(bot_rules.PLATFORMS))["fast_views"]
+            content = content_of(con, found)
+            if content is None:
+                return Made(Nothing())
+            con.execute(f"copy (from {found} order by file_id, message_ref) to {sql.text(path)} ({PARQUET})")
+        return Made(Nothing(), [Output("fast_views", path, day=day, content=content)])
+
+
+def around(day: str) -> list[str]:
+    """Name the day before, the day, and the day after."""
     middle = date.fromisoformat(day)
-    return [middle + timedelta(days=offset) for offset in (-1, 0, 1)]
-
-
-def fast_page_views(settings: Settings, day: date, messages: Sequence[Path], verdicts: Sequence[Path]) -> pa.Table:
-    """Find the day's page views inside a window that holds too many (columns of `RATED`)."""
-    fewest = min(count for _, count in WINDOWS)
-    refused = (
-        f"anti join (select * from {lake.scan(verdicts)} where verdict <> 'repeat') as refused"
-        " using (file_id, message_ref)"
-        if verdicts
-        else ""
-    )
-    starts = ", ".join(
-        f"lead(event_us, {count - 1}) over visits - event_us <= {width} as starts_{count}" for width, count in WINDOWS
-    )
-    flags = " or ".join(
-        f"bool_or(coalesce(starts_{count}, false)) over (visits rows between {count - 1} preceding and current row)"
-        for _, count in WINDOWS
-    )
-    with lake.staging(settings) as folder, lake.engine(settings, folder) as con:
-        return (
-            con.sql(
-                f"""
-            with views as (
-                select visitor_id, epoch_us(event_at) as event_us, file_id, message_ref
-                from {lake.scan(messages)} {refused}
-                where schema = 'page_view' and platform in ({sql_list(PLATFORMS)})
-            ),
-            busy as (
-                select * from views
-                where visitor_id in (select visitor_id from views group by visitor_id having count(*) >= {fewest})
-            ),
-            windowed as (
-                select *, {starts}
-                from busy window visits as (partition by visitor_id order by event_us, file_id, message_ref)
-            ),
-            flagged as (
-                select *, {flags} as is_fast
-                from windowed window visits as (partition by visitor_id order by event_us, file_id, message_ref)
-            )
-            select file_id, message_ref from flagged
-            where is_fast and cast(make_timestamp(event_us) as date) = $day
-            order by file_id, message_ref
-            """,
-                params={"day": day},
-            )
-            .to_arrow_table()
-            .cast(RATED)
-        )
+    return [(middle + timedelta(days=offset)).isoformat() for offset in (-1, 0, 1)]

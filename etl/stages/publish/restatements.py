@@ -4,15 +4,14 @@ The only history that cannot be made again from the inbox, and the only place wh
 when something was published is a fact about readers, not about the logs.
 """
 
-import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
-import orjson
 
-from etl.lake import files as lake
-from etl.settings import Settings
+from etl.lake import files, sql
+from etl.lake.catalogue import Lake
+from etl.lake.datasets import PARQUET
 
 METRICS = (
     "visitors", "new_visitors", "sessions", "bounce_rate", "page_views", "pages_per_session",
@@ -24,32 +23,32 @@ SAME = 1e-9
 """Relative difference up to which two figures are the same; engines may differ in a last digit."""
 
 
-def history_path(settings: Settings) -> Path:
+def history_path(lake: Lake) -> Path:
     """Name the file that holds the history."""
-    return lake.lake_path(settings, "restatements", "restatements.parquet")
+    return lake.history("restatements.parquet")
 
 
-def pending_path(settings: Settings, warehouse: Path) -> Path:
+def pending_path(lake: Lake, warehouse: Path) -> Path:
     """Name the history that holds once a warehouse, still under the name it is written by, is published."""
-    return history_path(settings).with_name(f"pending-{warehouse.name}")
+    return history_path(lake).with_name(f"pending-{warehouse.name}")
 
 
-def settle(settings: Settings) -> None:
+def settle(lake: Lake) -> None:
     """Keep or drop what killed publications left: a warehouse that lost its first name was published."""
-    folder = history_path(settings).parent
+    folder = history_path(lake).parent
     for pending in folder.glob("pending-*"):
-        if (settings.warehouse.parent / pending.name.removeprefix("pending-")).exists():
+        if (lake.settings.warehouse.parent / pending.name.removeprefix("pending-")).exists():
             pending.unlink()
         else:
-            lake.move_into_place(pending, history_path(settings))
+            files.move_into_place(pending, history_path(lake))
 
 
-def forget(settings: Settings, warehouse: Path) -> None:
+def forget(lake: Lake, warehouse: Path) -> None:
     """Drop what a publication would have added that did not take place."""
-    pending_path(settings, warehouse).unlink(missing_ok=True)
+    pending_path(lake, warehouse).unlink(missing_ok=True)
 
 
-def record(con: duckdb.DuckDBPyConnection, settings: Settings, warehouse: Path) -> None:
+def record(con: duckdb.DuckDBPyConnection, lake: Lake, warehouse: Path, definition: str) -> None:
     """Write the history as it will be when `warehouse` is published, there and into a pending file for `settle`.
 
     A day's metric gets a row when it says something else than the last publication that spoke of it. A day
@@ -57,13 +56,10 @@ def record(con: duckdb.DuckDBPyConnection, settings: Settings, warehouse: Path) 
 
     Args:
         con: open on the new warehouse, with `executive.kpi_daily` in it.
+        definition: names what the figures mean: the stages' versions and settings, and the models.
     """
-    built = lake.read_manifest(lake.manifest_path(settings, "state", "built")) or {}
-    # What the metrics mean; the rest of a build's inputs is data.
-    meaning = {name: built.get(name) for name in ("project", "variables")}
-    definition = hashlib.sha256(orjson.dumps(meaning, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
-    path = history_path(settings)
-    before = lake.scan([path] if path.exists() else [], lake.lake_path(settings, "schemas", "restatements.parquet"))
+    path = history_path(lake)
+    before = sql.scan([path] if path.exists() else [], lake.empty("restatements"))
     values = ", ".join(f"{metric}::double as {metric}" for metric in METRICS)
     con.execute(
         f"""
@@ -107,7 +103,7 @@ def record(con: duckdb.DuckDBPyConnection, settings: Settings, warehouse: Path) 
         """,
         {"now": datetime.now(UTC), "definition": definition},
     )
-    with lake.staging(settings) as folder:
+    with lake.staging() as folder:
         part = folder / "restatements.parquet"
-        con.execute(f"copy quality.restatements to '{part}' ({lake.PARQUET})")
-        lake.move_into_place(part, pending_path(settings, warehouse))
+        con.execute(f"copy quality.restatements to {sql.text(part)} ({PARQUET})")
+        files.move_into_place(part, pending_path(lake, warehouse))

@@ -1,90 +1,132 @@
 """Publish: one new warehouse file in place of the old, as a whole.
 
-Small marts are tables inside it. `core.events` and the marts that grow with every visit are views over
-immutable, versioned Parquet, a file a day: the file stays small, days that did not change are not
-written again, and a reader of the old warehouse goes on reading the old versions.
+Small marts are tables inside it. `core.events` and the marts that grow with every visit are views over immutable
+Parquet, a file a day: the file stays small, days that did not change are not written again, and a reader of the old
+warehouse goes on reading the old files.
 """
 
-import hashlib
 import os
 import shutil
 import uuid
-from collections.abc import Mapping, Sequence
-from datetime import date
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import duckdb
 
 from etl.errors import FailedNode
-from etl.lake import files as lake
-from etl.settings import Settings
-from etl.stages.build.stage import build_path, definitions_path
-from etl.stages.parse.stage import sql_text
+from etl.lake import files, sql
+from etl.lake.catalogue import Lake
+from etl.lake.datasets import DATASETS, PARQUET
+from etl.lake.fingerprint import Fingerprint, digest
+from etl.lake.manifests import Build, Commit, Day, Publication
 from etl.stages.publish import restatements
-from etl.stages.sessionize.stage import version_path
-from etl.vocabulary import tracking_plan as plan
+from etl.stages.publish.days import link_days, select_days, shown_path, write_days
+from etl.stages.runner import Made, Stage, Work
+from etl.vocabulary import tracking_plan
 
+UNIT = "warehouse"
+PUBLISHER_VERSION = 1
 MART_SCHEMAS = ("core", "marketing", "executive", "product", "quality")
-BY_DAY = {
-    ("core", "page_views"): "session_date",
-    ("core", "sessions"): "session_date",
-    ("marketing", "touchpoints"): "touched_date",
-}
-"""The marts kept a file per day, and their column of the day."""
+VIEWS = (("core", "events"),)
+"""Views of what dbt builds that are published as they are, over the same files."""
 
 
-def shown_path(settings: Settings, schema: str, name: str) -> Path:
-    """Where people find a mart's Parquet, without its ending: those of `core` beside the events."""
-    if schema == "core":
-        return lake.lake_path(settings, name)
-    return lake.lake_path(settings, "marts", schema, name)
+class Publish(Stage[Publication]):
+    """There is one unit: the warehouse.
 
-
-def publish(settings: Settings) -> Path:
-    """Replace the published warehouse with what dbt has built; return its path.
-
-    Parquet versions that neither the new warehouse nor the one before reads are removed.
+    Args:
+        meaning: says what the figures mean, for restatements: the definitions of all stages.
     """
-    target = settings.warehouse
-    target.parent.mkdir(parents=True, exist_ok=True)
-    restatements.settle(settings)
+
+    name = "publish"
+    facts = Publication
+
+    def __init__(self, meaning: object) -> None:
+        self.meaning = meaning
+
+    def wanted(self, lake: Lake) -> Mapping[str, Fingerprint]:
+        commits = lake.commits("build", Build)
+        if not commits:
+            return {}
+        built = commits[0].units["marts"].fingerprint
+        return {UNIT: Fingerprint(digest(PUBLISHER_VERSION, built.data), built.description)}
+
+    def is_lost(self, lake: Lake, commit: Commit[Publication]) -> bool:
+        del commit
+        return not lake.settings.warehouse.exists()
+
+    def days_of(self, commit: Commit[Publication]) -> Iterable[str]:
+        del commit
+        return ()
+
+    def make(self, work: Work[Publication]) -> Made[Publication]:
+        now = publish(work.lake, work.folder, digest(self.meaning))
+        before = work.before[0].facts if work.before else Publication(now, now)
+        kept = before.before if before.now == now else before.now
+        remove_old_versions(work.lake, {*now, *kept})
+        return Made(Publication(now, kept))
+
+
+def publish(lake: Lake, folder: Path, meaning: str) -> list[str]:
+    """Replace the published warehouse with what dbt has built; name the immutable files that it reads.
+
+    Args:
+        folder: for files half written.
+        meaning: names what the figures mean.
+    """
+    target = lake.settings.warehouse
+    files.make_folder(target.parent)
+    restatements.settle(lake)
     for leftover in target.parent.glob(".publishing-*"):
         leftover.unlink()
     partial = target.parent / f".publishing-{uuid.uuid4().hex}.duckdb"
-    versions = current_versions(settings)
+    events = event_files(lake)
     marts: dict[tuple[str, str], list[Path]] = {}
     try:
         with duckdb.connect(
-            str(partial),
-            config={"threads": settings.threads, "memory_limit": settings.memory_limit},
+            str(partial), config={"threads": lake.settings.threads, "memory_limit": lake.settings.memory_limit}
         ) as con:
             con.execute("set timezone = 'UTC'")
-            con.execute(f"attach '{sql_text(build_path(settings))}' as built (read_only)")
-            copy_marts(con)
-            marts = write_days(con, settings)
+            built = lake.settings.home / "warehouse" / "build" / "build.duckdb"
+            con.execute(f"attach {sql.text(built)} as built (read_only)")
+            marts = write_days(con, lake, folder)
+            copy_marts(con, marts)
             for (schema, name), paths in marts.items():
                 con.execute(f"create view {schema}.{name} as {select_days(con, schema, name, paths)}")
-            con.execute(f"create or replace view core.events as {select_events(settings, versions)}")
-            create_typed_views(con, settings)
-            create_metrics(con, settings)
+            copy_views(con, lake, events)
+            create_typed_views(con, lake)
             con.execute("detach built")
-            restatements.record(con, settings, partial)
+            restatements.record(con, lake, partial, meaning)
             con.execute("checkpoint")
-        lake.move_into_place(partial, target)
+        files.move_into_place(partial, target)
     finally:
         if partial.exists():
-            restatements.forget(settings, partial)
+            restatements.forget(lake, partial)
             partial.unlink()
-    restatements.settle(settings)
-    export_marts(settings)
+    restatements.settle(lake)
+    export_marts(lake, folder)
+    marts[("core", "events")] = events
     for (schema, name), paths in marts.items():
-        link_days(settings, schema, name, paths)
-    remove_old_versions(settings, [*versions, *(path for paths in marts.values() for path in paths)])
-    return target
+        link_days(lake, schema, name, paths)
+    return sorted(path.relative_to(lake.root).as_posix() for paths in marts.values() for path in paths)
 
 
-def copy_marts(con: duckdb.DuckDBPyConnection) -> None:
-    """Copy each mart, table or view, as a table; those kept by day apart."""
+def day_files(lake: Lake, dataset: str, paths: Sequence[Path]) -> str:
+    """Say in SQL the rows of a dataset kept by day; its zero-row file when there are none."""
+    if not paths:
+        return f"read_parquet([{sql.text(lake.empty(dataset))}], hive_partitioning = false)"
+    partition = DATASETS[dataset].partition
+    return f"read_parquet([{sql.texts(paths)}], hive_partitioning = true, hive_types = {{'{partition}': date}})"
+
+
+def event_files(lake: Lake) -> list[Path]:
+    """List the immutable files of the event days that hold, by day."""
+    parts = [part for commit in lake.commits("sessionize", Day) for part in commit.parts if part.dataset == "events"]
+    return lake.files(sorted(parts, key=lambda part: (str(part.day), part.path)))
+
+
+def copy_marts(con: duckdb.DuckDBPyConnection, by_day: Iterable[tuple[str, str]]) -> None:
+    """Copy each mart as a table; those that are views over files apart."""
     rows = con.execute(
         """
         select table_schema, table_name from information_schema.tables
@@ -95,95 +137,35 @@ def copy_marts(con: duckdb.DuckDBPyConnection) -> None:
     for schema in MART_SCHEMAS:
         con.execute(f"create schema {schema}")
     for schema, name in rows:
-        if (schema, name) != ("core", "events") and (schema, name) not in BY_DAY:
+        if (schema, name) not in {*VIEWS, *by_day}:
             con.execute(f'create table {schema}."{name}" as select * from built.{schema}."{name}"')
 
 
-def day_contents(con: duckdb.DuckDBPyConnection, schema: str, name: str) -> dict[str, str]:
-    """Name what each day of a mart holds, by its rows in any order, their columns and types.
-
-    By content, not by what it was made of: a login of today gives sessions of last month their person, and what else
-    a mart's rows follow from is dbt's to know. The hash reads all rows, a fifth of the time it takes to write them.
-    """
-    columns = con.execute(f"describe built.{schema}.{name}").fetchall()
-    shape = repr([(column, kind) for column, kind, *_ in columns])
-    listed = ", ".join(f'"{column}"' for column, *_ in columns)
-    rows = con.execute(
-        f"""
-        select cast({BY_DAY[schema, name]} as varchar), count(*), sum(cast(hash({listed}) as hugeint))
-        from built.{schema}.{name} group by 1 order by 1
-        """
-    ).fetchall()
-    return {day: hashlib.sha256(repr((shape, *content)).encode()).hexdigest()[:16] for day, *content in rows}
-
-
-def write_days(con: duckdb.DuckDBPyConnection, settings: Settings) -> dict[tuple[str, str], list[Path]]:
-    """Write the days of the marts in `BY_DAY` that no version holds yet; return each mart's versions, by day."""
-    written: dict[tuple[str, str], list[Path]] = {}
-    for (schema, name), column in BY_DAY.items():
-        folder = lake.lake_path(settings, "versions", f"{schema}.{name}")
-        paths = written[schema, name] = []
-        with lake.staging(settings) as staged:
-            for day, content in day_contents(con, schema, name).items():
-                path = folder / f"{column}={day}" / f"{content}.parquet"
-                paths.append(path)
-                if path.exists():
-                    continue
-                part = staged / f"{day}.parquet"
-                con.execute(
-                    f"copy (select * exclude ({column}) from built.{schema}.{name} where {column} = date '{day}')"
-                    f" to '{sql_text(part)}' ({lake.PARQUET})"
-                )
-                lake.move_into_place(part, path)
-    return written
-
-
-def select_days(con: duckdb.DuckDBPyConnection, schema: str, name: str, paths: Sequence[Path]) -> str:
-    """Say a mart kept by day in SQL, with the columns and types that dbt gave it."""
-    columns = con.execute(f"describe built.{schema}.{name}").fetchall()
-    if not paths:
-        nothing = ", ".join(f'cast(null as {kind}) as "{column}"' for column, kind, *_ in columns)
-        return f"select {nothing} where false"
-    listed = ", ".join(f'cast("{column}" as {kind}) as "{column}"' for column, kind, *_ in columns)
-    files = ", ".join(f"'{sql_text(path)}'" for path in paths)
-    day = BY_DAY[schema, name]
-    return f"select {listed} from read_parquet([{files}], hive_partitioning = true, hive_types = {{'{day}': date}})"
-
-
-def link_days(settings: Settings, schema: str, name: str, paths: Sequence[Path]) -> None:
-    """Give the versions of a mart the names by which people find them, hive-partitioned; the bytes exist once."""
-    folder = shown_path(settings, schema, name)
-    wanted: Mapping[Path, Path] = {folder / path.parent.name / f"{name}.parquet": path for path in paths}
-    for shown in folder.glob("*/*.parquet"):
-        if shown not in wanted:
-            shown.unlink()
-    with lake.staging(settings) as staged:
-        for shown, path in wanted.items():
-            if shown.exists() and shown.samefile(path):
-                continue
-            os.link(path, staged / "linked.parquet")
-            lake.move_into_place(staged / "linked.parquet", shown)
-
-
-def create_metrics(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
-    """Publish what metrics are asked of: dbt's views, over the marts published here, and what each metric means."""
+def copy_views(con: duckdb.DuckDBPyConnection, lake: Lake, events: Sequence[Path]) -> None:
+    """Publish dbt's own views as it wrote them, over the relations that are published beside them."""
+    con.execute("create schema lake")
+    con.execute(f"create view lake.events as select * from {day_files(lake, 'events', events)}")
     con.execute("create schema metrics")
     views = con.execute(
-        "select sql from duckdb_views() where database_name = 'built' and schema_name = 'metrics' order by view_name"
+        """
+        select schema_name, view_name, sql from duckdb_views()
+        where database_name = 'built' and not internal order by schema_name, view_name
+        """
     ).fetchall()
-    for (sql,) in views:
-        con.execute(sql)
-    definitions = definitions_path(settings).read_text().replace("'", "''")
-    con.execute(f"create view metrics.definitions as select cast('{definitions}' as json) as semantic_manifest")
+    for schema, name, statement in views:
+        if (schema, name) in VIEWS or schema == "metrics":
+            con.execute(statement)
+    definitions = (lake.settings.home / "warehouse" / "build" / "metrics.json").read_text()
+    con.execute(f"create view metrics.definitions as select cast({sql.text(definitions)} as json) as semantic_manifest")
 
 
-def note_failure(settings: Settings, failed: Sequence[FailedNode]) -> None:
+def note_failure(lake: Lake, failed: Sequence[FailedNode]) -> None:
     """Say in the published `quality.checks` which models and tests of the last build failed, and nothing else.
 
     The warehouse is copied, the copy is told and takes its place; it keeps its time, for it is the publication of then.
     The next publication knows nothing of it.
     """
-    target = settings.warehouse
+    target = lake.settings.warehouse
     if not target.exists():
         return
     partial = target.parent / f".publishing-{uuid.uuid4().hex}.duckdb"
@@ -206,17 +188,18 @@ def note_failure(settings: Settings, failed: Sequence[FailedNode]) -> None:
             con.execute("checkpoint")
         published = target.stat()
         os.utime(partial, ns=(published.st_atime_ns, published.st_mtime_ns))
-        lake.move_into_place(partial, target)
+        files.move_into_place(partial, target)
     finally:
         partial.unlink(missing_ok=True)
-    export_marts(settings, only=("quality", "checks"))
+    with lake.staging() as folder:
+        export_marts(lake, folder, only=("quality", "checks"))
 
 
-def create_typed_views(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+def create_typed_views(con: duckdb.DuckDBPyConnection, lake: Lake) -> None:
     """Give each schema of the tracking plan that names one its view: the fields of its data as columns."""
-    for schema in plan.load_plan(settings.tracking_plan).values():
+    for schema in tracking_plan.load_plan(lake.settings.tracking_plan).values():
         if schema.view:
-            con.execute(f'create view core."{schema.view}" as {plan.select_typed(schema, "core.events")}')
+            con.execute(f'create view core."{schema.view}" as {tracking_plan.select_typed(schema, "core.events")}')
             described = {"view": schema.description} | {
                 f"column.{name}": f"{field.description}{f' ({field.unit})' if field.unit else ''}"
                 for name, field in schema.fields.items()
@@ -224,39 +207,12 @@ def create_typed_views(con: duckdb.DuckDBPyConnection, settings: Settings) -> No
             for target, text in described.items():
                 kind, _, column = target.partition(".")
                 place = f'core."{schema.view}"' + (f'."{column}"' if column else "")
-                con.execute(f"comment on {kind} {place} is '{text.replace(chr(39), chr(39) * 2)}'")
+                con.execute(f"comment on {kind} {place} is {sql.text(text)}")
 
 
-def current_versions(settings: Settings) -> list[Path]:
-    """List the immutable Parquet file of each event day."""
-    days = lake.manifests(settings, "days")
-    return [version_path(settings, date.fromisoformat(name), day["version"]) for name, day in days.items()]
-
-
-def select_events(settings: Settings, versions: list[Path]) -> str:
-    """Say `core.events` in SQL."""
-    files = lake.scan(versions, lake.lake_path(settings, "schemas", "events.parquet"))
-    order = (
-        "event_id, request_id, schema, version, app_id, platform, tracker, stream_id, message_index, created_at,"
-        " sent_at, received_at, event_at, visitor_id, user_id, is_logged_in, session_id, page_id, url, url_host,"
-        " url_path, referrer, user_agent, browser, browser_version, os, os_version, device, country, locale, ip,"
-        " is_bot, bot_reason, is_excluded, cast(data as json) as data, "
-        "cast(event_at as date) as event_date, "
-    )
-    rest = (
-        "columns(* exclude ("
-        + order.replace(" cast(data as json) as data, cast(event_at as date) as event_date, ", " data")
-        + "))"
-    )
-    return f"select {order}{rest} from {files}"
-
-
-def export_marts(settings: Settings, only: tuple[str, str] | None = None) -> None:
-    """Write the marts, or only one, as Parquet beside the events, one folder a mart."""
-    with (
-        lake.staging(settings) as folder,
-        duckdb.connect(str(settings.warehouse), read_only=True) as con,
-    ):
+def export_marts(lake: Lake, folder: Path, only: tuple[str, str] | None = None) -> None:
+    """Write the marts, or only one, as Parquet beside the events, one file a mart."""
+    with duckdb.connect(str(lake.settings.warehouse), read_only=True) as con:
         con.execute("set timezone = 'UTC'")
         tables = con.execute(
             """
@@ -268,19 +224,12 @@ def export_marts(settings: Settings, only: tuple[str, str] | None = None) -> Non
             if only and (schema, name) != only:
                 continue
             part = folder / f"{schema}.{name}.parquet"
-            con.execute(f"""copy {schema}."{name}" to '{sql_text(part)}' ({lake.PARQUET})""")
-            lake.move_into_place(part, shown_path(settings, schema, name).with_suffix(".parquet"))
+            con.execute(f"copy {schema}.{sql.name(name)} to {sql.text(part)} ({PARQUET})")
+            files.move_into_place(part, shown_path(lake, schema, name).with_suffix(".parquet"))
 
 
-def remove_old_versions(settings: Settings, versions: Sequence[Path]) -> None:
-    """Remove versions that only warehouses older than the previous one read."""
-    state = lake.manifest_path(settings, "state", "published")
-    root = lake.lake_path(settings, "versions")
-    now = sorted(path.relative_to(root).as_posix() for path in versions)
-    published = lake.read_manifest(state) or {"now": now, "before": now}
-    before = published["before"] if published["now"] == now else published["now"]
-    kept = {*now, *before}
-    for path in root.rglob("*.parquet"):
-        if path.relative_to(root).as_posix() not in kept:
+def remove_old_versions(lake: Lake, kept: set[str]) -> None:
+    """Remove the immutable files that only warehouses older than the previous one read."""
+    for path in lake.path("versions").rglob("*.parquet"):
+        if path.relative_to(lake.root).as_posix() not in kept:
             path.unlink()
-    lake.write_manifest(state, {"now": now, "before": before})

@@ -16,8 +16,10 @@ def described() -> dict[str, dict[str, Any]]:
     """Read all marts: schema.table → `description`, and `columns`, name → `description` and `data_type`."""
     found: dict[str, dict[str, Any]] = {}
     for schema in SCHEMAS:
-        for path in sorted((MODELS / schema).glob("_*.yml")):
+        for path in sorted((MODELS / schema).rglob("_*.yml")):
             for model in (yaml.safe_load(path.read_text()) or {}).get("models", []):
+                if model["name"].startswith("int_"):
+                    continue
                 found[f"{schema}.{model['name']}"] = {
                     "description": in_one_line(model.get("description", "")),
                     "columns": {
@@ -36,7 +38,7 @@ def dictionary() -> str:
     parts = [
         "# Columns of the marts",
         "",
-        "Made of the dbt project by `make columns`; edit the descriptions there, in `dbt_project/models/*/_*.yml`.",
+        "Made of the dbt project by `make columns`; edit the descriptions there, in `dbt_project/models`.",
     ]
     for table, model in described().items():
         parts += ["", f"## {table}", "", model["description"], "", "| column | type | meaning |", "|---|---|---|"]

@@ -71,7 +71,9 @@ def read(con: duckdb.DuckDBPyConnection) -> dict[str, pa.Table]:
             con,
             """
             select inbox_folder as folder, count(*) as files,
-                count(*) filter (where landing_status <> 'landed') as failed_files,
+                count(*) filter (
+                    where is_unread
+                ) as failed_files,
                 coalesce(sum(lines), 0)::bigint as lines, coalesce(sum(bad_lines), 0)::bigint as bad_lines,
                 coalesce(sum(messages), 0)::bigint as messages, coalesce(sum(accepted), 0)::bigint as accepted,
                 coalesce(sum(duplicates), 0)::bigint as duplicates,
@@ -215,7 +217,7 @@ def panels() -> list[Panel]:
             [
                 Column("folder", "Folder", definition=f"{ledger}.inbox_folder"),
                 Column("files", "Files", "count", f"{ledger}.source_file"),
-                Column("failed_files", "Not landed whole", "count", f"{ledger}.landing_status"),
+                Column("failed_files", "Not landed whole", "count", f"{ledger}.status"),
                 Column("lines", "Lines", "count", f"{ledger}.lines"),
                 Column("messages", "Messages", "count", f"{ledger}.messages"),
                 Column("accepted", "Accepted", "count", f"{ledger}.accepted"),

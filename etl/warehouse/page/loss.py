@@ -61,9 +61,10 @@ def read(con: duckdb.DuckDBPyConnection) -> dict[str, pa.Table]:
 
 def target(con: duckdb.DuckDBPyConnection) -> float | None:
     """The share of lost page views from which on a day warns, as the checks were judged by it."""
-    return con.execute(
+    lowest: float | None = con.execute(
         """select min(threshold) from quality.checks where "check" = 'event_loss' and status <> 'error'"""
     ).fetchall()[0][0]
+    return lowest
 
 
 def panels() -> list[Panel]:

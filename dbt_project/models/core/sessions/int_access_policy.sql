@@ -1,0 +1,22 @@
+with events as (
+
+    select is_access from {{ ref('stg_lake__events') }}
+    where {{ is_no_probe('app_id') }}
+
+),
+
+policy as (
+
+    select
+        case '{{ var("count_access") }}'
+            when 'always' then true
+            when 'never' then false
+            else not exists (
+                select 1 from events
+                where not is_access
+            )
+        end as is_access_counted
+
+)
+
+select * from policy

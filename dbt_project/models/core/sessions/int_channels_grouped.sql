@@ -1,0 +1,123 @@
+{{ config(materialized='in_place_view') }}
+
+with landings as (
+
+    select * from {{ ref('int_landings_sourced') }}
+
+),
+
+spend as (
+
+    select * from {{ ref('stg_lake__spend') }}
+
+),
+
+traffic_sources as (
+
+    select * from {{ ref('traffic_sources') }}
+
+),
+
+combinations as (
+
+    select
+        source,
+        medium,
+        campaign
+    from landings
+    where {{ built_days('session_date') }}
+    union
+    select
+        source,
+        medium,
+        campaign
+    from spend
+
+),
+
+sources as (
+
+    select distinct
+        source,
+        lower(trim(source)) as source_key
+    from combinations
+    where source is not null
+
+),
+
+-- A source may be a name ("google") or a host ("m.facebook.com"): names come first.
+nameable_sources as (
+
+    select
+        source,
+        [source_key] || {{ host_names('source_key') }} as source_names
+    from sources
+    where length(source_key) <= 253
+
+),
+
+numbered_names as (
+
+    select
+        source,
+        unnest(source_names) as source_name,
+        generate_subscripts(source_names, 1) as specificity
+    from nameable_sources
+
+),
+
+known_names as (
+
+    select
+        source as source_name,
+        min(category) as category
+    from traffic_sources
+    where category <> 'none'
+    group by source
+    union
+    select
+        host as source_name,
+        category
+    from traffic_sources
+
+),
+
+categories as (
+
+    select
+        numbered_names.source,
+        arg_min(known_names.category, numbered_names.specificity) as category
+    from numbered_names
+    inner join known_names on numbered_names.source_name = known_names.source_name
+    group by numbered_names.source
+
+),
+
+prepared as (
+
+    select
+        combinations.source,
+        combinations.medium,
+        combinations.campaign,
+        coalesce(lower(trim(combinations.source)), '') as source_key,
+        coalesce(lower(trim(combinations.medium)), '') as medium_key,
+        coalesce(lower(trim(combinations.campaign)), '') as campaign_key,
+        coalesce(categories.category, 'none') as category
+    from combinations
+    left join categories on combinations.source = categories.source
+
+),
+
+grouped as (
+
+    select
+        source,
+        medium,
+        campaign,
+        {{ default_channel_group(ref('channel_rules'), 'source_key', 'medium_key', 'campaign_key', 'category') }}
+            as channel
+    from prepared
+
+)
+
+select * from grouped

@@ -1,0 +1,176 @@
+with page_views as (
+
+    select
+        page_id,
+        session_id,
+        platform,
+        country,
+        viewed_at,
+        is_access,
+        is_bot,
+        is_excluded
+    from {{ ref('int_page_views_numbered') }}
+    where not is_repeat
+
+),
+
+hits as (
+
+    select
+        page_id,
+        platform
+    from {{ ref('int_page_hits_deduplicated') }}
+
+),
+
+witnessed as (
+
+    select * from {{ ref('int_pages_witnessed') }}
+    where not is_bot
+
+),
+
+sessions as (
+
+    select
+        session_id,
+        visitor_id,
+        started_at,
+        ended_at,
+        country,
+        channel
+    from {{ ref('int_sessions_aggregated') }}
+
+),
+
+access_policy as (
+
+    select * from {{ ref('int_access_policy') }}
+
+),
+
+-- A page that its event and its hit place differently is where its hit is, here as in the loss figures: else it would
+-- count among the web's pages and among those without a second witness, or among neither.
+placed_page_views as (
+
+    select
+        page_views.session_id,
+        page_views.platform,
+        page_views.country,
+        page_views.viewed_at,
+        page_views.is_access
+        or coalesce(hits.platform, page_views.platform) not in ('desktop_web', 'mobile_web') as is_without_witness
+    from page_views
+    cross join access_policy
+    left join hits on page_views.page_id = hits.page_id
+    where {{ counts('page_views') }}
+
+),
+
+counted_page_views as (
+
+    select
+        placed_page_views.platform,
+        {{ reporting_date('placed_page_views.viewed_at') }} as reporting_date,
+        coalesce(
+            case when sessions.session_id is null then placed_page_views.country else sessions.country end, '(unknown)'
+        ) as country,
+        coalesce(sessions.channel, '(unknown)') as channel,
+        count(*) as page_views,
+        count(*) filter (where placed_page_views.is_without_witness) as page_views_without_witness
+    from placed_page_views
+    left join sessions on placed_page_views.session_id = sessions.session_id
+    group by all
+
+),
+
+lost_pages as (
+
+    select
+        page_id,
+        hit_visitor_id,
+        seen_at
+    from witnessed
+    where not is_seen_by_event
+
+),
+
+-- A hit whose event was lost belongs to the session that its visitor had open then, as an event would have.
+lost_pages_placed as (
+
+    select
+        lost_pages.page_id,
+        arg_max(sessions.session_id, sessions.started_at) as session_id
+    from lost_pages
+    inner join sessions
+        on
+            lost_pages.hit_visitor_id = sessions.visitor_id
+            and sessions.started_at <= lost_pages.seen_at + interval '{{ var("session_gap_minutes") }} minutes'
+            and lost_pages.seen_at <= sessions.ended_at + interval '{{ var("session_gap_minutes") }} minutes'
+    group by lost_pages.page_id
+
+),
+
+counted_witnesses as (
+
+    select
+        witnessed.platform,
+        {{ reporting_date('witnessed.seen_at') }} as reporting_date,
+        coalesce(sessions.country, '(unknown)') as country,
+        coalesce(sessions.channel, '(unknown)') as channel,
+        count(*) filter (where witnessed.is_seen_by_pixel) as pixel_hits,
+        count(*) filter (where witnessed.is_seen_by_event) as event_page_views,
+        count(*) filter (where witnessed.is_seen_by_pixel and witnessed.is_seen_by_event) as matched
+    from witnessed
+    left join lost_pages_placed on witnessed.page_id = lost_pages_placed.page_id
+    left join sessions on coalesce(witnessed.session_id, lost_pages_placed.session_id) = sessions.session_id
+    group by all
+
+),
+
+unioned as (
+
+    select
+        reporting_date,
+        platform,
+        country,
+        channel,
+        page_views,
+        page_views_without_witness,
+        0 as pixel_hits,
+        0 as event_page_views,
+        0 as matched
+    from counted_page_views
+    union all
+    select
+        reporting_date,
+        platform,
+        country,
+        channel,
+        0 as page_views,
+        0 as page_views_without_witness,
+        pixel_hits,
+        event_page_views,
+        matched
+    from counted_witnesses
+
+),
+
+counted as (
+
+    select
+        reporting_date,
+        country,
+        channel,
+        cast(sum(page_views) as bigint) as page_views,
+        cast(sum(page_views_without_witness) as bigint) as page_views_without_witness,
+        cast(sum(pixel_hits) as bigint) as pixel_hits,
+        cast(sum(event_page_views) as bigint) as event_page_views,
+        cast(sum(matched) as bigint) as matched,
+        coalesce(platform, '(unknown)') as platform
+    from unioned
+    group by all
+
+)
+
+select * from counted

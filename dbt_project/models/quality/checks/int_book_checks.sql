@@ -1,0 +1,109 @@
+{{ config(materialized='ephemeral') }}
+
+with stage_balance as (
+
+    select * from {{ ref('stage_balance') }}
+
+),
+
+ledger as (
+
+    select * from {{ ref('ledger') }}
+
+),
+
+-- The first three files that are not read are named.
+ledger_named as (
+
+    select
+        *,
+        is_unread
+        and status = 'ignored'
+        and row_number() over (partition by is_unread, status order by source_file) <= 3 as is_named
+    from ledger
+
+),
+
+balance_checks as (
+
+    select
+        'stage_balance' as check_name,
+        stage as scope,
+        cast(sum(abs(balance)) as double) as check_value,
+        cast(0 as double) as threshold,
+        case when sum(abs(balance)) > 0 then 'error' else 'ok' end as status,
+        case
+            when sum(abs(balance)) > 0
+                then
+                    'At ' || stage || ' ' || any_value(unit) || ' went missing or came twice, first on '
+                    || coalesce(cast(min(date) filter (where balance <> 0) as varchar), 'an unknown day')
+                    || ': see quality.stage_balance'
+        end as hint
+    from stage_balance
+    group by stage
+
+),
+
+ledger_totals as (
+
+    select
+        count(*) as file_count,
+        count(*) filter (where balance <> 0) as unbalanced_count,
+        count(*) filter (
+            where status = 'lost' or (is_unread and status not in ('growing', 'ignored'))
+        ) as refused_count,
+        count(*) filter (where is_unread and status = 'ignored') as ignored_count,
+        count(*) filter (where status = 'growing') as growing_count,
+        string_agg(
+            source_file || coalesce(': ' || detail, ''), '; ' order by source_file
+        ) filter (where is_named) as named,
+        sum(lines) as line_count,
+        sum(bad_lines) as bad_line_count
+    from ledger_named
+
+),
+
+ledger_checks as (
+
+    select
+        'ledger_balance' as check_name,
+        'all files' as scope,
+        cast(unbalanced_count as double) as check_value,
+        cast(0 as double) as threshold,
+        case
+            when file_count = 0 then 'unknown'
+            when unbalanced_count > 0 then 'error'
+            else 'ok'
+        end as status,
+        cast(null as varchar) as hint
+    from ledger_totals
+    union all
+    select
+        'files_landed' as check_name,
+        'all files' as scope,
+        cast(refused_count + ignored_count + growing_count as double) as check_value,
+        cast(0 as double) as threshold,
+        case
+            when file_count = 0 then 'unknown'
+            when refused_count > 0 then 'error'
+            when ignored_count + growing_count > 0 then 'warn'
+            else 'ok'
+        end as status,
+        case
+            when refused_count + ignored_count = 0 and growing_count > 0
+                then 'Files grew while they were read; the next run reads them again'
+            when refused_count = 0 and ignored_count > 0 then 'Not read: ' || named
+        end as hint
+    from ledger_totals
+
+),
+
+checks as (
+
+    select * from balance_checks
+    union all
+    select * from ledger_checks
+
+)
+
+select * from checks

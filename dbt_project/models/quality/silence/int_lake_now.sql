@@ -1,0 +1,28 @@
+with messages_hourly as (
+
+    select * from {{ ref('int_messages_hourly') }}
+
+),
+
+quarantine as (
+
+    select received_at from {{ ref('stg_lake__quarantine') }}
+
+),
+
+received as (
+
+    select latest_received_at as received_at from messages_hourly
+    union all
+    select received_at from quarantine
+
+),
+
+latest as (
+
+    select max(received_at) as latest_received_at
+    from received
+
+)
+
+select * from latest

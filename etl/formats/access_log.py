@@ -1,0 +1,204 @@
+"""Web servers' lines, in the formats of the register: page views seen from the server, and the pixel's hits.
+
+What every kind of format gives is the same columns (quoted.sql); those of the kinds text, json and table are generated
+from the register. Who a line is from is decided of the distinct heads of lines, and joined back.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+import duckdb
+import pyarrow as pa
+
+from etl.enrich import addresses
+from etl.enrich.urls import query_value
+from etl.formats import statements
+from etl.formats.collector import FIRST_LOG_US, LAST_LOG_US, define_macros
+from etl.formats.recognise import WITH_AGENT, WITHOUT_AGENT, columns_of
+from etl.formats.rules import sql_list
+from etl.vocabulary.log_formats import FORMATS, LogFormat
+
+FIELDS = ("client", "forwarded", "date", "time", "request", "method", "target", "query", "status", "referrer", "agent")
+"""What the register can say of a format's fields."""
+REQUEST = r"^([A-Z]+) (\S+)(?: HTTP/[0-9.]+)?$"
+WHOLE = ""
+"""The layout of a client's field that is a field of its own."""
+DECODED = {
+    "percent": "coalesce(try(url_decode({0})), {0})",
+    "plus": "replace({0}, '+', ' ')",
+    "": "{0}",
+}  # fmt: skip
+"""How an agent is written that may hold no blanks."""
+
+
+def decode_lines(con: duckdb.DuckDBPyConnection, trusted_proxies: Sequence[str]) -> None:
+    """Make `logged` (one row a line, logged.sql) of `lines`, `log_files` and `headers`."""
+    define_macros(con)
+    con.execute(f"create or replace macro unescaped(said) as {unescaped('said')}")
+    con.execute(f"create or replace macro any_time_us(said) as {any_time('said')}")
+    statements.set_variables(
+        con, with_agent=WITH_AGENT, without_agent=WITHOUT_AGENT, first_log_us=FIRST_LOG_US, last_log_us=LAST_LOG_US
+    )
+    statements.run(con, "texts.sql")
+    named = [name for (name,) in con.execute("select distinct format_name from log_files order by 1").fetchall()]
+    branches = [select_kind(FORMATS[name]) for name in named if name in FORMATS and FORMATS[name].kind != "quoted"]
+    if not branches or any(name not in FORMATS or FORMATS[name].kind == "quoted" for name in named):
+        statements.run(con, "quoted.sql")
+        branches.append("select * from quoted_lines")
+    con.execute(f"create or replace temp table read_lines as {' union all by name '.join(branches)}")
+    heads = con.execute("select distinct layout, client, forwarded from read_lines where is_format").fetchall()
+    con.register("clients", addresses.clients(heads, addresses.read_networks(tuple(trusted_proxies))))
+    statements.run(con, "logged.sql")
+    con.execute("drop table read_lines")
+
+
+def select_page_views(
+    con: duckdb.DuckDBPyConnection, key: bytes, asset_extensions: Sequence[str], no_pages: Sequence[Sequence[str]]
+) -> None:
+    """Make `decoded` of `logged` (page_views.sql).
+
+    Args:
+        no_pages: by number, as `log_files` says it, patterns of paths that are no pages.
+    """
+    cases = " ".join(
+        f"when {number} then regexp_matches(target, '{expression}')"
+        for number, patterns in enumerate(no_pages)
+        if (expression := no_page_expression(patterns).replace("'", "''"))
+    )
+    said = f"case rule {cases} end" if cases else "false"
+    con.execute(f"create or replace macro is_no_page(rule, target) as {said}")
+    people = con.execute("select distinct ip, user_agent from logged where ip is not null").fetchall()
+    con.register("pseudonyms", addresses.pseudonyms(key, people))
+    statements.run(con, "page_views.sql", asset_extensions=list(asset_extensions))
+
+
+def select_pixel_hits(con: duckdb.DuckDBPyConnection) -> None:
+    """Make `hits` of `logged` (pixel_hits.sql)."""
+    for name in ("e", "a", "p", "v"):
+        con.execute(f"create or replace macro parameter_{name}(query) as {query_value(name)}")
+    statements.run(con, "pixel_hits.sql")
+
+
+def no_page_expression(patterns: Sequence[str]) -> str:
+    """Write patterns of paths as one expression: what is below one, and itself unless it ends in `/`; `*` is any."""
+    written = []
+    for pattern in patterns:
+        said = re.escape(pattern).replace(r"\*", "[^?#]*")
+        written.append(said if pattern.endswith(("/", "*")) else f"{said}(?:[/?#]|$)")
+    return f"^(?:{'|'.join(written)})" if written else ""
+
+
+def select_kind(entry: LogFormat) -> str:
+    """Say in SQL the lines of one format of the register, with the columns of every kind."""
+    kinds = {"text": select_text, "json": select_json, "table": select_table}
+    fields = kinds[entry.kind](entry)
+    agent = DECODED[entry.agent_is].format("said.agent")
+    return f"""
+        select
+            * exclude (said, is_said, request),
+            coalesce(is_said, false) as is_format,
+            {"starts_with(text, '#')" if entry.kind == "table" else "false"} as is_comment,
+            said.client as client, nullif(said.forwarded, '-') as forwarded,
+            any_time_us(concat_ws(' ', said.date, said.time)) as received_us,
+            concat_ws(' ', said.date, said.time) as time_text,
+            coalesce(said.method, request.method) as method,
+            {path_of("coalesce(said.target, request.target)", "said.query")} as target,
+            said.status as status, said.referrer as referrer, {agent} as agent
+        from (
+            select *, regexp_extract(said.request, '{REQUEST}', ['method', 'target']) as request
+            from ({fields})
+        )
+    """
+
+
+def path_of(target: str, query: str) -> str:
+    """Say in SQL a path and its query, of which servers write the one with or without the other, or with the host."""
+    path = f"regexp_replace({target}, '^[a-zA-Z][a-zA-Z0-9+.-]*://[^/?#]*', '')"
+    asked = f"nullif(nullif(ltrim({query}, '?'), ''), '-')"
+    return f"case when {asked} is null or contains({target}, '?') then {path} else {path} || '?' || {asked} end"
+
+
+def struct_of(values: Mapping[str, str]) -> str:
+    """Say in SQL a structure of all fields."""
+    return "struct_pack(" + ", ".join(f"{name} := {values.get(name, 'null::varchar')}" for name in FIELDS) + ")"
+
+
+def select_text(entry: LogFormat) -> str:
+    """Say in SQL the fields of lines that an expression with named groups describes."""
+    names = list(re.compile(entry.lines).groupindex)
+    expression = entry.lines.replace("'", "''")
+    values = {name: f"found.{name}" for name in names}
+    values["date"] = "null::varchar"
+    return f"""
+        select * exclude (found), {struct_of(values)} as said, found.{names[0]} <> '' as is_said, true as knows_agent
+        from (
+            select *, regexp_extract(text, '{expression}', [{sql_list(tuple(names))}]) as found
+            from texts where format_name = '{entry.name}'
+        )
+    """
+
+
+def select_json(entry: LogFormat) -> str:
+    """Say in SQL the fields of lines that are JSON objects; each is the first of its paths that says anything."""
+    paths = [path for name in FIELDS for path in entry.fields.get(name, [])]
+    place = {path: number for number, path in enumerate(paths, 1)}
+    values = {
+        name: "coalesce(" + ", ".join(f"nullif(nullif(found[{place[path]}], ''), '-')" for path in found) + ")"
+        for name, found in entry.fields.items()
+    }
+    return f"""
+        select * exclude (found), {struct_of(values)} as said, found is not null as is_said,
+            {values.get("agent", "null")} is not null as knows_agent
+        from (
+            select *, case when json_valid(text) and json_type(text) = 'OBJECT'
+                then json_extract_string(text, [{sql_list(tuple(paths))}]) end as found
+            from texts where format_name = '{entry.name}'
+        )
+    """
+
+
+def select_table(entry: LogFormat) -> str:
+    """Say in SQL the fields of lines whose columns the line `#Fields:` before them names."""
+    values = {name: f"nullif(found[places.{name}_place], '-')" for name in entry.fields}
+    return f"""
+        select lined.* exclude (found), {struct_of(values)} as said, len(found) = places.width as is_said,
+            places.agent_place is not null as knows_agent
+        from (
+            select *, string_split(text, '{entry.separator}') as found
+            from texts where format_name = '{entry.name}'
+        ) as lined
+        asof left join headers as places
+            on lined.file_id = places.file_id and lined.line_number >= places.first_line
+    """
+
+
+def headers(found: Iterable[tuple[int, int, str, LogFormat]]) -> pa.Table:
+    """Say where columns stand (from 1) after each line `#Fields:` (file, line, text, the file's format)."""
+    rows = []
+    for file_id, line, text, entry in found:
+        columns = columns_of(text)
+        places = {
+            f"{name}_place": next((columns.index(column) + 1 for column in names if column in columns), None)
+            for name, names in entry.fields.items()
+        }
+        rows.append({"file_id": file_id, "first_line": line, "width": len(columns), **places})
+    schema = pa.schema(
+        [("file_id", pa.int64()), ("first_line", pa.int64()), ("width", pa.int64())]
+        + [(f"{name}_place", pa.int64()) for name in FIELDS]
+    )
+    return pa.Table.from_pylist(rows, schema=schema)
+
+
+def any_time(said: str) -> str:
+    """Say in SQL a time as servers write it, in microseconds: epoch seconds, ISO 8601 or a log's own."""
+    return (
+        f"case when regexp_full_match({said}, '[0-9]{{9,10}}([.][0-9]+)?') then epoch_text_us({said})"
+        f" when regexp_matches({said}, '^[0-9]{{2}}/[A-Z]')"
+        f" then try(epoch_us(try_strptime({said}, '%d/%b/%Y:%H:%M:%S %z'))) else iso_us({said}) end"
+    )
+
+
+def unescaped(column: str) -> str:
+    r"""Undo a server's escape of quotes (`\"`, `\x22`) in SQL; `-` and nothing are null."""
+    text = f"replace(replace({column}, '\\\"', '\"'), '\\x22', '\"')"
+    return f"nullif(nullif({text}, '-'), '')"

@@ -1,0 +1,139 @@
+"""What a file is, by its first lines: a format of the register, or what it looks like instead."""
+
+import codecs
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import orjson
+
+from etl.enrich.addresses import NOT_PUBLIC, fields_of, lies_in, read_chain
+from etl.vocabulary.log_formats import FORMATS, UNREAD, LogFormat
+
+FIRST_LINES = 200
+LONGEST_LINE = 16_384
+"""No more is looked at, of lines and of bytes of each."""
+
+TEXT = r'"((?:[^"\\]|\\.)*)"'
+WITH_AGENT = rf"^(.*?) \[([^\]]*)\] {TEXT} ([0-9]{{3}}) (?:[0-9]+|-) {TEXT} {TEXT}((?: .*)?)\r?$"
+WITHOUT_AGENT = rf"^(.*?) \[([^\]]*)\] {TEXT} ([0-9]{{3}}) (?:[0-9]+|-)(?: {TEXT} {TEXT}((?: .*)?)|(?: [^\"]*)?)\r?$"
+"""Lines of the kind `quoted`: head, time, request, status, and where they are there referrer, agent and the rest."""
+FOLLOWS = r'^ "([^"]*)"'
+HOST = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+\.?(:[0-9]+)?|[A-Za-z0-9_.-]+:[0-9]+")
+ARCHIVES = {
+    b"PK\x03\x04": "a ZIP archive", b"\xfd7zXZ": "an xz file", b"7z\xbc\xaf": "a 7-Zip archive",
+    b"PAR1": "a Parquet file",
+    b"%PDF": "a PDF", b"SQLite format 3": "an SQLite database", b"Obj\x01": "an Avro file",
+}  # fmt: skip
+"""How files begin that are no text."""
+NOBODY = {"", "-", "unknown"}
+
+_with_agent, _without_agent, _follows = map(re.compile, (WITH_AGENT, WITHOUT_AGENT, FOLLOWS))
+_texts = {name: re.compile(entry.lines) for name, entry in FORMATS.items() if entry.kind == "text"}
+_unread = [(title, re.compile(expression)) for title, expression in UNREAD]
+
+
+def recognise(lines: Sequence[bytes]) -> LogFormat | None:
+    """Name the format in which most of a file's first lines are; None where not one of them is in any."""
+    texts = readable(lines)
+    found: dict[str, int] = {}
+    for text in texts:
+        for name in formats_of(text):
+            found[name] = found.get(name, 0) + 1
+    if not found:
+        return None
+    # Of as many lines the one that the register names first.
+    name = max(FORMATS, key=lambda name: found.get(name, 0))
+    return quoted(texts, FORMATS[name]) if FORMATS[name].kind == "quoted" else FORMATS[name]
+
+
+def looks_like(lines: Sequence[bytes]) -> str:
+    """Say in words what a file that is no format of the register looks like."""
+    archive = binary(lines)
+    if archive:
+        return archive
+    texts = readable(lines)
+    found = {
+        title: count for title, expression in _unread if (count := sum(bool(expression.search(text)) for text in texts))
+    }
+    return max(found, key=lambda title: found[title]) if found else "no log that is known"
+
+
+def binary(lines: Sequence[bytes]) -> str | None:
+    """Say what a file is that is not text; None where it is."""
+    start = lines[0] if lines else b""
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return None
+    found = next((title for magic, title in ARCHIVES.items() if start.startswith(magic)), None)
+    return found or (None if any(readable([line]) or not line.strip() for line in lines) else "binary data")
+
+
+def readable(lines: Sequence[bytes]) -> list[str]:
+    """Read the first lines as text, without those that are none or empty."""
+    texts = [line[:LONGEST_LINE].decode("utf-8", "replace").rstrip("\r") for line in lines[:FIRST_LINES]]
+    return [text for text in texts if text.strip() and "\0" not in text]
+
+
+def formats_of(text: str) -> list[str]:
+    """Name the formats that a line could be of."""
+    if text.startswith("#Fields:"):
+        columns = columns_of(text)
+        return [name for name, entry in FORMATS.items() if entry.kind == "table" and set(entry.needs) <= set(columns)]
+    if text.startswith("{"):
+        return [name for name, entry in FORMATS.items() if entry.kind == "json" and holds(text, entry.needs)]
+    if _with_agent.match(text):
+        return ["combined"]
+    if _without_agent.match(text):
+        return ["common"]
+    return [name for name, expression in _texts.items() if expression.match(text)]
+
+
+def columns_of(header: str) -> list[str]:
+    """Read the names of a table's columns out of its line `#Fields:`."""
+    return header.partition(":")[2].split()
+
+
+def holds(text: str, paths: Sequence[str]) -> bool:
+    """Say whether a JSON object has all of these keys (paths of plain names)."""
+    try:
+        value = orjson.loads(text)
+    except ValueError:
+        return False
+    for path in paths:
+        found = value
+        for key in path.split(".")[1:]:
+            found = found.get(key) if isinstance(found, dict) else None
+        if found is None:
+            return False
+    return True
+
+
+def quoted(texts: Sequence[str], base: LogFormat) -> LogFormat:
+    """Say what stands in front of the client in quoted lines, and what follows the agent."""
+    matches = [found for text in texts if (found := (_with_agent if base.has_agent else _without_agent).match(text))]
+    heads = [fields_of(found[1]) for found in matches]
+    chains = [[read_chain(field) for field in head[:2]] for head in heads if len(head) > 1]
+    both = [(first, second) for first, second in (pair for pair in chains if len(pair) > 1) if first and second]
+    name = base.name
+    if 2 * len(both) > len(heads):
+        is_behind = all(lies_in(second[0], NOT_PUBLIC) for _, second in both)
+        name = "forwarded_first" if is_behind or any(len(first) > 1 for first, _ in both) else "server_first"
+    elif 2 * sum(len(head) > 1 and bool(HOST.fullmatch(head[0])) and not read_chain(head[0]) for head in heads) > len(
+        heads
+    ):
+        name = "vhost_combined"
+    follows = [found[1] for match in matches if base.has_agent and (found := _follows.match(match[7] or ""))]
+    is_main = bool(follows) and all(text.lower() in NOBODY or read_chain(text) for text in follows)
+    if is_main and name == "combined":
+        return FORMATS["main"]
+    return replace(FORMATS[name], has_agent=base.has_agent, forwarded=int(is_main))
+
+
+def chosen(source_file: str, formats: Mapping[str, str]) -> LogFormat | None:
+    """Find the format that the settings name for a file's folder, the innermost first."""
+    folders = source_file.split("/")[:-1]
+    for depth in range(len(folders), 0, -1):
+        name = formats.get("/".join(folders[:depth]))
+        if name is not None:
+            return FORMATS[name]
+    return None

@@ -1,0 +1,107 @@
+"""What has landed: the contents of inbox files, as the stages after landing see them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pyarrow.parquet as pq
+
+from etl.lake.catalogue import Lake
+from etl.lake.fingerprint import Fingerprint
+from etl.lake.manifests import Commit, Content, Landing, Part, Unit
+
+STAGE = "land"
+HELD = ("landed", "truncated")
+"""What counts: a content whose lines, or so many as could be read, are in the lake."""
+LOST = "lost"
+"""A content whose lines counted, and are in the lake no more: what was made of them holds."""
+
+DOT_FILE, EMPTY = "a dot file", "an empty file"
+EXPECTED = (DOT_FILE, EMPTY)
+"""Why a file is ignored without anybody being told."""
+
+
+@dataclass(frozen=True)
+class LandedFile:
+    """A content that counts, with the Parquet files of its raw lines by received day."""
+
+    source_file: str
+    source: str
+    content: Content
+    parts: dict[str, Path]
+
+    @property
+    def file_id(self) -> int:
+        """The number of this content under this name."""
+        return self.content.file_id
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether its lines cannot be read any more."""
+        return self.content.status == LOST
+
+
+def file_name(file_id: int) -> str:
+    """Write a file's number as the name of its units and raw files: 16 hexadecimal digits."""
+    return f"{file_id & 0xFFFF_FFFF_FFFF_FFFF:016x}"
+
+
+def file_number(name: str) -> int:
+    """Read a file's number back from its name."""
+    number = int(name, 16)
+    return number - (1 << 64) if number >> 63 else number
+
+
+def landings(lake: Lake) -> list[Landing]:
+    """Read what is known of every inbox file, in order of name."""
+    return sorted((commit.facts for commit in lake.commits(STAGE, Landing)), key=lambda found: found.source_file)
+
+
+def landed_files(lake: Lake, source: str | None = None) -> dict[str, LandedFile]:
+    """Find the contents that count, of one source or of all, by the name of their number, in order of file name."""
+    found: dict[str, LandedFile] = {}
+    for commit in sorted(lake.commits(STAGE, Landing), key=lambda entry: entry.facts.source_file):
+        facts = commit.facts
+        if source is not None and facts.source != source:
+            continue
+        paths: dict[str, dict[str, Path]] = {}
+        for part in commit.parts:
+            paths.setdefault(Path(part.path).stem, {})[str(part.day)] = lake.path(part.path)
+        for content in facts.contents:
+            name = file_name(content.file_id)
+            if content.status in {*HELD, LOST}:
+                found[name] = LandedFile(facts.source_file, facts.source, content, paths.get(name, {}))
+    return found
+
+
+def without_lines(contents: Sequence[Content], parts: Sequence[Part]) -> list[Content]:
+    """Call lost what counts and of which raw files are missing: one for each received day."""
+    there = {(Path(part.path).stem, part.day) for part in parts}
+    return [
+        msgspec.structs.replace(content, status=LOST, detail="its raw lines are gone, and the inbox has them no more")
+        if content.status in HELD and not {(file_name(content.file_id), day) for day in content.days} <= there
+        else content
+        for content in contents
+    ]
+
+
+def expected(
+    files: Mapping[str, LandedFile], now: Fingerprint, held: Mapping[str, tuple[Commit[Any], Unit]]
+) -> dict[str, Fingerprint]:
+    """Say what stages that read lines want of files: of those whose lines are lost, what they have."""
+    return {
+        name: held[name][1].fingerprint if file.is_lost else now
+        for name, file in files.items()
+        if not file.is_lost or name in held
+    }
+
+
+def read_text(file: LandedFile) -> str:
+    """Read a small landed file back as text; bytes that are not UTF-8 are replaced."""
+    lines: list[tuple[int, bytes]] = []
+    for path in file.parts.values():
+        table = pq.read_table(path, columns=["line_number", "line"], partitioning=None)
+        lines += zip(table["line_number"].to_pylist(), table["line"].to_pylist(), strict=True)
+    return "\n".join(line.decode(errors="replace") for _, line in sorted(lines))

@@ -1,0 +1,22 @@
+-- The copies of the days concerned: what stood and still holds, and what is known now.
+--
+-- Of an id's copies months apart only those near the new ones were judged anew, so that what stood goes by message;
+-- repeats go by page.
+--
+-- Takes: known (copies as they stood), contested (keys), pages, refused, repeated (copies).
+-- Gives: decided (copies).
+
+create table decided as
+select known.*
+from known
+anti join contested on known.file_id = contested.file_id and known.message_ref = contested.message_ref
+where known.kind <> 'repeat'
+union all
+select known.*
+from known
+anti join pages on known.key = pages.page_key
+where known.kind = 'repeat'
+union all
+select * from refused
+union all
+select * from repeated;

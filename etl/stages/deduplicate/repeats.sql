@@ -1,0 +1,58 @@
+-- Which accepted page views repeat another of the same visitor and page.
+--
+-- Of a visitor's accepted views of one page the first in session order counts.
+--
+-- Takes: views (keys), messages, refused (now), known (copies of these days as they stood), contested (keys, about
+-- which what stood holds no more).
+-- Gives: repeated (copies of kind repeat).
+
+create table refusals as
+select
+    file_id,
+    message_ref
+from refused
+union all
+select
+    known.file_id,
+    known.message_ref
+from known
+anti join contested on known.file_id = contested.file_id and known.message_ref = contested.message_ref
+where known.kind <> 'repeat';
+
+create table accepted as
+select
+    views.*,
+    messages.visitor_id,
+    messages.page_id,
+    messages.event_at,
+    messages.stream_id,
+    messages.message_index,
+    messages.event_id
+from messages
+inner join views on messages.file_id = views.file_id and messages.message_ref = views.message_ref
+anti join refusals on messages.file_id = refusals.file_id and messages.message_ref = refusals.message_ref;
+
+create table repeated as
+with ordered as (
+    select
+        *,
+        row_number() over page_order as ordinal,
+        first_value(file_id) over page_order as kept_file_id,
+        first_value(message_ref) over page_order as kept_message_ref
+    from accepted
+    window page_order as (
+        partition by visitor_id, page_id
+        order by event_at, stream_id nulls last, message_index nulls last, event_id
+    )
+)
+
+select
+    'repeat' as kind,
+    page_key as key,
+    file_id,
+    message_ref,
+    kept_file_id,
+    kept_message_ref,
+    event_date
+from ordered
+where ordinal > 1;

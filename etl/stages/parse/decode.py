@@ -1,0 +1,94 @@
+"""Decoding: the lines of a slice, by the format of their source, into messages, pixel hits and refusals.
+
+Every source gives `refused` (columns of the dataset quarantine, but for `received_us`); the sources of messages
+give `decoded` besides, the pixel gives `hits`, and all give `agents`: what the distinct user agents say.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from etl.enrich import user_agents
+from etl.formats import access_log, collector, messages
+from etl.lake import sql
+from etl.lake.engine import run_file
+from etl.lake.key import read_key
+from etl.settings import Settings
+from etl.stages.parse.logs import list_no_pages
+from etl.stages.parse.slices import Piece
+from etl.vocabulary import tracking_plan
+
+HERE = Path(__file__).parent
+
+
+def register_lines(con: duckdb.DuckDBPyConnection, pieces: Sequence[Piece]) -> None:
+    """Make the view `lines` (file_id, source_file, columns of the dataset raw) of a slice."""
+    table = pa.table(
+        {
+            "filename": pa.array([str(piece.path) for piece in pieces], pa.string()),
+            "file_id": pa.array([piece.file.file_id for piece in pieces], pa.int64()),
+            "source_file": pa.array([piece.file.source_file for piece in pieces], pa.string()),
+        }
+    )
+    con.register("slice_pieces", table)
+    con.execute("create temp table slice_paths as select distinct filename, file_id, source_file from slice_pieces")
+    columns = "line_number, line, line_bytes, line_sha256, filename"
+    whole = [piece.path for piece in pieces if piece.first is None]
+    scans = [f"select {columns} from {sql.scan_named(whole)}"] if whole else []
+    scans += [
+        f"select {columns} from {sql.scan_named([piece.path])} where line_number between {piece.first} and {piece.last}"
+        for piece in pieces
+        if piece.first is not None
+    ]
+    con.execute(
+        f"""
+        create temp view lines as
+        select file_id, source_file, line_number, line, line_bytes, line_sha256
+        from ({" union all ".join(scans)}) inner join slice_paths using (filename)
+        """
+    )
+
+
+def decode_events(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    """Make `decoded`, `refused` and `agents` of collector lines."""
+    limits = messages.Limits(settings.max_message_bytes, settings.max_lateness_days)
+    collector.decode_requests(con, settings.batch_paths)
+    collector.list_messages(con, settings.max_message_bytes)
+    messages.decode_messages(con, limits, tracking_plan.load_plan(settings.tracking_plan))
+    messages.name_people(con, read_key(settings), settings.trusted_proxies)
+    describe_agents(con, "decoded")
+    run_file(con, HERE / "refused_messages.sql")
+
+
+def decode_access(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    """Make `decoded`, `refused` and `agents` of web servers' lines."""
+    access_log.decode_lines(con, settings.trusted_proxies)
+    describe_agents(con, "logged")
+    no_pages = [patterns for _, patterns in list_no_pages(settings)]
+    access_log.select_page_views(con, read_key(settings), settings.asset_extensions, no_pages)
+    run_file(con, HERE / "refused_lines.sql")
+
+
+def decode_pixel(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    """Make `hits` and `refused` of the pixel server's lines."""
+    access_log.decode_lines(con, settings.trusted_proxies)
+    describe_agents(con, "logged")
+    access_log.select_pixel_hits(con)
+    run_file(con, HERE / "refused_lines.sql")
+
+
+def describe_agents(con: duckdb.DuckDBPyConnection, table: str) -> None:
+    """Make `agents`: what the distinct user agents of a table say."""
+    distinct = con.execute(f"select distinct user_agent from {table}").fetchall()
+    con.register("agents_described", user_agents.describe(agent for (agent,) in distinct))
+    con.execute("create temp table agents as select * from agents_described")
+
+
+DECODERS: dict[str, Callable[[duckdb.DuckDBPyConnection, Settings], None]] = {
+    "events": decode_events,
+    "access": decode_access,
+    "pixel": decode_pixel,
+}
+"""How the lines of each source are read."""

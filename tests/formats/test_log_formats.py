@@ -1,0 +1,241 @@
+"""Formats of access logs: what is written in each is read back the same, and what is in none is refused by name."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from builders import BROWSER, PHONE, House, combined, lines
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from etl import pipeline as tasks
+from etl.formats.recognise import recognise
+from etl.lake.catalogue import Lake
+from etl.lake.landed import landings
+from etl.vocabulary.log_formats import FORMATS
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a server saw: a page read by somebody."""
+
+    when: datetime
+    ip: str
+    path: str
+    query: str
+    referrer: str
+    agent: str
+
+    @property
+    def target(self) -> str:
+        return f"{self.path}?{self.query}" if self.query else self.path
+
+    @property
+    def clock(self) -> str:
+        return self.when.strftime("%d/%b/%Y:%H:%M:%S +0000")
+
+
+def quoted(seen: Seen, head: str, tail: str = "") -> str:
+    return (
+        f'{head} - - [{seen.clock}] "GET {seen.target} HTTP/1.1" 200 512 "{seen.referrer or "-"}" "{seen.agent}"{tail}'
+    )
+
+
+def caddy(seen: Seen) -> str:
+    headers = {"User-Agent": [seen.agent]} | ({"Referer": [seen.referrer]} if seen.referrer else {})
+    asked = {"remote_ip": seen.ip, "method": "GET", "host": "shop.example", "uri": seen.target, "headers": headers}
+    return json.dumps({"level": "info", "ts": seen.when.timestamp(), "request": asked, "status": 200})
+
+
+def nginx_json(seen: Seen) -> str:
+    return json.dumps({
+        "time_iso8601": seen.when.isoformat(), "remote_addr": seen.ip, "request_method": "GET", "uri": seen.path,
+        "args": seen.query, "status": "200", "http_referer": seen.referrer, "http_user_agent": seen.agent,
+    })  # fmt: skip
+
+
+def balancer(seen: Seen) -> str:
+    asked = f"GET https://www.shop.example:443{seen.target} HTTP/2.0"
+    return (
+        f"h2 {seen.when:%Y-%m-%dT%H:%M:%S.%fZ} app/my-alb/50dc {seen.ip}:42000 10.0.0.66:9000 0.000 0.002 0.000 200 200"
+        f' 5 257 "{asked}" "{seen.agent}" ECDHE TLSv1.2 arn:aws:x "Root=1-5" "www.shop.example" "-" 0'
+    )
+
+
+def w3c(seen: Seen) -> str:
+    return (
+        f"{seen.when:%Y-%m-%d %H:%M:%S} 10.0.0.4 GET {seen.path} {seen.query or '-'} 443 - {seen.ip}"
+        f" {seen.agent.replace(' ', '+')} {seen.referrer or '-'} 200 0 0 12"
+    )
+
+
+def cloudfront(seen: Seen) -> str:
+    cells = [f"{seen.when:%Y-%m-%d}", f"{seen.when:%H:%M:%S}", "DFW3", "563", seen.ip, "GET", "d1.cloudfront.net",
+             seen.path, "200", seen.referrer or "-", quote(seen.agent, safe="/();,"), seen.query or "-"]  # fmt: skip
+    return "\t".join(cells)
+
+
+W3C_FIELDS = (
+    "#Software: Microsoft Internet Information Services 10.0\n#Fields: date time s-ip cs-method cs-uri-stem"
+    " cs-uri-query s-port cs-username c-ip cs(User-Agent) cs(Referer) sc-status sc-substatus sc-win32-status"
+    " time-taken\n"
+)
+CLOUDFRONT_FIELDS = (
+    "#Version: 1.0\n#Fields: date time x-edge-location sc-bytes c-ip cs-method cs(Host) cs-uri-stem sc-status"
+    " cs(Referer) cs(User-Agent) cs-uri-query\n"
+)
+WRITERS: dict[str, tuple[str, str, Callable[[Seen], str]]] = {
+    # folder: (format, what the file begins with, how a line is written)
+    "combined": ("combined", "", lambda seen: quoted(seen, seen.ip)),
+    "timed": ("combined", "", lambda seen: quoted(seen, seen.ip, ' 0.003 "gzip"')),
+    "port": ("combined", "", lambda seen: quoted(seen, f"[{seen.ip}]:80" if ":" in seen.ip else f"{seen.ip}:80")),
+    "dash": ("combined", "", lambda seen: quoted(seen, f"- {seen.ip}")),
+    "in_quotes": ("combined", "", lambda seen: quoted(seen, f'"{seen.ip}"')),
+    "main": ("main", "", lambda seen: quoted(seen, seen.ip, ' "-"')),
+    "proxied": ("main", "", lambda seen: quoted(seen, "10.0.0.5", f' "{seen.ip}, 64.252.1.1"')),
+    "vhost": ("vhost_combined", "", lambda seen: quoted(seen, f"www.shop.example:443 {seen.ip}")),
+    "server": ("server_first", "", lambda seen: quoted(seen, f"192.0.2.10 {seen.ip}")),
+    "chain": ("forwarded_first", "", lambda seen: quoted(seen, f"{seen.ip}, 10.1.1.1 10.0.0.5")),
+    "common": ("common", "", lambda seen: quoted(seen, seen.ip).partition(' "' + (seen.referrer or "-"))[0]),
+    "alb": ("aws_load_balancer", "", balancer),
+    "iis": ("w3c", W3C_FIELDS, w3c),
+    "cloudfront": ("cloudfront", CLOUDFRONT_FIELDS, cloudfront),
+    "caddy": ("caddy", "", caddy),
+    "json": ("nginx_json", "", nginx_json),
+}  # fmt: skip
+LESS = {"common": {"referrer", "user_agent"}, "alb": {"referrer"}}
+"""What a format does not say."""
+
+SEEN = st.builds(
+    Seen,
+    when=st.integers(1_772_323_200, 1_772_582_399).map(lambda seconds: datetime.fromtimestamp(seconds, UTC)),
+    ip=st.sampled_from(["203.0.113.9", "198.51.100.20", "2001:db8::7", "192.0.2.77"]),
+    path=st.sampled_from(["/", "/a/b", "/caf%C3%A9", "/x.html", "/~me/"]),
+    query=st.sampled_from(["", "", "a=1&b=2", "utm_source=x"]),
+    referrer=st.sampled_from(["", "https://www.google.com/", "https://b.example/x?y=1"]),
+    agent=st.sampled_from([BROWSER, PHONE, "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"]),
+)
+
+
+def test_every_format_of_the_register_is_tried() -> None:
+    assert {name for name, _, _ in WRITERS.values()} == FORMATS.keys()
+
+
+@settings(
+    max_examples=5, deadline=None, phases=(Phase.generate,), suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(truth=st.lists(SEEN, min_size=3, max_size=25, unique=True))
+def test_what_is_written_in_any_format_is_read_back(
+    tmp_path_factory: pytest.TempPathFactory, truth: list[Seen]
+) -> None:
+    house = House(tmp_path_factory.mktemp("formats"))
+    for folder, (name, begins, write) in WRITERS.items():
+        content = (begins + "".join(f"{write(seen)}\n" for seen in truth)).encode()
+        found = recognise(content.split(b"\n"))
+        assert found is not None and found.name == name, (folder, found)
+        house.put(f"access/{folder}/whatever.{folder}", content)
+    assert tasks.land(house.settings)["failed"] == []
+    tasks.parse(house.settings)
+    assert house.quarantine() == []
+    rows = house.scan("messages", "app_id, line_number")
+    for folder, (_, begins, _) in WRITERS.items():
+        read = [row for row in rows if row["app_id"] == f"access:{folder}"]
+        skipped = begins.count("\n")
+        less = LESS.get(folder, set())
+        for row, seen in zip(read, truth, strict=True):
+            expected = {
+                "received_at": seen.when, "ip": seen.ip, "url": seen.target, "referrer": seen.referrer or None,
+                # This server writes a blank as it writes a plus.
+                "user_agent": seen.agent.replace("+", " ") if folder == "iis" else seen.agent,
+            }  # fmt: skip
+            assert {key: row[key] for key in expected} == expected | dict.fromkeys(less), folder
+            assert row["line_number"] == skipped + truth.index(seen) + 1
+    assert {row["ua_bot_reason"] for row in rows if row["app_id"] == "access:common"} == {None}
+    people = {(row["ip"], row["user_agent"]): row["visitor_id"] for row in rows}
+    assert len(set(people.values())) == len(people)
+
+
+def test_columns_may_change_in_the_middle_of_a_table(house: House) -> None:
+    """A server that starts again writes its header again, and somebody may have added a column."""
+    seen = Seen(datetime(2026, 3, 1, 10, tzinfo=UTC), "203.0.113.9", "/a", "", "", BROWSER)
+    other = "#Fields: date time c-ip cs-method cs-uri-stem sc-status\n2026-03-02 10:00:00 198.51.100.9 GET /b 200\n"
+    house.put("access/u_ex.log", (W3C_FIELDS + w3c(seen) + "\n" + other + "2026-03-02 10:00 198.51.100.9\n").encode())
+    tasks.land(house.settings)
+    tasks.parse(house.settings)
+    rows = house.scan("messages", "line_number")
+    assert [(row["ip"], row["url"], row["user_agent"]) for row in rows] == [
+        ("203.0.113.9", "/a", BROWSER), ("198.51.100.9", "/b", None),
+    ]  # fmt: skip
+    assert house.reasons() == [("bad_line", "not in w3c format")]
+
+
+UNREAD = {
+    "an error log": (b'2026/03/10 10:00:01 [error] 12#12: *1 open() "/x" failed\n', "a web server's error log"),
+    "HAProxy": (b"Mar 10 10:00:01 lb haproxy[12]: 203.0.113.9:1 [10/Mar/2026:10:00:01.123] f b/s 0/0/1/2/3 200\n",
+                "HAProxy's log"),
+    "syslog": (b"Mar 10 10:00:01 host sshd[12]: Accepted\n", "a syslog"),
+    "Google Cloud": (b'{"insertId":"x","httpRequest": {"requestMethod":"GET"}}\n', "a Google Cloud log"),
+    "events": (b'{"request_id":"r","received_at":1,"path":"/t"}\n',
+               "a collector's request log, which belongs into events/"),
+    "JSON": (b'{"a":1}\n', "a log as JSON"),
+    "HTML": (b"<!DOCTYPE html>\n<html>\n", "a page of HTML"),
+    "prose": (b"dear diary\n", "no log that is known"),
+    "a picture": (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0", "no log that is known"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", UNREAD)
+def test_file_in_no_format_is_refused_once_and_by_name(house: House, what: str) -> None:
+    content, title = UNREAD[what]
+    house.put("access/a.log", content * 50)
+    reason = f"looks like {title}; not read; see docs/formats.md"
+    assert tasks.land(house.settings)["failed"] == [{"file": "access/a.log", "reason": f"ignored: {reason}"}]
+    tasks.parse(house.settings)
+    assert house.quarantine() == [] and house.scan("raw") == []
+    assert tasks.land(house.settings)["failed"] == []
+
+
+def test_folder_says_which_format_where_the_lines_do_not(house: House) -> None:
+    log = lines([combined("10:00:00 /a", ip="10.0.0.9 10.0.0.7"), combined("10:00:01 /a", ip="10.0.0.9 10.0.0.8")])
+    house.put("access/inside/a.log", log)
+    house.put("access/prose/a.log", b"dear diary\n")
+    tasks.land(house.settings)
+    tasks.parse(house.settings)
+    assert {row["ip"] for row in house.scan("messages")} == {"10.0.0.9"}
+    house.keys["log_formats"] = {"access/inside": "server_first", "access/prose": "combined"}
+    assert [failure["file"] for failure in tasks.land(house.settings)["failed"]] == []
+    tasks.parse(house.settings)
+    assert {row["ip"] for row in house.scan("messages")} == {"10.0.0.7", "10.0.0.8"}
+    assert {landing.source_file: landing.contents[-1].status for landing in landings(Lake(house.settings))} == {
+        "access/inside/a.log": "landed", "access/prose/a.log": "landed",
+    }  # fmt: skip
+    assert house.reasons() == [("bad_line", "not in combined format")]
+
+
+def test_paths_that_are_no_pages_count_nothing(house: House) -> None:
+    paths = ["/a", "/api/x", "/api", "/graphql", "/graphql?q=1", "/graphqlx", "/wp-json/wp/v2", "/shop/api/x", "/apis/"]
+    log = lines([combined(f"10:00:00 {path}") for path in paths])
+    house.keys["no_pages"] = {"access": ["/api/", "/graphql", "/wp-json/"], "access/own": ["*/api/", "/apis"]}
+    for folder in ("a", "own", "owner"):
+        house.put(f"access/{folder}/a.log", log)
+    tasks.land(house.settings)
+    tasks.parse(house.settings)
+    rows = house.scan("messages", "app_id, line_number")
+    found: dict[str, Any] = {}
+    for row in rows:
+        found.setdefault(row["app_id"], []).append(row["url"])
+    ordinary = ["/a", "/api", "/graphqlx", "/shop/api/x", "/apis/"]
+    assert found == {
+        "access:a": ordinary, "access:owner": ordinary,
+        "access:own": ["/a", "/api", "/graphql", "/graphql?q=1", "/graphqlx", "/wp-json/wp/v2"],
+    }  # fmt: skip
+
+
+def test_formats_are_described() -> None:
+    page = Path(__file__).parents[2].joinpath("docs", "formats.md").read_text()
+    assert [name for name in FORMATS if f"`{name}`" not in page] == []

@@ -1,0 +1,170 @@
+"""Checks: what is missing is never ok, and each loss has its name."""
+
+from datetime import date, timedelta
+
+import pytest
+from builders.quality import (
+    START,
+    WORLD_DAYS,
+    Models,
+    Row,
+    World,
+    compare_access,
+    hit,
+    page_view,
+    served,
+    statuses,
+    viewed,
+)
+
+
+def test_a_whole_world_has_no_error_and_no_warning(models: Models, world: World) -> None:
+    world.check(models)
+    assert models.query("select * from build.quality.checks where status in ('warn', 'error')") == []
+    assert models.query("select count(*) from build.quality.incidents") == [(0,)]
+    assert models.query("select sum(abs(balance)), count(distinct stage) from build.quality.stage_balance") == [(0, 5)]
+
+
+def test_without_a_pixel_log_loss_is_unknown_on_every_day(models: Models, world: World) -> None:
+    World(world.views, []).check(models)
+    for check in ("event_loss", "pixel_loss"):
+        assert list(statuses(models, check).values()) == ["unknown"] * WORLD_DAYS
+
+
+def test_a_day_without_a_pixel_log_is_unknown_and_the_others_stay_ok(models: Models, world: World) -> None:
+    World(world.views, [row for row in world.hits if row["hit_date"].day != 3]).check(models)
+    found = statuses(models, "event_loss")
+    assert found["2026-03-03 shop desktop_web"] == "unknown"
+    assert found["2026-03-02 shop desktop_web"] == "ok"
+
+
+def test_a_day_without_events_is_an_error_of_all_three_witnesses(models: Models, world: World) -> None:
+    """GIVEN a day's event logs are gone THEN pixel, indexes and silence say so, as one incident each."""
+    World([row for row in world.views if row["viewed_at"].day != 4], world.hits).check(models)
+    assert statuses(models, "event_loss")["2026-03-04 shop desktop_web"] == "error"
+    assert statuses(models, "silence")["2026-03-04 shop desktop_web"] == "error"
+    assert statuses(models, "message_gaps")["2026-03-05 shop desktop_web"] == "error"
+    rows = models.query("""select "check", first_date, last_date from build.quality.incidents order by 1""")
+    fourth, fifth = date(2026, 3, 4), date(2026, 3, 5)
+    assert rows == [("event_loss", fourth, fourth), ("message_gaps", fifth, fifth), ("silence", fourth, fourth)]
+
+
+def test_a_collector_whose_log_is_gone_is_an_error(models: Models, world: World) -> None:
+    """GIVEN every other message of each stream is not there for two days THEN all three say so, and which host."""
+    kept = [row for number, row in enumerate(world.views) if number // 50 % 2 or row["viewed_at"].day not in (3, 4)]
+    World(kept, world.hits).check(models)
+    for check in ("event_loss", "message_gaps", "silence"):
+        found = statuses(models, check)
+        assert found["2026-03-03 shop desktop_web"] == found["2026-03-04 shop desktop_web"] == "error"
+    hints = models.query("""
+        select distinct hint[:19], platform from build.quality.incidents where "check" = 'silence'
+    """)
+    assert hints == [("Silent: t0.example.", "desktop_web")]
+    ((first, last, is_ongoing),) = models.query("""
+        select first_date, last_date, is_ongoing from build.quality.incidents where "check" = 'event_loss'
+    """)
+    assert (first, last, is_ongoing) == (date(2026, 3, 3), date(2026, 3, 4), False)
+    seen = models.query("""
+        select distinct cast(first_seen as date) from build.quality.checks
+        where "check" = 'event_loss' and status = 'error'
+    """)
+    assert seen == [(date(2026, 3, 3),)]
+
+
+def test_without_a_baseline_no_day_is_ok(models: Models, world: World) -> None:
+    World([row for row in world.views if row["viewed_at"].day == 5], world.hits).check(models)
+    assert statuses(models, "silence") == {"2026-03-05 shop desktop_web": "unknown"}
+
+
+def test_nothing_at_all_is_unknown_in_every_check_that_measures(models: Models) -> None:
+    World([], []).check(models)
+    found = models.query("""select "check", status from build.quality.checks where status = 'ok'""")
+    assert {check for check, _ in found} <= {"currency_rates", "orders_with_id", "orders_with_revenue"}
+    expected = {"stage_balance", "event_loss", "message_gaps", "silence", "quarantine_share", "unknown_schema"}
+    assert expected <= {check for (check,) in models.query("""select "check" from build.quality.checks""")}
+
+
+def probed(number: int, status: str, run: str = "1-a", hour: int = 1) -> Row:
+    """Make what became of a probe's message."""
+    return {"run_id": run, "run_kinds": "ab", "message_number": number, "kind": f"kind {number}", "status": status,
+            "sent_at": START + timedelta(hours=hour)}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("second", "status", "value", "hint"),
+    [
+        ("found", "ok", 0, None),
+        ("late", "warn", 0, "See quality.probes: kind 2 late"),
+        ("changed", "error", 1, "See quality.probes: kind 2 changed"),
+        ("lost", "error", 1, "See quality.probes: kind 2 lost"),
+    ],
+)
+def test_the_latest_probe_speaks_for_the_way(
+    models: Models, second: str, status: str, value: float, hint: str | None
+) -> None:
+    """GIVEN a run that was lost and a later one THEN the later one's worst message is the check."""
+    before = [probed(1, "lost", "0-b", hour=0), probed(2, "lost", "0-b", hour=0)]
+    World([], []).check(models, probes=[*before, probed(1, "found"), probed(2, second)])
+    assert models.query("""
+        select scope, status, value, hint from build.quality.checks where "check" = 'probe'
+    """) == [("run 1-a", status, value, hint)]
+
+
+def test_without_a_probe_the_way_is_unknown(models: Models) -> None:
+    World([], []).check(models)
+    assert statuses(models, "probe") == {"all": "unknown"}
+
+
+def test_probes_are_in_no_check_of_people_and_make_no_tracker_of_a_site_without(models: Models) -> None:
+    """GIVEN a web server's log and a probe THEN the log counts as if the probe were not there."""
+    World([], []).check(models)
+    sent = viewed(1, "/a", app_id="bloodhound-probe")
+    compare_access(models, served(1, "/a"), sent)
+    models.make("int_access_policy")
+    assert models.query("select is_access_counted from build.intermediate.int_access_policy") == [(True,)]
+    assert models.query("select count(*) from build.quality.access_loss_daily") == [(0,)]
+    models.fill("int_shares_daily", [
+        {"check_name": "quarantine_share", "check_date": START.date(), "app_id": app_id, "platform": "ios", "part": 50,
+         "whole": 50} for app_id in ("shop", "bloodhound-probe")
+    ])  # fmt: skip
+    models.fill("silence", [])
+    models.make("int_checks_daily")
+    assert models.query("select app_id, status from build.intermediate.int_checks_daily") == [("shop", "error")]
+
+
+def test_a_stage_that_loses_messages_is_named(models: Models, world: World) -> None:
+    world.check(models, lost_by_parse=3)
+    assert statuses(models, "stage_balance")["judge"] == "error"
+    ((hint,),) = models.query("""
+        select hint from build.quality.checks where "check" = 'stage_balance' and scope = 'judge'
+    """)
+    assert hint.startswith("At judge messages went missing or came twice, first on 2026-03-01")
+
+
+def test_each_cause_has_its_step_in_the_waterfall(models: Models, world: World) -> None:
+    """GIVEN lost, refused and late messages, and pages of streams that never arrived THEN each is where it belongs."""
+    gone = {number for number in range(1000, 1100)}
+    refusals = {number for number in range(1200, 1210)}
+    unseen = [hit(page_view(number, 20, visitor_id=f"blocked{number}")) for number in range(90_000, 90_040)]
+    views = [row for number, row in enumerate(world.views) if number not in gone | refusals]
+    quarantine = [
+        {name: world.views[number][name] for name in ("event_id", "app_id", "platform", "tracker", "stream_id",
+                                                      "message_index")}
+        | {"schema_name": "page_view", "reason": "malformed_key", "source_file": "events/a",
+           "received_at": world.views[number]["viewed_at"]}
+        for number in refusals
+    ]  # fmt: skip
+    World(views, world.hits + unseen).check(models, quarantine)
+    rows = dict(
+        models.query("""
+        select cause, sum(messages)::int from build.quality.loss_by_cause where date = '2026-03-01' group by 1
+    """)
+    )
+    assert rows["lost_before_collector"] == -100
+    assert rows["rejected"] == -10
+    assert rows["unexplained"] == -40
+    assert rows["sent"] == 1440 + 40
+    assert (
+        rows["sent"] + sum(value for cause, value in rows.items() if cause not in ("sent", "counted"))
+        == rows["counted"]
+    )

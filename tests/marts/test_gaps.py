@@ -1,0 +1,167 @@
+"""Gaps: what the indexes of a stream say about messages that never came."""
+
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import pytest
+from builders import House, event, iso, lines, moment, request
+from builders.quality import START, Models, Row, counted, message, refused
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+GAP_MODELS = ("int_stream_islands", "int_stream_runs", "int_stream_rejections", "message_gaps")
+GAPS = """
+    select date, streams, expected, received, rejected, lost, restarts
+    from build.quality.message_gaps order by date
+"""
+
+
+def find_gaps(models: Models, messages: list[Row], quarantine: Iterable[Row] = (), now: datetime | None = None) -> None:
+    """Run the gap models over these messages."""
+    models.fill("stg_lake__events", messages)
+    models.fill("stg_lake__quarantine", list(quarantine))
+    models.fill("stg_lake__event_counts", [])
+    latest = now or max((row["received_at"] for row in messages), default=None)
+    models.fill("int_lake_now", [{"latest_received_at": latest}])
+    models.make(*GAP_MODELS)
+
+
+def test_a_gap_belongs_to_the_day_of_the_message_that_closes_it(models: Models) -> None:
+    find_gaps(models, [*counted(0, 1, 2, at=23), *counted(5, 6, at=25), *counted(8, at=49)])
+    assert models.query(GAPS) == [
+        (date(2026, 3, 1), 1, 3, 3, 0, 0, 0),
+        (date(2026, 3, 2), 1, 4, 2, 0, 2, 0),
+        (date(2026, 3, 3), 1, 2, 1, 0, 1, 0),
+    ]
+
+
+def test_a_late_message_fills_its_gap_on_whatever_day_it_comes(models: Models) -> None:
+    find_gaps(models, [*counted(0, 2, at=1), message(1, 1.005, received_at=START + timedelta(days=9))])
+    assert models.query(GAPS) == [(date(2026, 3, 1), 1, 3, 3, 0, 0, 0)]
+
+
+def test_an_index_that_comes_again_begins_the_next_run(models: Models) -> None:
+    """GIVEN a run with a hole and after it a whole one THEN the hole stays where it was."""
+    find_gaps(models, [*counted(0, 1, 3, 4, at=1), *counted(0, 1, 2, 3, 4, 5, at=30)])
+    assert models.query(GAPS) == [(date(2026, 3, 1), 1, 5, 4, 0, 1, 0), (date(2026, 3, 2), 1, 6, 6, 0, 0, 1)]
+
+
+def test_a_run_whose_beginning_was_lost_is_still_a_run(models: Models) -> None:
+    find_gaps(models, [*counted(0, 1, 2, 3, 0, 5, 6, 7), *counted(5, 6, 7, at=2)])
+    ((_, _, expected, received, _, lost, restarts),) = models.query(GAPS)
+    assert (expected, received, lost, restarts) == (4 + 8 + 3, 11, 4, 2)
+
+
+@pytest.mark.parametrize(("jump", "lost", "restarts"), [(10_000, 9_999, 0), (10_001, 0, 1)])
+def test_a_jump_of_more_than_ten_thousand_is_another_run(models: Models, jump: int, lost: int, restarts: int) -> None:
+    find_gaps(models, counted(0, 1, 1 + jump, 2 + jump))
+    ((_, _, expected, received, _, found, begun),) = models.query(GAPS)
+    assert (expected, received, found, begun) == (4 + lost, 4, lost, restarts)
+
+
+def test_a_refused_message_is_rejected_and_not_lost(models: Models) -> None:
+    """GIVEN refusals inside a gap, twice, of an accepted index and beyond the end THEN one is rejected."""
+    quarantine = [
+        refused(2, 0.02),
+        refused(2, 0.03),
+        refused(1, 0.01),
+        refused(99, 0.04),
+        refused(3, 1, stream="other"),
+    ]
+    find_gaps(models, counted(0, 1, 4), quarantine)
+    assert models.query(GAPS) == [(date(2026, 3, 1), 1, 5, 3, 1, 1, 0)]
+
+
+def test_a_refused_message_lies_in_the_run_that_was_going_on(models: Models) -> None:
+    """GIVEN the same index missing in two runs and refused in the second THEN the second's day has it."""
+    find_gaps(models, [*counted(0, 1, 3, at=1), *counted(0, 1, 3, at=30)], [refused(2, 30.015)])
+    assert models.query(GAPS) == [(date(2026, 3, 1), 1, 4, 3, 0, 1, 0), (date(2026, 3, 2), 1, 4, 3, 1, 0, 1)]
+
+
+def test_a_gap_is_open_until_its_messages_would_be_too_late(models: Models) -> None:
+    gap = counted(0, 2)
+    for days, is_open in ((29, 1), (31, 0)):
+        find_gaps(models, gap, now=START + timedelta(days=days))
+        assert models.query("select lost_open, lost_for_good from build.quality.message_gaps") == [
+            (is_open, 1 - is_open)
+        ]
+
+
+def oracle(messages: list[Row]) -> dict[date, tuple[int, int]]:
+    """Say expected and received of each day, message by message as the definition reads."""
+    by_stream: dict[str, list[Row]] = {}
+    for row in messages:
+        by_stream.setdefault(row["stream_id"], []).append(row)
+    days: dict[date, list[int]] = {}
+    for rows in by_stream.values():
+        ordered = sorted(rows, key=lambda row: (row["event_at"], row["received_at"], row["batch_position"],
+                                                row["message_index"]))  # fmt: skip
+        seen: dict[int, int] = {}
+        runs: dict[tuple[int, int], dict[int, Row]] = {}
+        number = 1
+        for row in ordered:
+            index = row["message_index"]
+            seen[index] = seen.get(index, 0) + 1
+            number = max(number, seen[index])
+            layer = 1
+            while index in runs.get((number, layer), {}):
+                layer += 1
+            runs.setdefault((number, layer), {})[index] = row
+        for run in runs.values():
+            before = None
+            for index in sorted(run):
+                day = days.setdefault(run[index]["event_date"], [0, 0])
+                day[1] += 1
+                day[0] += 1 if before is None or index - before > 10_000 else index - before
+                before = index
+    return {day: (expected, received) for day, (expected, received) in days.items()}
+
+
+hostile = st.lists(
+    st.builds(
+        lambda index, hour, late, position, stream: message(
+            index, hour, stream, received_at=START + timedelta(hours=hour + late), batch_position=position
+        ),
+        st.one_of(st.integers(0, 12), st.sampled_from([9_999, 10_000, 10_001, 20_005, 10**18 - 1])),
+        st.sampled_from([1, 2, 23, 24, 25, 47, 700]),
+        st.sampled_from([0, 0.5, 30]),
+        st.integers(0, 3),
+        st.sampled_from(["s", "t"]),
+    ),
+    min_size=1,
+    max_size=25,
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(messages=hostile, refusals=st.lists(st.tuples(st.integers(0, 12), st.sampled_from([1, 24, 48])), max_size=6),
+       seed=st.randoms(use_true_random=False))  # fmt: skip
+def test_hostile_streams_count_as_the_definition_reads(
+    models: Models, messages: list[Row], refusals: list[tuple[int, int]], seed: Any
+) -> None:
+    """GIVEN repeats, jumps, ties and disorder, in any order of arrival THEN the oracle's figures come out."""
+    quarantine = [refused(index, hour) for index, hour in refusals]
+    find_gaps(models, messages, quarantine)
+    found = {row[0]: row for row in models.query(GAPS)}
+    assert {day: (row[2], row[3]) for day, row in found.items()} == oracle(messages)
+    assert all(row[2] == row[3] + row[4] + row[5] and min(row[4], row[5]) >= 0 for row in found.values())
+    assert sum(row[4] for row in found.values()) <= len(set(refusals))
+    shuffled = list(messages)
+    seed.shuffle(shuffled)
+    find_gaps(models, shuffled, quarantine[::-1])
+    assert {row[0]: row for row in models.query(GAPS)} == found
+
+
+def test_a_file_delivered_again_is_no_second_copy_of_its_messages(house: House) -> None:
+    """GIVEN a message, its file once more, its batch sent again THEN of two duplicates one was sent again."""
+    batch = [event("10:00 /a")]
+    first = lines([request([*batch], "10:01", sent_at=iso(moment("10:00:30")))])
+    house.put("events/a.jsonl", first)
+    house.put("events/b.jsonl", first)
+    house.put("events/c.jsonl", lines([request([*batch], "10:02", sent_at=iso(moment("10:00:30")))]))
+    house.digest()
+    rows = house.scan("ledger/event_counts", columns="accepted, duplicates, resent, resent_streamed")
+    assert {name: sum(row[name] for row in rows) for name in rows[0]} == {
+        "accepted": 1, "duplicates": 2, "resent": 1, "resent_streamed": 1,
+    }  # fmt: skip

@@ -1,0 +1,129 @@
+"""Lakes that hold little, or are built again: what dbt makes of them."""
+
+import pytest
+from builders.shop import ANNA_1, BEN, BOT, LEDGER, ORDERS, SHOP, SHOP_HITS
+from builders.warehouse import Warehouse, hits, order, visit
+
+
+def test_login_after_more_than_thirty_days_is_used_only_backwards(warehouse: Warehouse) -> None:
+    """GIVEN logins before and after THEN the next in 30 days wins, else the latest before."""
+    warehouse.fill(
+        events=[
+            *visit("far", "2026-03-01 10:00", user=None),
+            *visit("far", "2026-04-01 10:00", user="late"),
+            *visit("far", "2026-04-02 10:00", user=None),
+            *visit("near", "2026-03-01 10:00", user="before"),
+            *visit("near", "2026-03-02 10:00", user=None),
+            *visit("near", "2026-04-01 10:00", user="after"),
+        ]
+    )
+    warehouse.run("--select", "+int_persons_stitched")
+    rows = warehouse.query("select session_id, person_id from intermediate.int_persons_stitched")
+    persons = {(session.split("-")[0], session): person for session, person in rows}
+    assert [persons[key] for key in sorted(persons)] == [
+        "far",
+        "late",
+        "late",
+        "before",
+        "after",
+        "after",
+    ]
+
+
+def test_empty_lake_builds(warehouse: Warehouse) -> None:
+    """GIVEN no data at all THEN every mart is there, empty, and nothing is called ok."""
+    warehouse.fill()
+    warehouse.build()
+    for table in ("core.sessions", "core.orders", "marketing.attribution", "executive.kpi_daily"):
+        assert warehouse.query(f"select count(*) from {table}") == [(0,)]
+    statuses = warehouse.query("""
+        select distinct status from quality.checks
+        where "check" in ('event_loss', 'ledger_balance', 'files_landed')
+    """)
+    assert statuses == [("unknown",)]
+
+
+def test_one_event_without_pixel_log_builds(warehouse: Warehouse) -> None:
+    """GIVEN a single page view THEN a day with one bounce, of unknown completeness."""
+    warehouse.fill(events=visit("one", "2026-03-01 10:00"))
+    warehouse.build()
+    rows = warehouse.query("""
+        select sessions, bounce_rate, page_views, completeness, page_views_estimated, revenue,
+            average_order_value from executive.kpi_daily
+    """)
+    assert rows == [(1, 1.0, 1, None, None, 0, None)]
+    assert warehouse.query("select distinct status from quality.loss_hourly") == [("unknown",)]
+
+
+def test_day_of_bots_alone_has_no_rates(warehouse: Warehouse) -> None:
+    """GIVEN bots only THEN the day is a row of zeros whose rates are unknown."""
+    views = visit("bot", "2026-03-01 10:00", "/a /b", is_bot=True, bot_reason="rate")
+    warehouse.fill(events=views, pixel_hits=hits(*views))
+    warehouse.build()
+    rows = warehouse.query("""
+        select sessions, visitors, page_views, bounce_rate, conversion_rate, completeness
+        from executive.kpi_daily
+    """)
+    assert rows == [(0, 0, 0, None, None, None)]
+
+
+@pytest.mark.parametrize(
+    ("count_access", "with_tracker", "expected"),
+    [("auto", False, 1), ("auto", True, 1), ("always", True, 2), ("never", False, 0)],
+)
+def test_access_log_counts_as_set(warehouse: Warehouse, count_access: str, with_tracker: bool, expected: int) -> None:
+    """GIVEN views from an access log THEN they count only while nothing better is there."""
+    access = visit("log", "2026-03-01 10:00", app_id="access:site", is_access=True)
+    tracker = visit("anna", "2026-03-01 11:00") if with_tracker else []
+    warehouse.fill(events=[*access, *tracker])
+    warehouse.run("--select", "+kpi_daily", "+loss_hourly", count_access=count_access)
+    assert warehouse.query("select sessions, page_views from executive.kpi_daily") == [(expected, expected)]
+    assert warehouse.query("select count(*) from quality.loss_hourly") == [(int(with_tracker),)]
+
+
+def test_foreign_currency_without_a_rate_is_not_added(warehouse: Warehouse) -> None:
+    """GIVEN an order in euros and no rate THEN its money is not added, and a check errors."""
+    warehouse.fill(
+        events=[
+            *visit("anna", "2026-03-01 10:00"),
+            order("usd", "2026-03-01 10:01", "anna", "10"),
+            order("eur", "2026-03-01 10:02", "anna", "20", currency="EUR"),
+            order("odd", "2026-03-01 10:03", "anna", "a lot"),
+        ]
+    )
+    warehouse.run("--select", "+kpi_daily", "+checks")
+    assert warehouse.query("select orders, revenue from executive.kpi_daily") == [(3, 10)]
+    assert warehouse.query("""
+        select status, value from quality.checks
+        where "check" in ('currency_rates', 'orders_with_revenue') and scope = 'orders' order by 1
+    """) == [("error", 1.0), ("warn", 1.0)]
+    warehouse.execute("insert into seeds.currency_rates values ('EUR', 'USD', '2026-01-01', 1.25)")
+    warehouse.run("--select", "int_orders_chosen+,+kpi_daily", fresh=False)
+    assert warehouse.query("select orders, revenue from executive.kpi_daily") == [(3, 35)]
+
+
+TABLES = """
+    select table_schema || '.' || table_name from information_schema.tables
+    where table_schema in ('core', 'marketing', 'executive', 'product', 'quality')
+    order by 1
+"""
+
+
+def contents(warehouse: Warehouse) -> dict[str, list[str]]:
+    """Read every published table, in an order of its own."""
+    return {table: sorted(map(str, warehouse.query(f"select * from {table}"))) for (table,) in warehouse.query(TABLES)}
+
+
+def test_rebuilding_the_changed_days_equals_rebuilding_everything(warehouse: Warehouse) -> None:
+    """GIVEN a late login and a day that empties THEN both ways give the same marts."""
+    gone = visit("gone", "2026-03-05 10:00")
+    warehouse.fill(events=[*ANNA_1, *BEN, *BOT, *ORDERS, *gone], pixel_hits=SHOP_HITS, **LEDGER)
+    warehouse.run()
+    warehouse.fill(events=SHOP, pixel_hits=SHOP_HITS, **LEDGER)
+    changed = ["2026-03-01", "2026-03-02", "2026-03-03", "2026-03-05"]
+    warehouse.run(fresh=False, days=changed)
+    by_days = contents(warehouse)
+    warehouse.run(fresh=False, days=[])
+    assert contents(warehouse) == by_days
+    warehouse.run()
+    assert contents(warehouse) == by_days

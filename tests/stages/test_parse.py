@@ -1,0 +1,746 @@
+"""Lines to messages, hits and quarantine: each rule with a case that meets it and one that nearly does."""
+
+import hashlib
+import json
+import random
+import re
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+import duckdb
+import pyarrow as pa
+import pytest
+from builders import BROWSER, PHONE, House, Row, combined, event, events, lines, moment, request
+
+from etl import pipeline as tasks
+from etl.enrich.addresses import client_of_head
+from etl.formats import access_log
+from etl.formats.recognise import WITH_AGENT
+from etl.lake.catalogue import Lake
+from etl.lake.manifests import Reading
+from etl.vocabulary.log_formats import FORMATS
+
+
+def raw(message: str, received: str = "10:05", **keys: Any) -> Row:
+    """Receive a message written by hand."""
+    return request(
+        [], received, **({"body": f'{{"sent_at":"2026-03-01T{received}:00Z","messages":[{message}]}}'} | keys)
+    )
+
+
+def parsed(house: House, *rows: Any, name: str = "events/a.jsonl") -> list[Row]:
+    """Land and parse lines; return the valid messages in order."""
+    house.put(name, lines(rows))
+    tasks.land(house.settings)
+    tasks.parse(house.settings)
+    return house.scan("messages", "source_file, line_number, position")
+
+
+# Reasons. One file a test module: the rows of all cases are parsed at once.
+
+GOOD = event("10:00 /a")
+BAD_ROWS: dict[str, tuple[Any, str, str]] = {
+    # name: (line, reason, detail)
+    "no JSON": ('{"request_id":', "bad_line", "not a JSON object"),
+    "a cut line": (json.dumps(request([GOOD]))[:-40], "bad_line", "not a JSON object"),
+    "a blank line": ("", "bad_line", "not a JSON object"),
+    "a list": ("[1, 2]", "bad_line", "request_id is missing"),
+    "a bare null": ("null", "bad_line", "not a JSON object"),
+    "a bare string": ('"x"', "bad_line", "request_id is missing"),
+    "two objects": ('{"request_id":"a"}{"b":1}', "bad_line", "not a JSON object"),
+    "no UTF-8": (b'{"request_id":"\xff"}', "bad_line", "not UTF-8"),
+    "a NUL": (b'{"request_id":"a\x00b"}', "bad_line", "not a JSON object"),
+    "no request_id": (request([GOOD], request_id=...), "bad_line", "request_id is missing"),
+    "an empty request_id": (request([GOOD], request_id=""), "bad_line", "request_id is missing"),
+    "no received_at": (request([GOOD], received_at=...), "bad_line", "received_at is missing"),
+    "a received_at that is no time": (request([GOOD], received_at="noon"), "bad_line", "received_at is no time: noon"),
+    "a received_at before 1970": (request([GOOD], received_at=-1), "bad_line", "received_at is no time: -1"),
+    "a received_at of 1970": (request([GOOD], received_at=0), "bad_line", "received_at is no time: 0"),
+    "a received_at of year 9999": (
+        request([GOOD], received_at=253402300799),
+        "bad_line",
+        "received_at is no time: 253402300799",
+    ),
+    "a received_at that is huge": (request([GOOD], received_at=1e300), "bad_line", "received_at is no time: 1e+300"),
+    "no path": (request([GOOD], path=...), "bad_line", "path is missing"),
+    "no body": (request([], "10:05", body=...), "bad_body", "the body is missing"),
+    "a null body": (request([], "10:05", body=None), "bad_body", "the body is missing"),
+    "an empty body": (request([], "10:05", body=""), "bad_body", "the body is not JSON"),
+    "a cut body": (request([], "10:05", body='{"messages":[{"id":'), "bad_body", "the body is not JSON"),
+    "a body without messages": (
+        request([], "10:05", body='{"sent_at":null}'),
+        "bad_body",
+        "the body has no list of messages",
+    ),
+    "null messages": (request([], "10:05", body='{"messages":null}'), "bad_body", "the body has no list of messages"),
+    "an object of messages": (
+        request([], "10:05", body='{"messages":{}}'),
+        "bad_body",
+        "the body has no list of messages",
+    ),
+    "a list for a body": (request([], "10:05", body="[]"), "bad_body", "the body has no list of messages"),
+    "a message that is null": (raw("null"), "bad_body", "the message is not an object: null"),
+    "a message that is a number": (raw("7"), "bad_body", "the message is not an object: 7"),
+    "a message that is a list": (raw("[]"), "bad_body", "the message is not an object: []"),
+    "a newer version": (request([GOOD | {"version": 4}]), "unknown_version", "version 4 is not read"),
+    "version zero": (request([GOOD | {"version": 0}]), "unknown_version", "version 0 is not read"),
+    "a version in words": (request([GOOD | {"version": "three"}]), "unknown_version", 'version "three" is not read'),
+    "an unknown schema": (request([GOOD | {"schema": "pageview"}]), "unknown_schema", "no schema is named 'pageview'"),
+    "custom without a name": (
+        request([GOOD | {"schema": "custom."}]),
+        "unknown_schema",
+        "no schema is named 'custom.'",
+    ),
+    "custom alone": (request([GOOD | {"schema": "custom"}]), "unknown_schema", "no schema is named 'custom'"),
+    "a schema in capitals": (
+        request([GOOD | {"schema": "Page_View"}]),
+        "unknown_schema",
+        "no schema is named 'Page_View'",
+    ),
+    "a schema that is a number": (
+        request([GOOD | {"schema": 5}]),
+        "malformed_key",
+        "schema is a number, not a string: '5'",
+    ),
+    "a platform nobody knows": (request([GOOD | {"platform": "tv"}]), "malformed_key", "platform is unknown: 'tv'"),
+    "an index in words": (
+        request([GOOD | {"index": "twelve"}]),
+        "malformed_key",
+        "index is a string, not a whole number: 'twelve'",
+    ),
+    "an index in quotes": (
+        request([GOOD | {"index": "12"}]),
+        "malformed_key",
+        "index is a string, not a whole number: '12'",
+    ),
+    "an index with a fraction": (
+        request([GOOD | {"index": 1.5}]),
+        "malformed_key",
+        "index is a number, not a whole number: '1.5'",
+    ),
+    "a negative index": (request([GOOD | {"index": -1}]), "malformed_key", "index is out of range: -1"),
+    "a boolean index": (
+        request([GOOD | {"index": True}]),
+        "malformed_key",
+        "index is a boolean, not a whole number: 'true'",
+    ),
+    "a created_at in words": (
+        request([GOOD | {"created_at": "noon"}], "10:05"),
+        "malformed_key",
+        "created_at is no time: 'noon'",
+    ),
+    "a created_at of no day": (
+        request([GOOD | {"created_at": "2026-02-30T10:00:00Z"}], "10:05"),
+        "malformed_key",
+        "created_at is no time: '2026-02-30T10:00:00Z'",
+    ),
+    "a created_at as number": (
+        request([GOOD | {"created_at": 1772359200000}], "10:05"),
+        "malformed_key",
+        "created_at is no time: '1772359200000'",
+    ),
+    "an infinite created_at": (
+        request([GOOD | {"created_at": "infinity"}], "10:05"),
+        "malformed_key",
+        "created_at is no time: 'infinity'",
+    ),
+    "an id that is a number": (request([GOOD | {"id": 12}]), "malformed_key", "id is a number, not a string: '12'"),
+    "an id that is a list": (request([GOOD | {"id": ["a"]}]), "malformed_key", "id is a list, not a string: '[\"a\"]'"),
+    "a visitor that is an object": (
+        request([GOOD | {"visitor_id": {"a": 1}}]),
+        "malformed_key",
+        "visitor_id is an object, not a string: '{\"a\":1}'",
+    ),
+    "a visitor that is a boolean": (
+        request([GOOD | {"visitor_id": False}]),
+        "malformed_key",
+        "visitor_id is a boolean, not a string: 'false'",
+    ),
+    "a page view without page": (request([GOOD | {"page": None}]), "missing_key", "page.id is missing"),
+    "a page view whose page is text": (
+        request([GOOD | {"page": "home"}]),
+        "malformed_key",
+        "page is a string, not an object: 'home'",
+    ),
+    "a page view whose page is a list": (
+        request([GOOD | {"page": []}]),
+        "malformed_key",
+        "page is a list, not an object: '[]'",
+    ),
+    "a page view without page id": (request([event("10:00 /", page_id=...)]), "missing_key", "page.id is missing"),
+    "a page view with an empty URL": (request([event("10:00 /", page_url="")]), "missing_key", "page.url is missing"),
+    "a page view whose URL is a number": (
+        request([event("10:00 /", page_url=5)]),
+        "malformed_key",
+        "page.url is a number, not a string: '5'",
+    ),
+    "thirty days and a little": (
+        request([event("09:00 /")], "2026-03-31 09:00:00.000001"),
+        "too_late",
+        "happened 30 days before it was received",
+    ),
+}
+BAD_ROWS |= {
+    f"{key} {how}": (request([event("10:00 /a", **{key: value})], "10:05"), reason, detail)
+    for key in ("id", "schema", "app_id", "platform", "stream_id", "index", "created_at", "visitor_id")
+    for how, value, reason, detail in (
+        ("absent", ..., "missing_key", f"{key} is missing"),
+        ("null", None, "missing_key", f"{key} is missing"),
+        ("empty", "", "missing_key", f"{key} is missing"),
+    )
+}
+
+# What the tracking plan requires, and of which type.
+ORDER = {"order_id": "o1", "revenue": "12.50", "currency": "EUR", "quantity": 2}
+
+
+def ordered(**changed: Any) -> Row:
+    """Receive an order with some of its data changed; `...` takes a field away."""
+    data = {key: value for key, value in (ORDER | changed).items() if value is not ...}
+    return request([event("10:00 order", data=data)])
+
+
+BAD_ROWS |= {
+    f"an order whose {key} is {how}": (ordered(**{key: value}), "missing_key", f"data.{key} is missing")
+    for key in ("order_id", "revenue")
+    for how, value in (("absent", ...), ("null", None), ("empty", ""))
+}
+BAD_ROWS |= {
+    f"an order whose {key} is {value!r}": (ordered(**{key: value}), "malformed_key", f"data.{key} is {detail}")
+    for key, value, detail in (
+        ("order_id", 7, "a number, not a string: '7'"),
+        ("order_id", ["o1"], "a list, not a string: '[\"o1\"]'"),
+        ("revenue", "much", "a string, not a decimal: 'much'"),
+        ("revenue", "1e2", "a string, not a decimal: '1e2'"),
+        ("revenue", "12,50", "a string, not a decimal: '12,50'"),
+        ("revenue", True, "a boolean, not a decimal: 'true'"),
+        ("revenue", "1" * 15, f"a string, not a decimal: '{'1' * 15}'"),
+        ("currency", 978, "a number, not a string: '978'"),
+        ("quantity", 1.5, "a number, not a whole number: '1.5'"),
+        ("quantity", "two", "a string, not a whole number: 'two'"),
+        ("quantity", {"a": 1}, "an object, not a whole number: '{\"a\":1}'"),
+    )
+}
+BAD_ROWS |= {
+    "an order without data": (request([event("10:00 order", data=...)]), "missing_key", "data.order_id is missing"),
+    "an order whose data is a list": (request([event("10:00 order", data=[1])]), "missing_key",
+                                      "data.order_id is missing"),
+    "a feature without a name": (request([event("10:00 feature_use", data={})]), "missing_key",
+                                 "data.feature is missing"),
+    "an exposure without a variant": (request([event("10:00 experiment_exposure", data={"experiment": "e"})]),
+                                      "missing_key", "data.variant is missing"),
+    "a click whose id is a number": (request([event("10:00 click", data={"click_id": 5})]), "malformed_key",
+                                     "data.click_id is a number, not a string: '5'"),
+    "an impression whose position is a word": (
+        request([event("10:00 impression", data={"position": "top"})]), "malformed_key",
+        "data.position is a string, not a whole number: 'top'"),
+    "a number that JSON has not": (raw(json.dumps(event("10:00 click", data={"x": float("nan")}))), "bad_body",
+                                   "the message holds NaN or Infinity, which are no JSON"),
+    "a newer version in text": (request([GOOD | {"version": "3"}]), "unknown_version", 'version "3" is not read'),
+    "a null version": (request([GOOD | {"version": None}]), "unknown_version", "version null is not read"),
+}  # fmt: skip
+
+GOOD_ROWS: dict[str, Any] = {
+    "an order": ordered(),
+    "an order with what is required alone": ordered(currency=..., quantity=...),
+    "an order with nulls where it may": ordered(currency=None, quantity=None),
+    "an order with empty texts where it may": ordered(currency=""),
+    "an order of no money": ordered(revenue="0"),
+    "an order paid back": ordered(revenue="-12.50"),
+    "an order's revenue as number": ordered(revenue=12.5),
+    "an order's quantity as text": ordered(quantity="2"),
+    "an order with a field of its own": ordered(coupon={"a": [None]}),
+    "an order of twelve digits": ordered(revenue="9" * 12),
+    "an exposure": request([event("10:00 experiment_exposure", data={"experiment": "e", "variant": "v"})]),
+    "a click without data": request([event("10:00 click", data=None)]),
+    "a click of another's fields": request([event("10:00 click", data={"order_id": 5, "revenue": "much"})]),
+    "a custom schema of an order's fields": request([event("10:00 custom.order", data={"revenue": "much"})]),
+    "a text that says NaN": request([event("10:00 click", data={"target": "a:NaN,Infinity"})]),
+    "received_at as text": request([GOOD], "10:05", received_at="1772359500.123"),
+    "received_at in whole seconds": request([GOOD], "10:05", received_at=1772359500),
+    "unknown keys": request([GOOD | {"extra": {"a": [1]}}], "10:05", server="x"),
+    "no optional key": request(
+        [{k: v for k, v in GOOD.items() if k not in {"user_id", "logged_in", "country", "locale", "tracker", "data"}}]
+    ),
+    "null optional keys": request(
+        [GOOD | dict.fromkeys(("user_id", "logged_in", "country", "locale", "tracker", "data"))]
+    ),
+    "a custom schema": request([GOOD | {"schema": "custom.anything at all", "page": None}]),
+    "a click without page": request([event("10:00 click", page=None)]),
+    "an id of digits": request([GOOD | {"id": "12"}]),
+    "an id that says true": request([GOOD | {"id": "true"}]),
+    "an id with a bracket": request([GOOD | {"id": "[a]"}]),
+    "a URL of digits": request([event("10:00 /", page_url="123")]),
+    "index zero": request([GOOD | {"index": 0}]),
+    "a great index": request([GOOD | {"index": 2**60}]),
+    "created_at with an offset": request([GOOD | {"created_at": "2026-03-01T12:00:00+02:00"}], "10:05"),
+    "created_at with a blank": request([GOOD | {"created_at": "2026-03-01 10:00:00Z"}], "10:05"),
+    "exactly thirty days": request([event("09:00 /")], "2026-03-31 09:00"),
+    "no sent_at": request([GOOD], "10:05", sent_at=...),
+    "a sent_at that is no time": request([GOOD], "10:05", sent_at="now"),
+    "pretty JSON": request([], "10:05", body=json.dumps({"sent_at": None, "messages": [GOOD]}, indent=1)),
+    "a carriage return": json.dumps(request([GOOD])) + "\r",
+    "a character cut in half": request(
+        [], "10:05", body=json.dumps({"sent_at": None, "messages": [GOOD | {"data": {"q": "caf\ud83d"}}]})
+    ),
+    "data of any type": request([GOOD | {"data": [1, "a"]}]),
+}
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Parse all cases as one file; return what became of each line."""
+    house = House(tmp_path_factory.mktemp("judged"))
+    good = parsed(house, *(row for row, *_ in BAD_ROWS.values()), *GOOD_ROWS.values())
+    names = [*BAD_ROWS, *GOOD_ROWS]
+    outcome: dict[str, Any] = {name: [] for name in names}
+    for row in good:
+        outcome[names[row["line_number"] - 1]].append(row)
+    for row in house.quarantine():
+        outcome[names[row["line_number"] - 1]].append(row)
+    return outcome
+
+
+@pytest.mark.parametrize("name", BAD_ROWS)
+def test_quarantined(name: str, judged: dict[str, Any]) -> None:
+    _, reason, detail = BAD_ROWS[name]
+    assert [(row.get("reason"), row.get("detail")) for row in judged[name]] == [(reason, detail)]
+
+
+@pytest.mark.parametrize("name", GOOD_ROWS)
+def test_valid(name: str, judged: dict[str, Any]) -> None:
+    assert [row.get("detail") for row in judged[name]] == [None]
+
+
+def test_only_the_half_of_a_character_is_left_out(judged: dict[str, Any]) -> None:
+    assert json.loads(judged["a character cut in half"][0]["data"]) == {"q": "caf"}
+
+
+def test_quarantine_keeps_the_payload(judged: dict[str, Any]) -> None:
+    assert judged["no JSON"][0]["payload"] == '{"request_id":'
+    assert judged["a cut body"][0]["payload"] == '{"messages":[{"id":'
+    assert json.loads(judged["an index in words"][0]["payload"]) == GOOD | {"index": "twelve"}
+    assert json.loads(judged["no request_id"][0]["payload"]) == request([GOOD], request_id=...)
+    assert judged["no UTF-8"][0]["payload"] == r"{\x22request_id\x22:\x22\xFF\x22}"
+    assert judged["an index in words"][0]["received_at"] == moment("10:00:10")
+
+
+def test_first_reason_counts(house: House) -> None:
+    """too_large, bad_line, bad_body, unknown_version, unknown_schema, missing_key, malformed_key, too_late."""
+    worst: dict[str, Any] = GOOD | {"version": 9, "schema": "x", "id": None, "index": "x", "data": {"a": "b" * 5000}}
+    house.keys["max_message_bytes"] = 4000
+    better = worst | {"data": {}}
+    steps = [worst, better, better | {"version": 3}, better | {"version": 3, "schema": "click"},
+             GOOD | {"index": "x"}, GOOD]  # fmt: skip
+    parsed(house, *(request([step], "2026-05-01 10:00") for step in steps))
+    assert [reason for reason, _ in house.reasons()] == [
+        "too_large", "unknown_version", "unknown_schema", "missing_key", "malformed_key", "too_late",
+    ]  # fmt: skip
+
+
+def test_message_is_too_large_by_its_bytes(house: House) -> None:
+    def message(size: int) -> Row:
+        bare = len(json.dumps(event("10:00 /", data={"x": ""}), separators=(",", ":")))
+        return event("10:00 /", data={"x": "é" * ((size - bare) // 2) + "x" * ((size - bare) % 2)})
+
+    house.keys["max_message_bytes"] = 2000
+    good = parsed(
+        house,
+        *(raw(json.dumps(message(size), separators=(",", ":"), ensure_ascii=False)) for size in (2000, 2001)),
+    )
+    assert len(good) == 1
+    assert house.reasons() == [("too_large", "the message has 2001 bytes")]
+
+
+def test_line_is_too_large_by_its_bytes(house: House) -> None:
+    house.keys["max_line_bytes"] = 3000
+    line = json.dumps(request([GOOD]))
+    exact, over = line[:-1] + " " * (3000 - len(line)) + "}", line[:-1] + " " * (3001 - len(line)) + "}"
+    good = parsed(house, exact, over)
+    assert [row["line_number"] for row in good] == [1]
+    digest = hashlib.sha256(over.encode()).hexdigest()
+    assert house.reasons() == [("too_large", f"the line has 3001 bytes; SHA-256 {digest}")]
+    assert over.startswith(house.quarantine()[0]["payload"])
+
+
+def test_messages_of_a_batch_are_judged_one_by_one(house: House) -> None:
+    good = parsed(
+        house, request([event("10:00 /a", 0), event("10:00 /b", 1, id=None), None, event("10:00 /c", 2)], "10:05")
+    )
+    assert [(row["position"], row["url_path"]) for row in good] == [(0, "/a"), (3, "/c")]
+    assert [(row["position"], row["reason"]) for row in house.quarantine()] == [(1, "missing_key"), (2, "bad_body")]
+
+
+def test_empty_batch_and_other_requests_are_no_messages(house: House) -> None:
+    good = parsed(
+        house, request([], "10:05"), request([GOOD], method="GET"), request([GOOD], path="/x", body='{"batch":[]}'),
+        request([GOOD], path="/x", body='{"messages":'), request([GOOD], method="OPTIONS", body=None),
+        request([GOOD], method=...),
+    )  # fmt: skip
+    assert good == [] and house.quarantine() == []
+
+
+def test_request_for_a_path_that_nobody_knows_is_told_by_its_body(house: House) -> None:
+    snowplow = {"schema": "iglu:com.snowplowanalytics.snowplow/payload_data/jsonschema/1-0-4", "data": [
+        {"e": "pv", "eid": "s1", "aid": "shop", "p": "web", "url": "https://shop.example/", "duid": "d"}]}  # fmt: skip
+    good = parsed(
+        house, request([GOOD], path="/other"), request([], "10:05", path="/com.acme/track", body=json.dumps(snowplow)),
+        request([GOOD], "10:05", path="/e/", body='{"event":"$pageview"}'),
+    )  # fmt: skip
+    assert {row["event_id"] for row in good} == {GOOD["id"], "s1"}
+    (unit,) = Lake(house.settings).units("parse", Reading).values()
+    assert unit[1].counts == {"valid": 2, "unrouted": 1}
+    assert list(unit[0].facts.unrouted.values()) == ["/e/ (1)"]
+
+
+@pytest.mark.parametrize(("status", "kept"), [(200, 1), ("204", 1), (499, 1), (403, 1), (404, 0), (413, 0), (502, 0)])
+def test_what_a_client_will_send_again_is_no_message(house: House, status: Any, kept: int) -> None:
+    assert len(parsed(house, request([GOOD], status=status))) == kept
+    (unit,) = Lake(house.settings).units("parse", Reading).values()
+    assert unit[1].counts.get("refused_at_edge", 0) == 1 - kept
+    assert house.quarantine() == []
+
+
+def test_unreadable_body_that_the_client_drops_is_quarantined(house: House) -> None:
+    rows = [request([], "10:05", body="{", status=status) for status in (400, 422, 429, 500)]
+    assert parsed(house, *rows) == []
+    assert [(row["line_number"], row["reason"]) for row in house.quarantine()] == [(1, "bad_body"), (2, "bad_body")]
+
+
+def test_collector_says_what_it_would_rather_not_have(house: House) -> None:
+    good = parsed(
+        house, request([GOOD], blocked="block list"), request([event("10:00 /", 1)], sec_purpose="prefetch;prerender"),
+        request([event("10:00 click", 2)], sec_purpose="prefetch"),
+    )  # fmt: skip
+    assert [(row["blocked"], row["schema"]) for row in good] == [
+        ("block list", "page_view"), (None, "custom.prefetch"), (None, "click"),
+    ]  # fmt: skip
+
+
+def test_nobody_has_no_id_of_any_kind(house: House) -> None:
+    bare = event("10:00 /", 3, visitor_id=None, anonymous=True)
+    good = parsed(
+        house, request([GOOD], privacy="anonymous"),
+        request([event("10:00 /", 1, visitor_id=None)], privacy="anonymous"),
+        request([event("10:00 /", 2, visitor_id=None, stream_id=..., index=...)], privacy="anonymous"), request([bare]),
+        request([event("10:00 /", 4, visitor_id=None)]), request([event("10:00 /", 5)], privacy="gpc"),
+    )  # fmt: skip
+    assert [(row["visitor_id"], row["user_id"], row["stream_id"]) for row in good] == [
+        (None, None, None), (None, None, None), (None, None, None), (None, None, "s-v"), ("v", None, "s-v"),
+    ]  # fmt: skip
+    assert house.reasons() == [("missing_key", "visitor_id is missing")]
+
+
+def test_clock_is_corrected_by_what_the_batch_waited(house: House) -> None:
+    """Created 10:00:00 and sent 10:00:05 by the client's clock, received 10:20:07: it happened at 10:20:02."""
+    good = parsed(
+        house,
+        request([event("10:00:00 /")], "10:20:07", sent_at="2026-03-01T10:00:05Z"),
+        request([event("10:00:05 /", 1)], "10:20:07", sent_at="2026-03-01T10:00:00Z"),
+        request([event("10:00:00 /", 2)], "10:20:07", sent_at="2026-03-01T10:00:00Z"),
+        request([event("10:00:00 /", 3)], "10:20:07", sent_at=...),
+        request([event("10:00 /", 4, created_at="2036-01-01T10:00:00Z")], "10:20:07", sent_at="2036-01-01T10:00:05Z"),
+        request([event("10:00:00 /", 5)], "10:20:07", sent_at="2026-03-01T12:00:05+02:00"),
+    )
+    assert [f"{row['event_at']:%H:%M:%S}" for row in good] == [
+        "10:20:02", "10:20:07", "10:20:07", "10:20:07", "10:20:02", "10:20:02",
+    ]  # fmt: skip
+    assert good[0]["created_at"] == moment("10:00:00") and good[0]["sent_at"] == moment("10:00:05")
+    assert good[4]["event_date"].isoformat() == "2026-03-01"
+
+
+def test_event_day_may_lie_before_the_received_day(house: House) -> None:
+    good = parsed(house, request([event("23:59 /")], "24:01"), request([event("23:59 /", 1)], "24:01", sent_at=...))
+    assert [str(row["event_date"]) for row in good] == ["2026-03-01", "2026-03-02"]
+
+
+@pytest.mark.parametrize("hour", ["0", "23:59:59.999999"])
+def test_received_at_is_read_to_the_microsecond(house: House, hour: str) -> None:
+    when = moment("00:00" if hour == "0" else hour)
+    good = parsed(
+        house, request([event("00:00 /")], when), request([event("00:00 /", 1)], when, received_at="1772323201.5")
+    )
+    assert good[0]["received_at"] == when
+    assert good[1]["received_at"] == datetime(2026, 3, 1, 0, 0, 1, 500000, tzinfo=UTC)
+
+
+# URLs.
+
+URLS: dict[str, dict[str, Any]] = {
+    "https://Shop.Example/a/b?x=1#top": {"url_host": "shop.example", "url_path": "/a/b", "url_domain": "shop.example"},
+    "https://user:pw@www.shop.co.uk:8443/": {"url_host": "www.shop.co.uk", "url_path": "/", "url_domain": "shop.co.uk"},
+    "http://[2001:db8::1]:80/x": {"url_host": "[2001:db8::1]", "url_path": "/x"},
+    "http://192.0.2.1/x": {"url_host": "192.0.2.1", "url_domain": "192.0.2.1"},
+    "https://localhost": {"url_host": "localhost", "url_path": "", "url_domain": "localhost"},
+    "/relative/path?utm_source=x": {"url_host": None, "url_path": "/relative/path", "utm_source": "x"},
+    "not a url": {"url_host": None, "url_path": "not a url"},
+    "https://a.example?utm_source=x": {"url_host": "a.example", "url_path": "", "utm_source": "x"},
+    "https://a.example/?utm_source=a+b%20c": {"utm_source": "a b c"},
+    "https://a.example/?utm_source=%C3%A9t%C3%A9": {"utm_source": "été"},
+    "https://a.example/?utm_source=%2B%26%3D": {"utm_source": "+&="},
+    "https://a.example/?utm_source=": {"utm_source": None},
+    "https://a.example/?utm_source=&utm_source=x&utm_source=y": {"utm_source": "x"},
+    "https://a.example/?utm_source": {"utm_source": None},
+    "https://a.example/?xutm_source=a&utm_sourcex=b": {"utm_source": None},
+    "https://a.example/?a=1&utm_medium=m&utm_campaign=c&utm_term=t&utm_content=k&gclid=g&msclkid=s&fbclid=f": {
+        "utm_source": None, "utm_medium": "m", "utm_campaign": "c", "utm_term": "t", "utm_content": "k", "gclid": "g",
+        "msclkid": "s", "fbclid": "f"},
+    "https://a.example/#?utm_source=x": {"utm_source": None},
+    "https://a.example/?q=1#utm_source=x": {"utm_source": None},
+    "https://a.example/?utm_source=x#y": {"utm_source": "x"},
+    "https://a.example/?utm_source=a%3Db=c": {"utm_source": "a=b=c"},
+    "https://a.example/p%20q?x": {"url_path": "/p%20q"},
+    "https://a.example/é": {"url_path": "/é"},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def split(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Row]:
+    house = House(tmp_path_factory.mktemp("urls"))
+    rows = [request([event("10:00 /", number, page_url=url)]) for number, url in enumerate(URLS)]
+    good = parsed(house, *rows)
+    return {row["url"]: row for row in good}
+
+
+@pytest.mark.parametrize("url", URLS)
+def test_url(url: str, split: dict[str, Row]) -> None:
+    assert {key: split[url][key] for key in URLS[url]} == URLS[url]
+
+
+def test_hostile_urls_harm_nothing(house: House) -> None:
+    hostile = [
+        "https://a.example/?utm_source=%FF%FE", "https://a.example/?utm_source=%zz%", "https://a.example/?utm_source=%00",
+        "https://" + "a" * 5000 + "/", "https://a.example/?" + "&utm_source=" * 3000 + "x", "\u0000", "http://[", "https://.../",
+        "https://a.example/?utm_source=" + quote("'; drop table x; --"), "javascript:alert(1)", "http://\u202e.example/",
+        "https://xn--/", "https://a..b/", "https://-/",
+    ]  # fmt: skip
+    good = parsed(house, *(request([event("10:00 /", number, page_url=url)]) for number, url in enumerate(hostile)))
+    assert len(good) == len(hostile)
+    assert good[4]["utm_source"] == "x"
+    assert good[8]["utm_source"] == "'; drop table x; --"
+
+
+def test_campaign_is_of_page_views_only(house: House) -> None:
+    good = parsed(house, request([event("10:00 click", page_url="https://a.example/x?utm_source=a")]))
+    assert (good[0]["utm_source"], good[0]["url_path"]) == (None, "/x")
+
+
+def test_referrer_is_split(house: House) -> None:
+    good = parsed(house, request([event("10:00 /", page_referrer="https://www.Search.example/q?utm_source=no")]))
+    assert (good[0]["referrer_host"], good[0]["referrer_domain"], good[0]["utm_source"]) == (
+        "www.search.example", "search.example", None,
+    )  # fmt: skip
+
+
+def test_user_agent_says_browser_system_and_device(house: House) -> None:
+    good = parsed(
+        house, request([event("10:00 /")]), request([event("10:00 /", 1)], user_agent="-"),
+        request([event("10:00 /", 2)], user_agent="Googlebot/2.1 (+http://www.google.com/bot.html)"),
+        request([event("10:00 / @ios", 3)], user_agent="Googlebot/2.1 (+http://www.google.com/bot.html)"),
+        request([event("10:00 / @backend", 4)], user_agent="python-requests/2.32"),
+        request([event("10:00 /", 5)], user_agent="x" * 24), request([event("10:00 /", 6)], user_agent="x" * 25),
+        request([event("10:00 /", 7)], user_agent="x" * 400), request([event("10:00 /", 8)], user_agent="x" * 401),
+        request([event("10:00 /", 9)], user_agent=None),
+    )  # fmt: skip
+    assert (good[0]["browser"], good[0]["browser_version"], good[0]["os"]) == ("Firefox", "140.0", "Linux")
+    assert [row["ua_bot_reason"] for row in good] == [
+        None, "malformed_ua", "declared", None, None, "malformed_ua", None, None, "malformed_ua", "malformed_ua",
+    ]  # fmt: skip
+    assert good[1]["user_agent"] is None
+
+
+# Web servers' access logs.
+
+
+def test_successful_reads_of_pages_are_page_views(house: House) -> None:
+    cases = {
+        combined("10:00:00 /"): True,
+        combined("10:00:01 /page"): True,
+        combined("10:00:02 /page", method="HEAD"): True,
+        combined("10:00:03 /page", method="POST"): False,
+        combined("10:00:04 /page", status=304): True,
+        combined("10:00:05 /page", status=206): False,
+        combined("10:00:06 /page", status=301): False,
+        combined("10:00:07 /page", status=404): False,
+        combined("10:00:08 /page.html"): True,
+        combined("10:00:09 /image.PNG"): False,
+        combined("10:00:10 /style.css?v=3"): False,
+        combined("10:00:11 /page?file=a.css"): True,
+        combined("10:00:12 /a.css/page"): True,
+        combined("10:00:13 /feed.xml#x"): False,
+        combined("10:00:14 /v1.2"): True,
+        combined("10:00:15 /favicon.ico"): False,
+        combined("10:00:16 /page.php?a=b/c.png"): True,
+    }
+    good = parsed(house, *cases, name="access/a.log")
+    assert [row["line_number"] for row in good] == [number for number, kept in enumerate(cases.values(), 1) if kept]
+    assert house.quarantine() == []
+
+
+def test_access_page_view_has_the_shape_of_a_tracked_one(house: House) -> None:
+    line = combined("10:00:00 /a?utm_source=x", referrer="https://b.example/")
+    phone = combined("10:00:00 /a", agent=PHONE, ip="2001:db8::1")
+    (first, second) = parsed(house, line, phone, name="access/blog/deep/a.log")
+    digest = hashlib.md5(f"access:blog\n{line}".encode(), usedforsecurity=False).hexdigest()
+    assert (first["event_id"], first["page_id"]) == (digest, digest)
+    assert (first["app_id"], first["schema"], first["platform"]) == ("access:blog", "page_view", "desktop_web")
+    assert (first["url"], first["url_path"], first["utm_source"]) == ("/a?utm_source=x", "/a", "x")
+    assert (first["referrer_host"], first["ip"], first["user_agent"]) == ("b.example", "198.51.100.4", BROWSER)
+    assert first["event_at"] == first["received_at"] == moment("10:00:00")
+    assert first["is_access"] and first["stream_id"] is None and first["created_at"] is None
+    assert (second["platform"], second["ip"]) == ("mobile_web", "2001:db8::1")
+    assert first["visitor_id"] != second["visitor_id"]
+
+
+def test_visitor_of_an_access_line_is_its_address_and_agent(house: House) -> None:
+    good = parsed(
+        house, combined("10:00:00 /a"), combined("10:00:01 /b"), combined("10:00:02 /b", ip="192.0.2.9"),
+        combined("10:00:03 /b", agent=PHONE), name="access/a.log",
+    )  # fmt: skip
+    names = [row["visitor_id"] for row in good]
+    assert names[0] == names[1] and len(set(names)) == 3
+    assert {row["app_id"] for row in good} == {"access:site"}
+
+
+def test_access_lines_that_cannot_be_read_are_quarantined(house: House) -> None:
+    whole = combined("10:00:00 /a")
+    bad: list[Any] = [
+        whole[:70], whole[:-1], "", "nonsense", whole.replace("01/Mar", "31/Feb"), whole.replace(" 200 ", " 20 "),
+        whole.replace("[", ""), b"\xff" + whole.encode(),
+    ]  # fmt: skip
+    good = parsed(house, *bad, whole, name="access/a.log")
+    assert [row["line_number"] for row in good] == [9]
+    assert [reason for reason, _ in house.reasons()] == ["bad_line"] * 8
+    assert house.reasons()[4] == ("bad_line", "no time: 31/Feb/2026:10:00:00 +0000")
+    assert house.quarantine()[0]["payload"] == whole[:70]
+
+
+def test_odd_but_readable_access_lines_are_read(house: House) -> None:
+    odd = [
+        combined("10:00:00 /a").replace("+0000", "-0130"),
+        combined("10:00:00 /a").replace(" 512 ", " - "),
+        combined("10:00:00 /a").replace("- - [", "- john doe ["),
+        combined("10:00:00 /a", agent='say \\"hi\\" and twenty five more'),
+        combined("10:00:00 /a") + ' "extra" 0.003',
+        combined("10:00:00 /a") + "\r",
+        combined("10:00:00 /a").replace(" HTTP/1.1", ""),
+        combined("10:00:00 /a", agent="-"),
+    ]
+    good = parsed(house, *odd, name="access/a.log")
+    assert [row["line_number"] for row in good] == list(range(1, 9))
+    assert good[0]["event_at"] == moment("11:30:00")
+    assert good[3]["user_agent"] == 'say "hi" and twenty five more'
+    assert good[5]["event_id"] == hashlib.md5(f"access:site\n{odd[5][:-1]}".encode(), usedforsecurity=False).hexdigest()
+    assert good[7]["user_agent"] is None
+
+
+def test_requests_that_are_no_requests_are_only_counted(house: House) -> None:
+    odd = [
+        '192.0.2.1 - - [01/Mar/2026:10:00:00 +0000] "-" 408 0 "-" "-"',
+        '192.0.2.1 - - [01/Mar/2026:10:00:00 +0000] "\\x16\\x03\\x01" 400 0 "-" "-"',
+        '192.0.2.1 - - [01/Mar/2026:10:00:00 +0000] "GET" 200 0 "-" "-"',
+        '192.0.2.1 - - [01/Mar/2026:10:00:00 +0000] "" 200 0 "-" "-"',
+    ]
+    assert parsed(house, *odd, name="access/a.log") == [] and house.quarantine() == []
+
+
+# The pixel's log.
+
+
+def hits(house: House, *rows: Any) -> list[Row]:
+    """Land and parse the pixel's lines; return the hits."""
+    parsed(house, *rows, name="pixel/a.log")
+    return house.scan("pixel_hits", "line_number")
+
+
+def test_pixel_hit_is_read_from_its_parameters(house: House) -> None:
+    (hit,) = hits(house, combined("10:00:05 /px.gif?e=p%201&a=shop&p=desktop_web&v=v+1&x=y"))
+    assert {key: hit[key] for key in ("page_id", "app_id", "platform", "visitor_id", "ip", "user_agent")} == {
+        "page_id": "p 1", "app_id": "shop", "platform": "desktop_web", "visitor_id": "v 1", "ip": "198.51.100.4",
+        "user_agent": BROWSER,
+    }  # fmt: skip
+    assert hit["hit_at"] == moment("10:00:05") and str(hit["hit_date"]) == "2026-03-01" and hit["browser"] == "Firefox"
+
+
+def test_only_get_of_the_pixel_with_a_page_is_a_hit(house: House) -> None:
+    cases = {
+        combined("10:00:00 /px.gif?e=p"): True,
+        combined("10:00:00 /px.gif?v=1&e=p&e=q"): True,
+        combined("10:00:00 /px.gif?e="): False,
+        combined("10:00:00 /px.gif?ee=p"): False,
+        combined("10:00:00 /px.gif"): False,
+        combined("10:00:00 /px.gif?v=1#e=p"): False,
+        combined("10:00:00 /px.gif?e=p", method="HEAD"): False,
+        combined("10:00:00 /px.gif?e=p", method="POST"): False,
+        combined("10:00:00 /other.gif?e=p"): False,
+        combined("10:00:00 /PX.GIF?e=p"): False,
+        combined("10:00:00 /a/px.gif?e=p"): False,
+        combined("10:00:00 /px.gif?e=p", status=304): True,
+    }
+    found = hits(house, *cases, "cut")
+    assert [hit["line_number"] for hit in found] == [
+        number for number, is_hit in enumerate(cases.values(), 1) if is_hit
+    ]
+    assert {hit["page_id"] for hit in found} == {"p"}
+    assert [reason for reason, _ in house.reasons()] == ["bad_line"]
+
+
+def test_every_line_of_the_pixel_is_kept(house: House) -> None:
+    line = combined("10:00:00 /px.gif?e=p")
+    assert [hit["line_number"] for hit in hits(house, line, line)] == [1, 2]
+
+
+def test_counts_of_a_file_add_up(house: House) -> None:
+    rows = [
+        request(events("10:00 /a", "10:01 /b")),
+        request([event("10:00 /", id=None)]),
+        "cut",
+        request([], "10:00", body="x"),
+    ]
+    house.put("events/a.jsonl", lines(rows))
+    tasks.land(house.settings)
+    counts = tasks.parse(house.settings)
+    assert (counts["files"], counts["messages"], counts["quarantined"]) == (1, 2, 3)
+    assert tasks.parse(house.settings)["files"] == 0
+
+
+def test_a_line_cut_at_its_quotes_reads_as_the_whole_expression_says() -> None:
+    chance = random.Random(5)
+    pieces = ['"', "\\", " ", "[", "]", "\t", "\r", "-", '"-"', '\\"', '" "', "é", "[x] ", "200", ""]
+    written = []
+    for _ in range(2000):
+        line = combined("10:00:00 /a")
+        for _ in range(chance.randrange(4)):
+            at = chance.choice([chance.randrange(len(line) + 1), line.find('"'), len(line)])
+            line = line[:at] + chance.choice(pieces) + line[at + chance.randrange(3) :]
+        written.append(line)
+    matches = [re.fullmatch(WITH_AGENT, line.rstrip("\r"), re.A) for line in written]
+    expected = [found.groups() if found else None for found in matches]
+    raw = pa.table(
+        {
+            "file_id": pa.array([1] * len(written), pa.int64()),
+            "source_file": ["a"] * len(written),
+            "line_number": range(len(written)),
+            "line": pa.array([line.encode() for line in written], pa.large_binary()),
+            "line_bytes": [len(line) for line in written],
+            "line_sha256": pa.nulls(len(written), pa.string()),
+        }
+    )
+    entry = FORMATS["combined"]
+    files = pa.table(
+        {"file_id": [1], "format_name": [entry.name], "kind": [entry.kind], "layout": ["client"], "has_agent": [True],
+         "forwarded_place": [0]}
+    )  # fmt: skip
+    with duckdb.connect() as con:
+        con.execute("set timezone = 'UTC'")
+        con.register("lines", raw)
+        con.register("log_files", files)
+        access_log.decode_lines(con, ())
+        found = con.execute("select detail, ip, status, method from logged order by line_number").fetchall()
+    assert [row[0] == "not in combined format" for row in found] == [groups is None for groups in expected]
+    for (detail, ip, status, _), groups in zip(found, expected, strict=True):
+        if groups and detail is None:
+            client = client_of_head(groups[0], ("client",), None, ())
+            assert client is not None and (ip, status) == (client.ip, int(groups[3]))
+    assert 500 < sum(groups is not None for groups in expected) < 1900

@@ -1,0 +1,144 @@
+"""What is damaged is found, named, and made again where it can be: each kind of file, each kind of damage."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from builders import House, Row, each, event, events
+from builders import lines as written_lines
+
+from etl import pipeline
+from etl.errors import Damaged
+from etl.lake.catalogue import Lake
+from etl.lake.landed import landings
+
+
+def flip(path: Path) -> None:
+    """Turn one bit in the middle."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-5])
+
+
+def swap(path: Path) -> None:
+    """Put as many other bytes in the place of a file's."""
+    path.write_bytes(b"x" * path.stat().st_size)
+
+
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    "a bit turned": flip,
+    "cut short": cut,
+    "empty": lambda path: path.write_bytes(b""),
+    "other bytes": swap,
+    "gone": lambda path: path.unlink(),
+}
+SEEN_BY_SIZE = {"cut short", "empty", "gone"}
+DATASETS = ("raw", "messages", "keys", "quarantine", "copies", "events", "event_counts", "spend", "exclusions")
+
+
+@pytest.fixture(scope="module")
+def digested(tmp_path_factory: pytest.TempPathFactory) -> tuple[House, list[Row]]:
+    """A home with something of everything, marts apart."""
+    house = House(tmp_path_factory.mktemp("whole"))
+    copy = event("10:00 /a", 0, "a")
+    house.put("events/a.jsonl", each([*events("10:00 /a", "10:10 /b", "23:50 order", visitor="a"), copy]))
+    house.put("events/b.jsonl", each(events("10:00 /a", "10:10 nonsense", visitor="b", day="2026-03-02")))
+    house.put("spend/a.csv", b"date,source,medium,campaign,cost\n2026-03-01,google,cpc,spring,1\n")
+    house.put("exclusions/a.csv", b"kind,value\nvisitor,nobody\n")
+    pipeline.land(house.settings)
+    house.digest()
+    return house, house.events()
+
+
+@pytest.fixture
+def home(digested: tuple[House, list[Row]], tmp_path: Path) -> House:
+    """A copy of it to break."""
+    house, _ = digested
+    shutil.copytree(house.root / "home", tmp_path / "home")
+    shutil.copytree(house.root / "inbox", tmp_path / "inbox", copy_function=shutil.copy2)
+    copied = House(tmp_path)
+    pipeline.land(copied.settings)
+    return copied
+
+
+def test_a_whole_home_is_whole(home: House) -> None:
+    assert pipeline.verify(home.settings, deep=True) == {"found": [], "lost": []}
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damage_is_found_and_what_can_be_made_again_is(
+    home: House, digested: tuple[House, list[Row]], dataset: str, damage: str
+) -> None:
+    path = home.files(dataset)[0] if dataset != "raw" else next((home.settings.lake / "raw").rglob("*.parquet"))
+    DAMAGES[damage](path)
+    if damage in SEEN_BY_SIZE:
+        with pytest.raises(Damaged, match=path.name):
+            pipeline.require_whole(home.settings)
+        assert [found.path for found in pipeline.verify(home.settings)["found"]] == [path]
+    assert [found.path for found in pipeline.verify(home.settings, deep=True)["found"]] == [path]
+    assert pipeline.verify(home.settings, repair=True)["lost"] == []
+    pipeline.land(home.settings)
+    home.digest()
+    assert pipeline.verify(home.settings, deep=True)["found"] == []
+    assert home.events() == digested[1]
+
+
+@pytest.mark.parametrize("damage", ["cut short", "empty", "other bytes"])
+@pytest.mark.parametrize("stage", ["land", "parse", "deduplicate", "sessionize", "spend"])
+def test_a_manifest_that_cannot_be_read_is_named_and_made_again(
+    home: House, digested: tuple[House, list[Row]], stage: str, damage: str
+) -> None:
+    path = next((home.settings.lake / "manifests" / stage).glob("*.json"))
+    DAMAGES[damage](path)
+    with pytest.raises(Damaged, match=path.name):
+        pipeline.require_whole(home.settings)
+    assert path in [found.path for found in pipeline.verify(home.settings)["found"]]
+    pipeline.verify(home.settings, repair=True)
+    pipeline.land(home.settings)
+    home.digest()
+    pipeline.verify(home.settings, repair=True)
+    assert pipeline.verify(home.settings, deep=True)["found"] == []
+    assert home.events() == digested[1]
+
+
+def test_raw_lines_that_the_inbox_has_no_more_are_lost_and_what_was_made_of_them_holds(
+    home: House, digested: tuple[House, list[Row]]
+) -> None:
+    path = next((home.settings.lake / "raw" / "events").rglob("*.parquet"))
+    flip(path)
+    shutil.rmtree(home.settings.inbox / "events")
+    assert [found.path for found in pipeline.verify(home.settings, repair=True)["lost"]] == [path]
+    pipeline.land(home.settings)
+    home.digest()
+    assert home.events() == digested[1]
+    statuses = [content.status for landing in landings(Lake(home.settings)) for content in landing.contents]
+    assert sorted(statuses) == ["landed", "landed", "landed", "lost"]
+    assert pipeline.verify(home.settings, deep=True)["found"] == []
+
+
+def test_raw_lines_of_a_file_that_is_another_now_are_lost_and_the_other_lands(home: House) -> None:
+    path = next((home.settings.lake / "raw" / "spend").rglob("*.parquet"))
+    before = landings(Lake(home.settings))
+    flip(path)
+    assert pipeline.verify(home.settings, repair=True)["lost"] == []
+    home.put("events/b.jsonl", written_lines(["other"]))
+    pipeline.land(home.settings)
+    assert {landing.source_file for landing in before} == {
+        landing.source_file for landing in landings(Lake(home.settings))
+    }
+    assert path.exists()
+
+
+def test_files_that_no_manifest_names_are_told_and_removed(home: House) -> None:
+    path = home.files("messages")[0].with_name("stray.parquet")
+    path.write_bytes(home.files("messages")[0].read_bytes())
+    (found,) = pipeline.verify(home.settings)["found"]
+    assert (found.path, found.what) == (path, "no manifest names it")
+    pipeline.verify(home.settings, repair=True)
+    assert not path.exists()

@@ -1,0 +1,253 @@
+"""Each metric is defined once: what MetricFlow answers is what the marts say."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from builders import House
+from typer.testing import CliRunner
+
+from etl import pipeline as tasks
+from etl import simulate
+from etl.__main__ import app
+from etl.errors import BadUse
+from etl.warehouse import answers, metrics
+
+KPIS = (
+    "sessions", "visitors", "new_visitors", "bounces", "bounce_rate", "page_views", "pages_per_session",
+    "average_session_seconds", "orders", "revenue", "sessions_with_order", "conversion_rate", "average_order_value",
+    "revenue_per_visitor",
+)  # fmt: skip
+GRAINS = {
+    "executive.kpi_daily": ("date",),
+    "executive.kpi_weekly": ("week",),
+    "executive.kpi_monthly": ("month",),
+    "executive.kpi_daily_by_platform": ("date", "platform"),
+    "executive.kpi_daily_by_channel": ("date", "channel"),
+    "executive.kpi_daily_by_country": ("date", "country"),
+}
+MODELS = ("first_touch", "last_touch", "last_non_direct", "linear", "position_based", "time_decay", "markov")
+
+Figures = dict[tuple[Any, ...], dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> House:
+    """Publish a simulated shop whose days are Berlin's."""
+    house = House(tmp_path_factory.mktemp("metrics"), {"reporting_timezone": "Europe/Berlin"})
+    simulate.simulate(house.settings.inbox, messages=2000, days=4, seed=5, truth=house.root / "truth", compress="none")
+    house.digest()
+    tasks.build(house.settings)
+    return house
+
+
+@pytest.fixture
+def con(house: House) -> Iterator[duckdb.DuckDBPyConnection]:
+    with metrics.opened(house.settings.warehouse) as opened:
+        yield opened
+
+
+def figures(columns: Sequence[str], rows: Sequence[tuple[Any, ...]], keys: int) -> Figures:
+    """Key rows by their first columns; a row in which nothing happened is as good as none."""
+    named = {row[:keys]: dict(zip(columns[keys:], row[keys:], strict=True)) for row in rows}
+    return {key: row for key, row in named.items() if any(row.values())}
+
+
+def said_by_mart(con: duckdb.DuckDBPyConnection, table: str, names: Sequence[str], by: Sequence[str]) -> Figures:
+    keys = ["date", *by[1:]]
+    found = con.execute(f"select {', '.join([*keys, *names])} from build.{table}")
+    return figures([column[0] for column in found.description or ()], found.fetchall(), len(keys))
+
+
+def said_by_metrics(con: duckdb.DuckDBPyConnection, manifest: str, names: Sequence[str], by: Sequence[str]) -> Figures:
+    answer = metrics.ask(con, manifest, names, by=by)
+    return figures(answer.columns, answer.rows, len(by))
+
+
+def disagreeing(one: Figures, other: Figures) -> set[str]:
+    """Name the metrics that differ anywhere: counts and money exactly, fractions but for their last digits."""
+    names = {name for row in one.values() for name in row}
+    keys = one.keys() | other.keys()
+    return {name for name in names if any(differ(one.get(key), other.get(key), name) for key in keys)}
+
+
+def differ(one: Mapping[str, Any] | None, other: Mapping[str, Any] | None, name: str) -> bool:
+    if one is None or other is None:
+        return True
+    if isinstance(one[name], float) and isinstance(other[name], float):
+        return other[name] != pytest.approx(one[name], rel=1e-12)
+    return one[name] != other[name]
+
+
+@pytest.mark.parametrize("table", GRAINS)
+def test_every_kpi_is_the_metric_of_its_name(con: duckdb.DuckDBPyConnection, table: str) -> None:
+    """GIVEN a shop with bots and orders THEN the KPI table and MetricFlow say the same, on the same days."""
+    by = GRAINS[table]
+    expected = said_by_mart(con, table, KPIS, by)
+    assert len(expected) > len(by) - 1 and any(row["revenue"] for row in expected.values())
+    assert disagreeing(expected, said_by_metrics(con, metrics.read_manifest(con), KPIS, by)) == set()
+
+
+def test_days_without_anything_are_days(house: House, tmp_path: Path) -> None:
+    """GIVEN a day on which nothing counts THEN a query by day has it, with nought and unknown rates, as the KPIs do."""
+    copy = with_facts(house, tmp_path, lambda facts: f"select * from ({facts}) where date > '2026-03-02'")
+    with metrics.opened(copy) as con:
+        answer = metrics.ask(con, metrics.read_manifest(con), ["sessions", "revenue", "bounce_rate"], by=["date"])
+        days = con.execute("select date from build.executive.kpi_daily order by date").fetchall()
+    assert [row[:1] for row in answer.rows] == days
+    assert answer.rows[0] == (days[0][0], 0, 0, None)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_attributed_metrics_are_their_models(con: duckdb.DuckDBPyConnection, model: str) -> None:
+    names = [f"attributed_revenue_{model}", f"attributed_conversions_{model}", "cost", "clicks", "impressions"]
+    answer = metrics.ask(con, metrics.read_manifest(con), names, by=["date", "channel", "campaign"])
+    found = con.execute(
+        f"""
+        select date, channel, campaign, sum(revenue), sum(cast(conversions as decimal(18, 9))), sum(cost), sum(clicks),
+            sum(impressions)
+        from build.marketing.channel_performance where model = '{model}' group by all
+        """
+    )
+    expected = figures(["date", "channel", "campaign", *names], found.fetchall(), 3)
+    assert disagreeing(expected, figures(answer.columns, answer.rows, 3)) == set()
+    assert sum(row[names[0]] for row in expected.values()) > 0
+
+
+def remeasured(manifest: str, measure: str, **keys: Any) -> str:
+    """Change what a metric adds up."""
+    content = json.loads(manifest)
+    (found,) = (one for model in content["semantic_models"] for one in model["measures"] if one["name"] == measure)
+    found |= keys
+    return json.dumps(content)
+
+
+WRONG = {
+    "visitors": ({"agg": "count"}, {"visitors", "revenue_per_visitor"}),
+    "new_visitors": ({"expr": "cast(coalesce(is_bounce, false) as integer)"}, {"new_visitors"}),
+    "bounces": ({"expr": "cast(coalesce(not is_bounce, false) as integer)"}, {"bounces", "bounce_rate"}),
+    "page_views": ({"agg": "max"}, {"page_views", "pages_per_session"}),
+    "session_microseconds": ({"agg": "median"}, {"average_session_seconds"}),
+    "revenue": ({"agg": "max"}, {"revenue", "average_order_value", "revenue_per_visitor"}),
+    "sessions_with_order": (
+        {"expr": "cast(coalesce(not has_order, false) as integer)"},
+        {"sessions_with_order", "conversion_rate"},
+    ),
+}
+
+
+@pytest.mark.parametrize("measure", WRONG)
+def test_a_wrong_definition_disagrees(con: duckdb.DuckDBPyConnection, measure: str) -> None:
+    """GIVEN a measure of another meaning THEN the comparison names the metrics made of it, and no others."""
+    keys, expected = WRONG[measure]
+    manifest = remeasured(metrics.read_manifest(con), measure, **keys)
+    mart = said_by_mart(con, "executive.kpi_daily", KPIS, ("date",))
+    assert disagreeing(mart, said_by_metrics(con, manifest, KPIS, ("date",))) == expected
+
+
+def with_facts(house: House, tmp_path: Path, change: Callable[[str], str]) -> Path:
+    """Copy the warehouse and change the query of the facts that metrics are asked of."""
+    copy = tmp_path / "bloodhound.duckdb"
+    shutil.copy(house.settings.warehouse, copy)
+    with duckdb.connect(str(copy)) as con:
+        ((view,),) = con.execute("select sql from duckdb_views() where view_name = 'facts'").fetchall()
+        facts = view.partition(" AS ")[2].rstrip().rstrip(";")
+        assert change(facts) != facts
+        con.execute(f"create or replace view metrics.facts as {change(facts)}")
+    return copy
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "expected"),
+    [
+        # Bots counted; days of another time zone.
+        ("FROM sessions WHERE is_counted", "FROM sessions", {"sessions", "visitors", "bounces"}),
+        ("Europe/Berlin", "Pacific/Auckland", {"sessions", "page_views", "orders", "revenue"}),
+    ],
+)
+def test_wrong_rows_disagree(house: House, tmp_path: Path, right: str, wrong: str, expected: set[str]) -> None:
+    with metrics.opened(with_facts(house, tmp_path, lambda facts: facts.replace(right, wrong))) as con:
+        mart = said_by_mart(con, "executive.kpi_daily", KPIS, ("date",))
+        asked = said_by_metrics(con, metrics.read_manifest(con), KPIS, ("date",))
+    assert disagreeing(mart, asked) >= expected
+
+
+def test_every_metric_has_a_meaning_and_answers(con: duckdb.DuckDBPyConnection) -> None:
+    manifest = metrics.read_manifest(con)
+    known = metrics.read_metrics(manifest)
+    assert set(KPIS) <= set(known)
+    assert [one.name for one in known.values() if not one.description] == []
+    of_shop = [name for name, one in known.items() if "platform" in one.dimensions]
+    assert {name for name in known if name not in of_shop} == {"cost", "clicks", "impressions"} | {
+        f"attributed_{what}_{model}" for what in ("revenue", "conversions") for model in MODELS
+    }
+    for dimension in known["sessions"].dimensions:
+        answer = metrics.ask(con, manifest, ["sessions"], by=[dimension])
+        assert sum(row[1] for row in answer.rows) == metrics.ask(con, manifest, ["sessions"]).rows[0][0]
+
+
+def test_conditions_and_days_narrow_an_answer(house: House) -> None:
+    ask = house.settings.warehouse
+    by_channel = dict(metrics.query(ask, ["sessions"], by=["channel"]).rows)
+    assert metrics.query(ask, ["sessions"], where=[("channel", "Email")]).rows == [(by_channel["Email"],)]
+    by_day = dict(metrics.query(ask, ["sessions"], by=["date"]).rows)
+    day = date(2026, 3, 2)
+    assert metrics.query(ask, ["sessions"], first=day, last=day, by=["date"]).rows == [(day, by_day[day])]
+    untagged = metrics.query(ask, ["sessions"], where=[("campaign", "")]).rows[0][0]
+    assert 0 < untagged < sum(by_day.values())
+    # What a client sends as its campaign is text, whatever it looks like.
+    assert metrics.query(ask, ["sessions"], by=["channel"], where=[("campaign", "it's {{ 1/0 }} {id}")]).rows == []
+
+
+@pytest.mark.parametrize(
+    ("names", "by", "message"),
+    [
+        (["reven"], [], "there is no metric 'reven'. It is .*average_order_value.* revenue, "),
+        (["revenue"], ["chanel"], "there is no dimension 'chanel'. It is date, week, .*channel"),
+        (["revenue", "cost"], ["channel"], "there is no dimension 'channel'. It is date, week, month, quarter, year$"),
+        (["attributed_revenue_linear"], ["model"], "there is no dimension 'model'"),
+    ],
+)
+def test_unknown_names_are_told_the_known_ones(house: House, names: list[str], by: list[str], message: str) -> None:
+    with pytest.raises(BadUse, match=message):
+        metrics.query(house.settings.warehouse, names, by=by)
+
+
+def test_command_prints_a_table_or_every_digit(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = ["--home", str(house.settings.home)]
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*arguments: str) -> str:
+        done = CliRunner().invoke(app, ["query", *arguments, *home])
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    before = sorted(path for path in house.settings.home.rglob("*"))
+    rows = metrics.query(house.settings.warehouse, ["revenue", "sessions"], by=["channel"]).rows
+    table = run("revenue", "sessions", "--by", "channel").split("\n")
+    assert [line.split()[-2:] for line in table[3 : 3 + len(rows)]] == [
+        [metrics.shown(revenue), metrics.shown(sessions)] for _, revenue, sessions in rows
+    ]
+    listed = run("revenue", "sessions", "--by", "channel", "--csv").splitlines()
+    assert listed[0] == "channel,revenue,sessions"
+    assert [Decimal(line.split(",")[1]) for line in listed[1:]] == [row[1] for row in rows]
+    sql = run("revenue", "--by", "channel", "--sql")
+    with duckdb.connect(str(house.settings.warehouse), read_only=True) as con:
+        assert con.execute(f"select sum(revenue) from ({sql})").fetchall()[0][0] == sum(row[1] for row in rows)
+    assert "revenue_per_visitor" in run()
+    assert sorted(path for path in house.settings.home.rglob("*")) == before
+
+
+def test_home_without_a_warehouse_is_bad_use(tmp_path: Path) -> None:
+    with pytest.raises(BadUse, match="there is no warehouse"):
+        answers.query(House(tmp_path).settings, ["revenue"])
+    with duckdb.connect(str(tmp_path / "old.duckdb")):
+        pass
+    with pytest.raises(BadUse, match="published without metrics"):
+        metrics.query(tmp_path / "old.duckdb", ["revenue"])

@@ -1,0 +1,71 @@
+"""Logs as people post them, with what is true of them."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builders import House, shared
+
+from etl import pipeline as tasks
+
+ACCESS = (
+    "alb_iis_caddy_json_common", "cloudfront", "dash_first", "proxy_log_main", "quoted_first", "server_ip_first",
+    "vhost_first", "xff_chain_first",
+)  # fmt: skip
+
+
+def taken(tmp_path: Path, case: str, **keys: Any) -> House:
+    """Digest a case's inbox."""
+    house = House(tmp_path, keys)
+    shutil.copytree(shared(f"field/{case}/inbox"), house.settings.inbox)
+    house.digest()
+    return house
+
+
+@pytest.mark.parametrize("case", ACCESS)
+def test_two_people_read_five_pages_in_every_folder(tmp_path: Path, case: str) -> None:
+    house = taken(tmp_path, case)
+    folders = {path.name for path in (house.settings.inbox / "access").iterdir()}
+    events = house.events()
+    assert {row["app_id"] for row in events} == {f"access:{name}" for name in folders}
+    for name in folders:
+        rows = [row for row in events if row["app_id"] == f"access:{name}"]
+        people = {ip: sum(row["ip"] == ip for row in rows) for ip in {row["ip"] for row in rows}}
+        assert people == {"203.0.113.10": 3, "198.51.100.20": 2}, name
+        assert len({row["visitor_id"] for row in rows}) == 2, name
+        assert not any(row["is_bot"] for row in rows), name
+        assert {row["url_path"] for row in rows} >= {"/", "/pricing", "/products"}, name
+    assert house.quarantine() == []
+
+
+def test_rotated_files_of_the_same_lines_count_once(tmp_path: Path) -> None:
+    assert len(taken(tmp_path, "rotated_names").events()) == 5
+
+
+def test_people_whose_page_calls_an_api_are_no_bots(tmp_path: Path) -> None:
+    events = taken(tmp_path, "spa_api").events()
+    assert [(row["url_path"], row["is_bot"]) for row in events] == [("/dashboard", False)] * 2
+    assert len({row["visitor_id"] for row in events}) == 2
+
+
+def test_events_posted_to_a_path_of_ones_own_are_read(tmp_path: Path) -> None:
+    assert [row["schema"] for row in taken(tmp_path, "custom_post_path").events()] == ["page_view"] * 5
+
+
+def test_office_is_excluded_however_its_address_was_written(tmp_path: Path) -> None:
+    assert [row["is_excluded"] for row in taken(tmp_path, "exclusion_ports").events()] == [True] * 4
+
+
+def test_requests_of_another_tracker_are_told_by_their_path(tmp_path: Path) -> None:
+    house = taken(tmp_path, "posthog_posted")
+    assert house.events() == [] and house.quarantine() == []
+    (commit,) = tasks.Lake(house.settings).commits("parse", tasks.Parse.facts)
+    assert list(commit.facts.unrouted.values()) == ["/e/ (4)"]
+
+
+def test_spend_lands_whatever_it_is_called(tmp_path: Path) -> None:
+    house = taken(tmp_path, "spend_names")
+    assert {(row["source_file"], row["cost"]) for row in house.scan("spend")} == {
+        ("spend/REPORT.CSV", 10), ("spend/export.tsv", 10),
+    }  # fmt: skip

@@ -1,0 +1,424 @@
+"""Only the set of inputs counts: order, grouping, repetition and interruption change no number."""
+
+import csv
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from backports import zstd
+from builders import House, combined, each, event, events, lines, request, shared
+from builders.snowplow import PV, posted
+from builders.versions import V1, V2, V3
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from etl import pipeline as tasks
+from etl.errors import BadUse
+from etl.settings import PROJECT, load_settings
+from etl.simulate import simulate
+
+DATA = PROJECT / "tests" / "data"
+SOURCE_COLUMNS = {"source_file", "line_number", "position", "file_id"}
+HISTORY = {"quality.restatements"}
+"""What was published when is outside the promise."""
+BY_FILE = {
+    "quality.ledger": "select sum(accepted), sum(abs(balance)) from quality.ledger",
+    "quality.stage_balance": "select distinct stage, balance from quality.stage_balance order by all",
+    "quality.quarantine": "select count(distinct (reason, detail, payload, received_at)) from quality.quarantine",
+}
+"""Count a file delivered again as often as it comes; of these what does not depend on that is compared."""
+
+
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[bytes]]:
+    """A small simulated inbox in all formats that are read: the lines of each source."""
+    inbox = tmp_path_factory.mktemp("simulated")
+    simulate(
+        inbox, messages=2500, days=3, seed=11, compress="none", v1=0.1, v2=0.2, snowplow=0.2, retries=0.05, late=0.02,
+        garbage=0.01,
+    )  # fmt: skip
+    found: dict[str, list[bytes]] = {}
+    for path in sorted(inbox.rglob("*")):
+        if path.is_file():
+            source = path.relative_to(inbox).parts[0]
+            found.setdefault(source, []).extend(path.read_bytes().splitlines(keepends=True))
+    # An app that was updated sends what it could not send before once more, in the newest version.
+    again = [request([V1], "10:01"), request([V2, V3], "10:02"), request([V2 | {"nav": 0}], "10:03")]
+    again += [posted(PV), posted(PV, received="10:01:10"), posted({key: PV[key] for key in PV if key != "eid"})]
+    found["events"] += lines(again).splitlines(keepends=True)
+    return {source: found[source] for source in ("events", "pixel")}
+
+
+SUFFIX = {"events": "jsonl", "pixel": "log"}
+
+
+def fingerprint(con: duckdb.DuckDBPyConnection, table: str, without: set[str]) -> tuple[int, Any]:
+    """Count a table's rows and add up their hashes, some columns apart."""
+    columns = [row[0] for row in con.execute(f"describe select * from {table}").fetchall()]
+    kept = sorted(column for column in columns if column not in without)
+    rows = ", ".join(f'"{column}"' for column in kept)
+    return con.execute(f"select count(*), sum(hash(row({rows})::varchar)::hugeint) from {table}").fetchall()[0]
+
+
+def lake_outcome(house: House) -> tuple[int, Any]:
+    with duckdb.connect() as con:
+        con.execute("set timezone = 'UTC'")
+        events = f"read_parquet('{house.settings.lake}/events/*/*.parquet', hive_partitioning = true)"
+        return fingerprint(con, events, SOURCE_COLUMNS)
+
+
+def outcome(house: House) -> dict[str, Any]:
+    """Fingerprint the canonical events and every mart."""
+    found: dict[str, Any] = {"lake events": lake_outcome(house)}
+    with duckdb.connect(str(house.settings.warehouse), read_only=True) as con:
+        con.execute("set timezone = 'UTC'")
+        tables = con.execute(
+            "select table_schema || '.' || table_name from information_schema.tables order by 1"
+        ).fetchall()
+        for (table,) in tables:
+            if table in BY_FILE:
+                found[table] = con.execute(BY_FILE[table]).fetchall()
+            elif table not in HISTORY:
+                found[table] = fingerprint(con, table, SOURCE_COLUMNS)
+    return found
+
+
+def run(house: House) -> None:
+    """Do all stages; sample logs lose more than the checks allow, which is no matter here."""
+    house.digest()
+    tasks.build(house.settings)
+
+
+def whole(root: Path, logs: dict[str, list[bytes]]) -> House:
+    """Put all rows into one file a source."""
+    house = House(root)
+    for source, rows in logs.items():
+        house.put(f"{source}/all.{SUFFIX[source]}", b"".join(rows))
+    return house
+
+
+def scatter(house: House, logs: dict[str, list[bytes]], chance: random.Random, runs: int) -> Any:
+    """Bring the rows in as many runs: shuffled, cut into files anyhow, some files twice."""
+    files: list[tuple[str, bytes]] = []
+    for source, rows in logs.items():
+        shuffled = chance.sample(rows, len(rows)) if chance.random() < 0.7 else rows
+        cuts = sorted(chance.randrange(len(rows)) for _ in range(chance.randrange(1, 6)))
+        for number, (first, last) in enumerate(zip([0, *cuts], [*cuts, len(rows)], strict=True)):
+            content = b"".join(shuffled[first:last])
+            packed = chance.random() < 0.3
+            ending = SUFFIX[source] + (".zst" if packed else "")
+            name = f"{source}/{chance.choice('abc')}/{chance.randrange(10**6)}-{number}.{ending}"
+            files.append((name, zstd.compress(content) if packed else content))
+            if source == "events" and chance.random() < 0.3:
+                files.append((name.replace("-", "-again-"), files[-1][1]))
+    chance.shuffle(files)
+    for number in range(runs):
+        for name, content in files[number::runs]:
+            house.put(name, content)
+        yield number
+
+
+@pytest.fixture(scope="module")
+def at_once(simulated: dict[str, list[bytes]], tmp_path_factory: pytest.TempPathFactory) -> House:
+    """One run over everything, marts included."""
+    house = whole(tmp_path_factory.mktemp("at_once"), simulated)
+    run(house)
+    return house
+
+
+unhurried: Any = {
+    "deadline": None, "phases": [Phase.explicit, Phase.generate], "print_blob": True,
+    "suppress_health_check": [HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+}  # fmt: skip
+
+
+@settings(max_examples=3, **unhurried)
+@given(seed=st.integers(0, 2**32), runs=st.integers(2, 4))
+def test_events_are_the_same_however_the_lines_come(
+    at_once: House, simulated: dict[str, list[bytes]], tmp_path_factory: pytest.TempPathFactory, seed: int, runs: int
+) -> None:
+    house = House(tmp_path_factory.mktemp("scattered"))
+    for _ in scatter(house, simulated, random.Random(seed), runs):
+        house.digest()
+    assert lake_outcome(house) == lake_outcome(at_once)
+
+
+def test_marts_are_the_same_however_the_lines_come(
+    at_once: House, simulated: dict[str, list[bytes]], tmp_path: Path
+) -> None:
+    house = House(tmp_path)
+    for _ in scatter(house, simulated, random.Random(5), 2):
+        run(house)
+    assert outcome(house) == outcome(at_once)
+
+
+@pytest.mark.prove
+@settings(max_examples=6, **unhurried)
+@given(seed=st.integers(0, 2**32), runs=st.integers(2, 5))
+def test_marts_are_the_same_however_the_lines_come_many_times(
+    at_once: House, simulated: dict[str, list[bytes]], tmp_path_factory: pytest.TempPathFactory, seed: int, runs: int
+) -> None:
+    house = House(tmp_path_factory.mktemp("scattered"))
+    for _ in scatter(house, simulated, random.Random(seed), runs):
+        run(house)
+    assert outcome(house) == outcome(at_once)
+
+
+def test_all_formats_are_among_what_comes(at_once: House) -> None:
+    versions = {row["version"] for row in at_once.scan("messages", columns="distinct version")}
+    assert versions == {1, 2, 3, None}
+    assert {"duplicates", "collisions"} <= {
+        key for row in at_once.scan("ledger/event_counts") for key, count in row.items() if count
+    }
+
+
+def test_fingerprint_sees_a_changed_value() -> None:
+    with duckdb.connect() as con:
+        con.execute("create table a as select * from (values (1, 'x'), (2, null)) as t(n, s)")
+        con.execute("create table b as select * from (values (2, null), (1, 'x')) as t(n, s)")
+        con.execute("create table c as select * from (values (2, ''), (1, 'x')) as t(n, s)")
+        assert fingerprint(con, "a", set()) == fingerprint(con, "b", set())
+        assert fingerprint(con, "a", set()) != fingerprint(con, "c", set())
+        assert fingerprint(con, "b", {"s"}) == fingerprint(con, "c", {"s"})
+
+
+def written(house: House) -> dict[str, tuple[int, int]]:
+    """Say when every file of the home was written."""
+    return {
+        str(path): (path.stat().st_mtime_ns, path.stat().st_ino)
+        for path in house.settings.home.rglob("*")
+        if path.is_file() and path.name != ".lock"
+    }
+
+
+def test_run_again_writes_nothing(at_once: House) -> None:
+    before = written(at_once)
+    settings_now = at_once.settings
+    assert tasks.land(settings_now)["files"] == 0
+    assert tasks.parse(settings_now)["files"] == 0
+    assert tasks.sessionize(settings_now)["days"] == []
+    assert tasks.build(settings_now)["published"] is None
+    changed = {path for path, when in written(at_once).items() if before.get(path) != when}
+    assert {Path(path).name for path in changed} <= {"sessionized.json"}
+    assert before.keys() == written(at_once).keys()
+
+
+def test_backfill_of_a_day_changes_no_number(at_once: House, tmp_path: Path) -> None:
+    before = lake_outcome(at_once)
+    day = min(at_once.events("event_date"), key=lambda row: row["event_date"])["event_date"]
+    assert tasks.parse(at_once.settings, days=[day])["files"] > 0
+    assert tasks.sessionize(at_once.settings, days=[day])["days"][0] == day.isoformat()
+    assert lake_outcome(at_once) == before
+
+
+def test_files_a_killed_parse_left_are_not_read(house: House) -> None:
+    """Killed between a batch's manifest and its files, parse has no work left, but dbt would read the files."""
+    house.put("events/a.jsonl", lines(["cut", request(events("10:00 /a"))]))
+    house.put("pixel/a.log", lines([combined("10:00:00 /px.gif?e=p")]))
+    house.digest()
+    for path in [*house.settings.lake.glob("quarantine/*"), *house.settings.lake.glob("pixel_hits/*/*")]:
+        shutil.copy(path, path.with_name("left.parquet"))
+    # A killed run leaves its staging folder: what it had placed is swept by the next.
+    (house.settings.lake / "staging" / "killed").mkdir(parents=True)
+    tasks.sessionize(house.settings)
+    assert list(house.settings.lake.rglob("left.parquet")) == []
+    assert len(house.quarantine()) == 1
+    assert len(house.scan("pixel_hits")) == 1
+
+
+def test_numbers_that_no_client_means_do_not_stop_publication(house: House) -> None:
+    """GIVEN the largest index and the largest sums that are read THEN the marts are built all the same."""
+    house.put(
+        "events/a.jsonl",
+        each(
+            [
+                event("10:00 /", 0, index=2**63 - 1), event("10:01 /", 1, index=2**62), event("10:02 /", 2, index=0),
+                event("10:03 order", 3, data={"order_id": "a", "revenue": "1000000000000.00"}),
+                event("10:04 order", 4, data={"order_id": "b", "revenue": "999999999999.9999", "quantity": 10**17}),
+                event("10:05 order", 5, data={"order_id": "c", "revenue": "-999999999999.99"}),
+            ]
+        ),
+    )  # fmt: skip
+    house.digest()
+    assert [reason for reason, _ in house.reasons()] == ["malformed_key", "malformed_key"]
+    tasks.build(house.settings)
+
+
+def test_missing_inbox_takes_back_no_exclusion(house: House) -> None:
+    house.put("exclusions/a.csv", b"kind,value,from,to,reason\nvisitor,v,,,test\n")
+    house.take(event("10:00 /"))
+    house.keys["inbox"] = house.root / "not mounted"
+    for stage in (tasks.sessionize, tasks.pending):
+        with pytest.raises(BadUse, match="not mounted"):
+            stage(house.settings)
+    assert [row["is_excluded"] for row in house.events()] == [True]
+
+
+def test_copies_of_a_message_months_apart_do_not_fail_the_build(house: House) -> None:
+    """Both are kept (duplicates are exact within the lateness allowed): no client may stop the marts so."""
+    message = event("10:00 order", data={"order_id": "o1", "revenue": "5.00", "currency": "USD", "quantity": 1})
+    view = event("10:00 /a", 1)
+    received = ("2026-03-01 10:00", "2026-05-01 10:00")
+    house.put("events/a.jsonl", lines(request([message, view], when, sent_at=...) for when in received))
+    run(house)
+    with duckdb.connect(str(house.settings.warehouse), read_only=True) as con:
+        assert con.execute("select count(*) from core.events").fetchall() == [(4,)]
+        assert con.execute("select count(*) from core.orders").fetchall() == [(1,)]
+        assert con.execute("select count(*) filter (not is_repeat) from core.page_views").fetchall() == [(1,)]
+
+
+# A day that can be checked by hand: what came in, and what must come out, in tests/data/day.
+
+
+@pytest.fixture(scope="module")
+def day(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Run everything, as a user does, over the hand-checked day; return the home."""
+    home = tmp_path_factory.mktemp("day")
+    done = etl("run", "--inbox", str(DATA / "day" / "inbox"), "--home", str(home))
+    assert (done.returncode, done.stderr) == (0, "")
+    return home
+
+
+def etl(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of `python -m etl`."""
+    command = [sys.executable, "-m", "etl", *arguments]
+    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("table", sorted(path.stem for path in (DATA / "day" / "expected").glob("*.csv")))
+def test_day_checked_by_hand(table: str, day: Path) -> None:
+    with (DATA / "day" / "expected" / f"{table}.csv").open(newline="") as file:
+        expected = list(csv.DictReader(file))
+    columns = ", ".join(f'"{column}"::varchar as "{column}"' for column in expected[0])
+    with duckdb.connect(str(day / "warehouse" / "bloodhound.duckdb"), read_only=True) as con:
+        con.execute("set timezone = 'UTC'")
+        rows = con.execute(f"select {columns} from {table} order by all").fetchall()
+    found = [dict(zip(expected[0], row, strict=True)) for row in rows]
+    assert [readable(row) for row in found] == [readable(row) for row in expected]
+
+
+def readable(row: dict[str, str | None]) -> dict[str, Any]:
+    """Read numbers, so that 20.5 is 20.5000, and nothing as null."""
+    return {
+        column: pytest.approx(float(text), rel=1e-9) if is_number(text) else text or None
+        for column, text in row.items()
+    }
+
+
+def is_number(text: str | None) -> bool:
+    return bool(re.fullmatch(r"-?[0-9.]+(e-?[0-9]+)?", text or ""))
+
+
+def test_second_run_says_that_nothing_is_new(day: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in day.rglob("*") if path.is_file() and path.name != ".lock"}
+    done = etl("run", "--inbox", str(DATA / "day" / "inbox"), "--home", str(day))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert set(done.stdout.splitlines()) == {"land: nothing new", "nothing new"}
+    after = {path: path.stat().st_mtime_ns for path in day.rglob("*") if path.is_file() and path.name != ".lock"}
+    assert after == before
+
+
+def test_airflow_is_not_started_when_nothing_is_new(day: Path, tmp_path: Path) -> None:
+    """GIVEN a home that is up to date THEN `make run` says so at once; with one file more there is something to do."""
+    inbox = tmp_path / "inbox"
+    shutil.copytree(DATA / "day" / "inbox", inbox)
+    command = [sys.executable, "-m", "ops", "run", "--inbox", str(DATA / "day" / "inbox"), "--home", str(day)]
+    environment = os.environ | {"BLOODHOUND_AIRFLOW_HOME": str(tmp_path / "airflow")}
+    done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("Nothing new in the inbox") and "Starting" not in done.stdout
+    assert tasks.is_up_to_date(load_settings(DATA / "day" / "inbox", day))
+    (inbox / "access" / "site").mkdir(parents=True, exist_ok=True)
+    (inbox / "access" / "site" / "new.log").write_bytes(b"")
+    assert not tasks.is_up_to_date(load_settings(inbox, day))
+
+
+# Real input, where it lies beside the project.
+
+
+def test_real_access_log_gives_the_page_views_a_plain_count_gives(house: House) -> None:
+    path = shared("access/apache_2015.log")
+    house.put("access/apache_2015.log", path.read_bytes())
+    house.digest()
+    shape = re.compile(
+        r"^\S+ \S+ .*?\[[^\]]+\] "
+        r'"(?P<method>[A-Z]+) (?P<target>\S+) HTTP/[\d.]+" (?P<status>\d{3}) (?:\d+|-) "[^"]*" "(?:[^"\\]|\\.)*"$'
+    )
+    assets = set(house.settings.asset_extensions)
+    read = [(line, shape.match(line)) for line in path.read_text(errors="surrogateescape").splitlines()]
+    bad = sum(found is None for _, found in read)
+    views = set()
+    for line, found in read:
+        if found and found["method"] in {"GET", "HEAD"} and found["status"] in {"200", "304"}:
+            ending = re.search(r"\.([A-Za-z0-9]+)$", re.split(r"[?#]", found["target"])[0])
+            if not ending or ending[1].lower() not in assets:
+                views.add(line)
+    (file,) = house.scan("ledger/event_counts", columns="sum(accepted) as accepted, sum(duplicates) as duplicates")
+    assert sum(1 for _ in path.open("rb")) == 10_000
+    assert [reason for reason, _ in house.reasons()] == ["bad_line"] * bad == ["bad_line"]
+    assert len(house.events()) == file["accepted"] == len(views) > 3_000
+
+
+def test_real_collector_log_goes_through_and_balances(house: House) -> None:
+    path = shared("events/snowplow_shop.jsonl")
+    house.put("events/snowplow_shop.jsonl", path.read_bytes())
+    run(house)
+    with duckdb.connect(str(house.settings.warehouse), read_only=True) as con:
+        ((lines, messages, balance),) = con.execute("select lines, messages, balance from quality.ledger").fetchall()
+        ((quarantined,),) = con.execute("select count(*) from quality.quarantine").fetchall()
+    assert lines == sum(1 for _ in path.open("rb"))
+    assert balance == 0
+    assert messages >= quarantined
+
+
+# Interruption: a run killed anywhere is completed by the next.
+
+
+@pytest.mark.prove
+def test_run_killed_fifty_times_comes_out_as_one_left_alone(tmp_path: Path) -> None:
+    inbox = tmp_path / "inbox"
+    etl("simulate", "--out", str(inbox), "--messages", "6000", "--days", "3", "--seed", "3")
+    quiet = House(tmp_path / "quiet")
+    started = time.monotonic()
+    etl("run", "--inbox", str(inbox), "--home", str(quiet.settings.home))
+    usual = time.monotonic() - started
+    expected = outcome(quiet)
+    chance, kills, homes = random.Random(8), 0, 0
+    while kills < 50:
+        homes += 1
+        house = House(tmp_path / f"killed{homes}")
+        for number in range(8):
+            # What is done stays done, so most kills come early; some reach the publishing.
+            late = number % 3 == 2
+            if not kill_run(
+                inbox, house.settings.home, usual * chance.uniform(0.5 if late else 0.06, 0.85 if late else 0.45)
+            ):
+                break
+            kills += 1
+        done = etl("run", "--inbox", str(inbox), "--home", str(house.settings.home))
+        assert "Traceback" not in done.stderr
+        assert outcome(house) == expected, f"home {homes} after {kills} kills"
+
+
+def kill_run(inbox: Path, home: Path, after: float) -> bool:
+    """Start a run and kill it -9 after so many seconds, with all it started; say whether it was still running."""
+    command = [sys.executable, "-m", "etl", "run", "--inbox", str(inbox), "--home", str(home)]
+    process = subprocess.Popen(
+        command, cwd=PROJECT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    try:
+        process.wait(after)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        return True
+    return False
