@@ -29,6 +29,7 @@ import typer
 from rich.console import Console
 
 from benchmarks.equality import cases as inboxes
+from benchmarks.equality import tables
 from benchmarks.equality.cases import CASES, Case, Source
 from benchmarks.equality.tables import Allowed, Difference, differences, snapshot
 
@@ -102,7 +103,8 @@ def make_inboxes(case: Case, source: Source, cache: Path) -> list[Path]:
 
 def run_case(side: Side, case: Case, runs: Sequence[Path], scratch: Path, name: str) -> list[Path]:
     """Run a side on a case's inboxes, one after the other into one home; return the snapshot of each run."""
-    digest = hashlib.sha256(repr([sorted(case.environment.items()), *map(content_of, runs)]).encode()).hexdigest()[:12]
+    made_of = [Path(tables.__file__).read_text(), sorted(case.environment.items()), *map(content_of, runs)]
+    digest = hashlib.sha256(repr(made_of).encode()).hexdigest()[:12]
     folder = (side.kept or scratch) / f"{case.name}-{digest}" / name
     snapshots = [folder / f"{number}.duckdb" for number in range(1, len(runs) + 1)]
     if all(path.exists() for path in snapshots):
@@ -144,16 +146,12 @@ def run(side: Side, inbox: Path, home: Path, settings: Mapping[str, str]) -> Non
 
 def tell(title: str, old: Path, new: Path, allowed: Allowed) -> bool:
     """Compare two snapshots and print what differs; tell whether they are equal."""
-    tables, rows, found = differences(old, new, allowed)
-    if not found:
-        print(f"{title}: equal, {tables} tables, {rows:,} rows", flush=True)
-        return True
-    print(f"{title}: DIFFERENT, {len(found)} of {tables} tables")
-    for difference in found:
-        for line in describe(difference):
-            print(f"  {line}")
-    sys.stdout.flush()
-    return False
+    count, rows, found = differences(old, new, allowed)
+    lines = [f"  {line}" for difference in found for line in describe(difference)]
+    told = f"DIFFERENT, {len(found)} of {count} tables" if found else f"equal, {count} tables, {rows:,} rows"
+    # At once: other cases tell theirs meanwhile.
+    print("\n".join([f"{title}: {told}", *lines]), flush=True)
+    return not found
 
 
 def describe(difference: Difference) -> list[str]:
@@ -172,7 +170,7 @@ def compare_case(
     """Run both sides on a case and compare each run; tell whether all is equal."""
     runs = make_inboxes(case, source, cache)
     if not runs:
-        print(f"{case.name}: skipped, {source.real} is not there", flush=True)
+        print(f"{case.name}: skipped, there are no real logs at {source.real or '--real'}", flush=True)
         return True
     try:
         old = run_case(base, case, runs, scratch, "runs")
@@ -224,7 +222,7 @@ def main(
         raise typer.BadParameter(f"no case is called {', '.join(sorted(unknown))}")
     wanted = [case for case in CASES if not only or case.name in only]
     before, after = checkout(base, cache.absolute()), checkout(head, cache.absolute())
-    source = Source(before.code, real.absolute(), bare_environment())
+    source = Source(before.code, real.absolute() if real else None, bare_environment())
     with (
         tempfile.TemporaryDirectory(dir=cache, prefix="run-") as scratch,
         ThreadPoolExecutor(jobs) as pool,
