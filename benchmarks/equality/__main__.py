@@ -37,6 +37,8 @@ PROJECT = Path(__file__).resolve().parents[2]
 WORKING_TREE = "working tree"
 FOREIGN = ("BLOODHOUND_", "DBT_", "AIRFLOW", "PYTHONPATH")
 """What the caller's environment must not tell either side."""
+KEY = {"BLOODHOUND_KEY": "the same for both sides"}
+"""A home makes itself a key of its own, and pseudonyms would differ."""
 SHOWN_OUTPUT = 1500
 CACHE = Path(tempfile.gettempdir()) / "bloodhound-equality"
 
@@ -90,7 +92,8 @@ def checkout(revision: str, cache: Path) -> Side:
 
 def make_inboxes(case: Case, source: Source, cache: Path) -> list[Path]:
     """Make a case's inboxes, once for this simulator and this module; none if what they need is missing."""
-    made_by = hashlib.sha256(Path(inboxes.__file__).read_bytes() + str(source).encode()).hexdigest()[:12]
+    made_of = [Path(inboxes.__file__).read_text(), str(source.code), str(source.real)]
+    made_by = hashlib.sha256(repr(made_of).encode()).hexdigest()[:12]
     folder = cache / "inboxes" / f"{case.name}-{made_by}"
     if not folder.exists():
         partial = folder.with_name(f".{folder.name}-{os.getpid()}")
@@ -103,7 +106,7 @@ def make_inboxes(case: Case, source: Source, cache: Path) -> list[Path]:
 
 def run_case(side: Side, case: Case, runs: Sequence[Path], scratch: Path, name: str) -> list[Path]:
     """Run a side on a case's inboxes, one after the other into one home; return the snapshot of each run."""
-    made_of = [Path(tables.__file__).read_text(), sorted(case.environment.items()), *map(content_of, runs)]
+    made_of = [Path(tables.__file__).read_text(), sorted((KEY | dict(case.environment)).items()), *map(content_of, runs)]
     digest = hashlib.sha256(repr(made_of).encode()).hexdigest()[:12]
     folder = (side.kept or scratch) / f"{case.name}-{digest}" / name
     snapshots = [folder / f"{number}.duckdb" for number in range(1, len(runs) + 1)]
@@ -137,7 +140,7 @@ def run(side: Side, inbox: Path, home: Path, settings: Mapping[str, str]) -> Non
     """
     done = subprocess.run(
         [sys.executable, "-m", "etl", "run", "--inbox", str(inbox), "--home", str(home)],
-        cwd=side.code, env=bare_environment() | dict(settings), capture_output=True, text=True, check=False,
+        cwd=side.code, env=bare_environment() | KEY | dict(settings), capture_output=True, text=True, check=False,
     )  # fmt: skip
     is_judged = done.returncode == 1 and "checks are in error" in done.stderr
     if done.returncode and not is_judged:

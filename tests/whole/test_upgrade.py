@@ -61,7 +61,8 @@ def run(house: House) -> str:
     folders = ["--inbox", str(house.settings.inbox), "--home", str(house.settings.home)]
     done = subprocess.run(
         [sys.executable, "-m", "etl", "run", *folders], cwd=PROJECT, capture_output=True, text=True, check=False,
-        env={name: text for name, text in os.environ.items() if not name.startswith("BLOODHOUND_")},
+        env={name: text for name, text in os.environ.items() if not name.startswith("BLOODHOUND_")}
+        | {"BLOODHOUND_KEY": "the same for both homes"},
     )  # fmt: skip
     assert done.returncode == 1 and "checks are in error" in done.stderr, done.stdout + done.stderr
     return done.stdout + done.stderr
