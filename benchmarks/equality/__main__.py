@@ -106,7 +106,8 @@ def make_inboxes(case: Case, source: Source, cache: Path) -> list[Path]:
 
 def run_case(side: Side, case: Case, runs: Sequence[Path], scratch: Path, name: str) -> list[Path]:
     """Run a side on a case's inboxes, one after the other into one home; return the snapshot of each run."""
-    made_of = [Path(tables.__file__).read_text(), sorted((KEY | dict(case.environment)).items()), *map(content_of, runs)]
+    told = sorted((KEY | dict(case.environment)).items())
+    made_of = [Path(tables.__file__).read_text(), told, *map(content_of, runs)]
     digest = hashlib.sha256(repr(made_of).encode()).hexdigest()[:12]
     folder = (side.kept or scratch) / f"{case.name}-{digest}" / name
     snapshots = [folder / f"{number}.duckdb" for number in range(1, len(runs) + 1)]

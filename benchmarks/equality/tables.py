@@ -24,7 +24,7 @@ SHOWN_LETTERS = 60
 
 
 def snapshot(home: Path, target: Path) -> None:
-    """Copy all that a home publishes into one file: its warehouse's tables and views, and its lake's files as `parquet`.
+    """Copy all that a home publishes into one file: its warehouse's tables and views, its lake's files as `parquet`.
 
     Views of a warehouse name their Parquet by absolute paths: a snapshot outlives its home.
     """

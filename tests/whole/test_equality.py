@@ -7,11 +7,13 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from builders import House, event, events
 
 from benchmarks.equality.cases import in_version_1, in_version_2
 from benchmarks.equality.tables import Allowed, Difference, differences, snapshot
-from builders import House, event, events
 from etl.settings import PROJECT
+
+SAID = ("event_id", "schema", "platform", "url", "event_at", "user_id", "stream_id", "data")
 
 
 @pytest.fixture
@@ -22,7 +24,9 @@ def home(tmp_path: Path) -> Path:
     day.mkdir(parents=True)
     (home / "warehouse").mkdir()
     with duckdb.connect(str(home / "warehouse" / "bloodhound.duckdb")) as con:
-        con.execute(f"copy (select 'e' || i as event_id, i::ubigint as file_id from range(5) as _(i)) to '{day}/a.parquet'")
+        con.execute(
+            f"copy (select 'e' || i as event_id, i::ubigint as file_id from range(5) as _(i)) to '{day}/a.parquet'"
+        )
         con.execute("create schema core; create schema executive; create schema quality")
         con.execute(f"create view core.events as from read_parquet('{day}/*.parquet', hive_partitioning = true)")
         con.execute("create view core.counted as select count(*) as events from core.events")
@@ -93,7 +97,8 @@ def test_null_is_not_zero(home: Path) -> None:
 def test_tables_and_columns_that_come_go_and_turn_are_found(home: Path) -> None:
     found = changed(
         home, "drop view core.counted", "create table core.visitors as select 1 as visitor_id",
-        "alter table executive.kpi_daily alter orders type integer", "alter table executive.kpi_daily add column sessions int",
+        "alter table executive.kpi_daily alter orders type integer",
+        "alter table executive.kpi_daily add column sessions int",
     )  # fmt: skip
     assert {(one.table, told) for one in found for told in one.shape} == {
         ("core.counted", "is gone"), ("core.visitors", "is new"),
@@ -127,15 +132,17 @@ def test_a_column_that_became_signed_holds_the_same_bits(tmp_path: Path) -> None
 def test_messages_written_in_older_versions_say_the_same(house: House) -> None:
     """Else the shuffled inbox would be of messages that no client sends."""
     written = [
-        *events("10:00 /a", "10:05 order", "10:06 click", visitor="v"), event("10:00 /b @mobile_web", 0, "w", user_id="u"),
+        *events("10:00 /a", "10:05 order", "10:06 click", visitor="v"),
+        event("10:00 /b @mobile_web", 0, "w", user_id="u"),
     ]  # fmt: skip
     written[1]["data"] |= {"currency": "EUR", "quantity": 2}
     written[2]["data"] = {"click_id": "c", "target": "t"}
     newest = [message | {"stream_id": f"shop:{message['visitor_id']}", "tracker": "bh-js/1.4"} for message in written]
     told = []
-    for number, messages in enumerate([newest, [in_version_2(m) for m in newest], [in_version_1(m) for m in newest]], 1):
+    older = [[write(message) for message in newest] for write in (in_version_2, in_version_1)]
+    for number, messages in enumerate([newest, *older], 1):
         made = House(house.root / str(number))
         rows = made.take(*messages)
         assert not made.reasons() and len(rows) == len(newest)
-        told.append([{key: row[key] for key in ("event_id", "schema", "platform", "url", "event_at", "user_id", "stream_id", "data")} for row in rows])
+        told.append([{key: row[key] for key in SAID} for row in rows])
     assert told[0] == told[1] == told[2]

@@ -12,9 +12,9 @@ from typing import Any
 import duckdb
 import pytest
 from backports import zstd
+from builders import House
 
 from benchmarks.equality.tables import Allowed, differences, snapshot
-from builders import House
 from etl import incidents, pipeline
 from etl.lake.catalogue import Lake
 from etl.settings import PROJECT
@@ -50,7 +50,8 @@ def move_here(warehouse: Path, here: Path) -> None:
     """Let the warehouse's views read their Parquet where it was unpacked, as if the home had been made there."""
     with duckdb.connect(str(warehouse)) as con:
         con.execute("set timezone = 'UTC'")
-        views = con.execute("select sql from duckdb_views() where not internal and contains(sql, ?)", [MADE_IN]).fetchall()
+        found = con.execute("select sql from duckdb_views() where not internal and contains(sql, ?)", [MADE_IN])
+        views = found.fetchall()
         assert views
         for (sql,) in views:
             con.execute(sql.replace("CREATE VIEW", "create or replace view", 1).replace(MADE_IN, str(here)))
