@@ -119,7 +119,7 @@ class Mailbox(socketserver.StreamRequestHandler):
                 continue
             word = line[:4].upper().strip()
             is_letter = word == b"DATA"
-            self.wfile.write(b"354 go on\r\n" if is_letter else b"250 ok\r\n")
+            self.wfile.write({b"DATA": b"354 go on\r\n", b"QUIT": b"221 bye\r\n"}.get(word, b"250 ok\r\n"))
             if word == b"QUIT":
                 return
 
