@@ -91,8 +91,9 @@ def checkout(revision: str, cache: Path) -> Side:
 
 
 def make_inboxes(case: Case, source: Source, cache: Path) -> list[Path]:
-    """Make a case's inboxes, once for this simulator and this module; none if what they need is missing."""
-    made_of = [Path(inboxes.__file__).read_text(), str(source.code), str(source.real)]
+    """Make a case's inboxes, once for a simulator and this module; none if what they need is missing."""
+    simulator = sorted((source.code / "etl" / "simulate").rglob("*.py"))
+    made_of = [*(path.read_text() for path in (Path(inboxes.__file__), *simulator)), str(source.real)]
     made_by = hashlib.sha256(repr(made_of).encode()).hexdigest()[:12]
     folder = cache / "inboxes" / f"{case.name}-{made_by}"
     if not folder.exists():
@@ -226,7 +227,7 @@ def main(
         raise typer.BadParameter(f"no case is called {', '.join(sorted(unknown))}")
     wanted = [case for case in CASES if not only or case.name in only]
     before, after = checkout(base, cache.absolute()), checkout(head, cache.absolute())
-    source = Source(before.code, real.absolute() if real else None, bare_environment())
+    source = Source(after.code, real.absolute() if real else None, bare_environment())
     with (
         tempfile.TemporaryDirectory(dir=cache, prefix="run-") as scratch,
         ThreadPoolExecutor(jobs) as pool,

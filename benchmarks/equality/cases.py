@@ -23,7 +23,7 @@ class Source:
     """What inboxes are made of.
 
     Args:
-        code: the checkout whose simulator makes the sample: the old one's, so that the lines stay the same.
+        code: the checkout whose simulator makes the samples.
         real: the folder of real logs, if there is one.
         environment: for its processes.
     """
