@@ -48,8 +48,8 @@ def models_of_reconciliation(folder: Path = MODELS) -> set[str]:
     readers = {
         name: {other for other, text in texts.items() if re.search(rf"ref\(['\"]{name}['\"]\)", text)} for name in texts
     }
-    found = {path.stem for path in (folder / "quality").glob("*.sql")} - LOOKS_AT_PEOPLE
-    inner = {path.stem for room in ("staging", "intermediate") for path in (folder / room).iterdir()}
+    inner = {name for name in texts if name.startswith(("stg_", "int_"))}
+    found = {path.stem for path in (folder / "quality").rglob("*.sql")} - LOOKS_AT_PEOPLE - inner
     while more := {name for name, by in readers.items() if name in inner and by and by <= found} - found:
         found |= more
     return found

@@ -4,8 +4,6 @@ A task is what a DAG's task calls and what a command of `python -m etl` calls. E
 redo, holds the home's lock while it writes, and returns counts and day lists, never data.
 """
 
-import errno
-import os
 import uuid
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -40,8 +38,6 @@ from etl.stages.spend.stage import Spend
 from etl.tools import probe as probes
 from etl.tools import verify as verifying
 from etl.vocabulary.reasons import PARSER_REASONS
-
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def makers() -> dict[str, list[Stage[Any]]]:
@@ -80,9 +76,7 @@ def writing(settings: Settings) -> Iterator[Lake]:
             runner.sweep(lake, all_stages())
             yield lake
     except (OSError, duckdb.Error, BuildFailed) as error:
-        # Parquet's and DuckDB's writers and dbt say it in words only.
-        full = getattr(error, "errno", None) in FULL or any(os.strerror(code) in str(error) for code in FULL)
-        if not full:
+        if not files.is_full(error):
             raise
         raise OutOfSpace(
             f"no space is left on the disk of {settings.home}",

@@ -120,9 +120,9 @@ def backfill(first: str, last: str) -> None:
     before = len(api.active_runs())
     run = api.trigger({"first_day": begin.isoformat(), "last_day": end.isoformat()})
     asked = (end - begin).days + 1
-    without = f"; of the other {asked - len(days)} there is no data" if asked > len(days) else ""
+    of_all = f" of {asked}" if asked > len(days) else ""
     turn = f", after {before} under way" if before else ""
-    console.print(f"Queued  {len(days)} days, {days[0]} to {days[-1]}, in one run{turn}{without}")
+    console.print(f"Queued  {days[0]} to {days[-1]}: {len(days)}{of_all} days with data, in one run{turn}")
     console.print(f"Watch   http://127.0.0.1:{state.port}{run.page}")
 
 

@@ -57,7 +57,7 @@ def read_address(text: str) -> Address | None:
         return None
     found = WITH_PORT.fullmatch(bare)
     if found:
-        bare = found[1] or found[2]
+        bare = found[1] or found[2] or ""
     try:
         address = ip_address(bare.partition("%")[0])
     except ValueError:

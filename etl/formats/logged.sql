@@ -3,8 +3,8 @@
 -- Takes: read_lines (a table: the columns of texts and those of every kind, see quoted.sql), clients (layout, client,
 -- forwarded, ip, address_from_client); macro unescaped.
 -- Variables: first_log_us, last_log_us.
--- Gives: logged, a table: file_id, source_file, line_number, text, received_us, ip, address_from_client, user_agent, referrer,
--- method, target, status, is_comment, knows_agent, reason, detail, payload.
+-- Gives: logged, a table: file_id, source_file, line_number, text, received_us, ip, address_from_client, user_agent,
+-- referrer, method, target, status, is_comment, knows_agent, reason, detail, payload.
 
 create or replace temp table logged as
 with judged as (

@@ -3,9 +3,10 @@
 -- event_us is received - (sent - created) where both client times are there and in order, else received.
 --
 -- Takes: sent (see collector.py); macros of macros.sql, and of the tracking plan: read_planned, breaks_plan.
--- Gives: read_messages, one row a message, valid or not, and one a line or body that is none: reason, detail and payload are
--- those of refused lines, and null else; a bad line has no position; message, item, wrong and version_text are kept of
--- suspects only; is_nobody says that no id of any kind is used, may_be_nobody that there need be none; content_key is a key of the message in the newest version.
+-- Gives: read_messages, one row a message, valid or not, and one a line or body that is none: reason, detail and
+-- payload are those of refused lines, and null else; a bad line has no position; message, item, wrong and version_text
+-- are kept of suspects only; is_nobody says that no id of any kind is used, may_be_nobody that there need be none;
+-- content_key is a key of the message in the newest version.
 -- $shape is what from_json reads of a message, $versions, $platforms and $schemas those that are known,
 -- $max_message_bytes and $lateness_us what is too large and too late, $not_text and $not_a_number what is looked at
 -- more closely.

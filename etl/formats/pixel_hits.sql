@@ -1,6 +1,7 @@
 -- The pixel's hits: well-formed `GET /px.gif?e=…`, with decoded parameters.
 --
--- Takes: logged, agents (user_agent, browser, ua_bot_reason); macros parameter_e, parameter_a, parameter_p, parameter_v (of a query).
+-- Takes: logged, agents (user_agent, browser, ua_bot_reason); macros parameter_e, parameter_a, parameter_p, parameter_v
+-- (of a query).
 -- Gives: hits (the columns of the dataset pixel_hits).
 
 create or replace temp table hits as

@@ -5,8 +5,9 @@
 --
 -- Takes: texts.
 -- Variables: with_agent, without_agent (the whole expressions).
--- Gives: quoted_lines (the columns of texts, and those of every kind: is_format, is_comment, knows_agent, client, forwarded,
--- received_us, time_text, method, target, status, referrer, agent); knows_agent says whether the server wrote who reads.
+-- Gives: quoted_lines (the columns of texts, and those of every kind: is_format, is_comment, knows_agent, client,
+-- forwarded, received_us, time_text, method, target, status, referrer, agent); knows_agent says whether the server
+-- wrote who reads.
 
 create or replace temp view quoted_lines as
 with cut as (
@@ -23,9 +24,13 @@ headed as (
     select
         *,
         string_split(pieces[1], ' [') as head,
-        coalesce((len(pieces) = 3 or len(pieces) >= 7) and len(head) = 2 and ends_with(head[2], '] ')
-            and strpos(head[2], ']') = length(head[2]) - 1, false)
-            as is_plain,
+        coalesce(
+            (len(pieces) = 3 or len(pieces) >= 7)
+            and len(head) = 2
+            and ends_with(head[2], '] ')
+            and strpos(head[2], ']') = length(head[2]) - 1,
+            false
+        ) as is_plain,
         case
             when is_plain and len(pieces) = 3 and not has_agent
                 then regexp_extract(pieces[3], '^ ([0-9]{3}) (?:[0-9]+|-)(?: .*)?$', 1)

@@ -6,9 +6,10 @@
 -- longest_host, most_messages, kept_by_clients (answers after which a client tries again).
 -- Gives: requests, one row a line: file_id, source_file, line_number, request_id, received_us, ip (as it stands there),
 -- blocked (why its messages are excluded), network_id (the collector's own id), privacy (`gpc`, `anonymous`),
--- is_prefetched, collector_host, user_agent, sent_us, protocol (`bloodhound`, `snowplow`; null of a request that is for neither), items (list of JSON
--- text; null when there is none), query (of a Snowplow GET), line_hash (of Snowplow's lines), line_reason (of
--- quarantine, or `refused_at_edge`, `unrouted`: the request holds no message), line_detail (of those its path), payload.
+-- is_prefetched, collector_host, user_agent, sent_us, protocol (`bloodhound`, `snowplow`; null of a request that is for
+-- neither), items (list of JSON text; null when there is none), query (of a Snowplow GET), line_hash (of Snowplow's
+-- lines), line_reason (of quarantine, or `refused_at_edge`, `unrouted`: the request holds no message), line_detail (of
+-- those its path), payload.
 
 create or replace temp view requests as
 with texts as (

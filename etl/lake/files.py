@@ -1,5 +1,6 @@
 """Files written whole or not at all, and still there after a power cut: written, synced, named, and the name synced."""
 
+import errno
 import hashlib
 import os
 import uuid
@@ -7,6 +8,13 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def is_full(error: BaseException) -> bool:
+    """Say whether an error is that of a full disk; Parquet's and DuckDB's writers and dbt say it in words only."""
+    return getattr(error, "errno", None) in FULL or any(os.strerror(code) in str(error) for code in FULL)
 
 
 def sync_folder(folder: Path) -> None:

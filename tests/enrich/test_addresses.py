@@ -7,7 +7,7 @@ import pytest
 from builders import BROWSER, House, combined, event, lines, request
 
 from etl import pipeline as tasks
-from etl.enrich.addresses import Client, client_of, client_of_head, mask, pseudonym, read_networks
+from etl.enrich.addresses import Client, client_of, client_of_head, mask, pseudonym, read_address, read_networks
 
 ADDRESSES = {
     "203.0.113.77": "203.0.113.0",
@@ -151,3 +151,8 @@ def test_another_masking_rewrites_the_days(tmp_path: Any) -> None:
     assert "sessionize" in tasks.pending(house.settings)
     house.digest()
     assert house.events()[0]["ip"] == "203.0.113.0"
+
+
+@pytest.mark.parametrize("text", ["[]", "[]:80", "", "[", "]", ":", '""', "::ffff:", "%"])
+def test_what_surrounds_nothing_is_no_address(text: str) -> None:
+    assert read_address(text) is None

@@ -264,8 +264,8 @@ ROW_RULES = {
     "models.kpi_daily_by_platform: date, platform repeated (4)": """
         insert into executive.kpi_daily_by_platform
         from executive.kpi_daily_by_platform where date = '2026-03-01'""",
-    "models.int_sessions_counted: session_id is null (1)": """
-        update intermediate.int_sessions_counted set session_id = null where visitor_id = 'ben'""",
+    "models.int_sessions_totalled: session_id is null (1)": """
+        update intermediate.int_sessions_totalled set session_id = null where visitor_id = 'ben'""",
 }
 
 

@@ -364,7 +364,7 @@ def test_runs_begin_when_files_arrive_and_by_the_clock(
         command = [sys.executable, "-m", "ops", "backfill", "2026-03-02", "2026-03-09"]
         told = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
         again = next_run(api, known, 120)
-        assert "Queued  1 days, 2026-03-02 to 2026-03-02" in told
+        assert "Queued  2026-03-02 to 2026-03-02: 1 of 8 days with data, in one run\n" in told
         assert f"http://127.0.0.1:{state.port}{again.page}" in told
         assert again.state == "success"
         assert {name: days for name, days in day_events(api, again).items() if name != "messages"} == {

@@ -153,7 +153,7 @@ def test_full_disk_at_any_stage(tmp_path: Path) -> None:
 
 def test_file_that_cannot_be_read_fails_the_run_and_the_rest_is_done(house: House) -> None:
     house.put("events/a.jsonl", each(events("10:00 /a")))
-    house.put("events/b.jsonl.gz", b"junk")
+    house.put("events/b.jsonl.gz", b"\x1f\x8b\x08junk")
     done = etl("land", "--inbox", house.settings.inbox, "--home", house.settings.home)
     assert "events/b.jsonl.gz" in done.stderr and "Traceback" not in done.stderr
     assert "land: 1 files, 1 lines" in done.stdout

@@ -18,7 +18,7 @@ def test_the_pipeline_never_asks_what_time_it_is() -> None:
     ]
     # When something was published is a fact about readers, not about the logs; and whether a folder had come to rest
     # before it was listed decides only whether it is listed again.
-    assert sorted(place.partition(":")[0] for place in asked) == ["files.py", "restatements.py"]
+    assert sorted(place.partition(":")[0] for place in asked) == ["catalogue.py", "restatements.py"]
 
 
 def test_there_is_no_drawer() -> None:

@@ -35,8 +35,13 @@ DECIDES: dict[str, tuple[Any, set[str]]] = {
     "spend_exports": ([SpendExport(values={"source": "google"})], {"spend"}),
     "count_access": ("always", {"build"}),
     "ip_addresses": ("truncate", {"sessionize"}),
-    "ip_key": (SecretStr("another"), {"sessionize"}),
-    "reporting_currency": ("EUR", {"build"}),
+    "ip_key": (SecretStr("another"), {"parse", "sessionize"}),
+    "key": (SecretStr("another"), {"parse", "sessionize"}),
+    "trusted_proxies": (["10.0.0.0/8"], {"parse"}),
+    "log_formats": ({"access/shop": "combined"}, {"parse"}),
+    "no_pages": ({"access/shop": ["/private/"]}, {"parse"}),
+    "batch_paths": (["/collect"], {"parse"}),
+    "reporting_currency": ("EUR", {"spend", "build"}),
     "reporting_timezone": ("Europe/Berlin", {"build"}),
     "own_hosts": (["shop.example"], {"build"}),
     "asset_extensions": (["pdf"], {"parse"}),
@@ -55,6 +60,7 @@ DECIDES_NO_ROW = {
     "max_compression_ratio": "the same",
     "tracking_plan": "its content decides, schema by schema",
     "thresholds": "its content decides",
+    "ad_platforms": "its content decides",
 }
 
 

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from etl.formats.recognise import FIRST_LINES, binary, chosen, looks_like, recognise
+from etl.lake import files
 from etl.lake.catalogue import Lake
 from etl.lake.fingerprint import Fingerprint, digest
 from etl.lake.landed import HELD, STAGE, file_name, without_lines
@@ -124,6 +125,8 @@ def land_file(work: Work[Landing], file: InboxFile, known: Commit[Landing] | Non
             return Landed(msgspec.structs.replace(nothing, detail=detail))
         status = "truncated"
     except OSError as error:
+        if files.is_full(error):
+            raise
         return Landed(msgspec.structs.replace(nothing, detail=error.strerror or str(error)))
     if has_changed(file):
         return Landed(msgspec.structs.replace(nothing, status="growing", detail="the file changed while it was read"))

@@ -26,7 +26,7 @@ landed as (
         'files' as unit,
         received_date as date,
         count(*) as came_in,
-        count(*) filter (where not coalesce(is_unread, false) or landing_status = 'growing') as went_out
+        count(*) filter (where not coalesce(is_unread, false) or landing_status in ('growing', 'ignored')) as went_out
     from files
     where landing_status not in ('superseded', 'replaced', 'withdrawn')
     group by received_date

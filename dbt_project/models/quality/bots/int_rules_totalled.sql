@@ -1,21 +1,26 @@
 {{ config(materialized='ephemeral') }}
 
-with decided as (
+with sessions as (
 
     select
         *,
-        {{ reporting_date('started_at') }} as session_date
-    from {{ ref('int_sessions_decided') }}
+        {{ reporting_date('started_at') }} as reporting_date
+    from {{ ref('sessions') }}
 
 ),
 
-sessions as (
+access_policy as (
+
+    select * from {{ ref('int_access_policy') }}
+
+),
+
+suspected as (
 
     select
-        {{ reporting_date('started_at') }} as session_date,
-        visitor_id,
-        is_counted
-    from {{ ref('sessions') }}
+        session_id,
+        rule_name
+    from {{ ref('int_sessions_suspected') }}
 
 ),
 
@@ -46,10 +51,40 @@ bot_rules as (
 
 ),
 
+-- Sessions that a rule alone decides about: those it has flagged, and those it would flag if it were switched on.
+decided as (
+
+    select
+        sessions.session_id,
+        sessions.reporting_date as session_date,
+        sessions.visitor_id,
+        sessions.is_bounce,
+        sessions.order_count,
+        sessions.bot_reason as rule_name
+    from sessions
+    cross join access_policy
+    where
+        sessions.is_bot
+        and not sessions.is_excluded
+        and (not sessions.is_access or access_policy.is_access_counted)
+    union all
+    select
+        sessions.session_id,
+        sessions.reporting_date as session_date,
+        sessions.visitor_id,
+        sessions.is_bounce,
+        sessions.order_count,
+        suspected.rule_name
+    from sessions
+    inner join suspected on sessions.session_id = suspected.session_id
+    where sessions.is_counted
+
+),
+
 counted_visitors as (
 
     select
-        session_date,
+        reporting_date as session_date,
         visitor_id,
         count(*) as session_count
     from sessions

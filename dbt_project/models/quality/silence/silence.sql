@@ -4,12 +4,6 @@ with heard as (
 
 ),
 
-watched as (
-
-    select * from {{ ref('int_speakers_watched') }}
-
-),
-
 thresholds as (
 
     select * from {{ ref('stg_lake__thresholds') }}
@@ -93,33 +87,21 @@ missed as (
 
 ),
 
-named as (
-
-    select
-        missed.*,
-        watched.app_id,
-        watched.platform,
-        watched.collector_host
-    from missed
-    inner join watched on missed.series = watched.series
-
-),
-
 judged as (
 
     select
-        named.*,
+        missed.*,
         case
             -- Nothing is expected of what has been silent for four weeks, and so nothing is known of it.
-            when named.expected_count is null or named.month_count = 0 or thresholds.error is null then 'unknown'
-            when named.missed_count >= thresholds.error then 'error'
-            when named.missed_count >= thresholds.warn then 'warn'
+            when missed.expected_count is null or missed.month_count = 0 or thresholds.error is null then 'unknown'
+            when missed.missed_count >= thresholds.error then 'error'
+            when missed.missed_count >= thresholds.warn then 'warn'
             else 'ok'
         end as status
-    from named
+    from missed
     left join thresholds
-        on {{ threshold_applies('named.app_id', 'named.platform', utc_date('named.hour')) }}
-    {{ narrowest_threshold(['named.series', 'named.hour']) }}
+        on {{ threshold_applies('missed.app_id', 'missed.platform', utc_date('missed.hour')) }}
+    {{ narrowest_threshold(['missed.series', 'missed.hour']) }}
 
 ),
 
