@@ -33,7 +33,8 @@ def home(tmp_path: Path) -> Path:
         con.execute("create view core.counted as select count(*) as events from core.events")
         con.execute(
             "create table executive.kpi_daily as"
-            " select date '2026-03-01' + i::integer as date, i * 0.1::double as revenue, i * 10 as orders from range(9) as _(i)"
+            " select date '2026-03-01' + i::integer as date, i * 0.1::double as revenue, i * 10 as orders"
+            " from range(9) as _(i)"
         )
         con.execute(
             "create table quality.restatements as select now() as published_at, 'revenue' as metric, 'x' as definition"
