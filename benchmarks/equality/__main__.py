@@ -29,6 +29,7 @@ import typer
 from rich.console import Console
 
 from benchmarks.equality import cases as inboxes
+from benchmarks.equality import tables
 from benchmarks.equality.cases import CASES, Case, Source
 from benchmarks.equality.tables import Allowed, Difference, differences, snapshot
 
@@ -36,6 +37,8 @@ PROJECT = Path(__file__).resolve().parents[2]
 WORKING_TREE = "working tree"
 FOREIGN = ("BLOODHOUND_", "DBT_", "AIRFLOW", "PYTHONPATH")
 """What the caller's environment must not tell either side."""
+KEY = {"BLOODHOUND_KEY": "the same for both sides"}
+"""A home makes itself a key of its own, and pseudonyms would differ."""
 SHOWN_OUTPUT = 1500
 CACHE = Path(tempfile.gettempdir()) / "bloodhound-equality"
 
@@ -88,8 +91,10 @@ def checkout(revision: str, cache: Path) -> Side:
 
 
 def make_inboxes(case: Case, source: Source, cache: Path) -> list[Path]:
-    """Make a case's inboxes, once for this simulator and this module; none if what they need is missing."""
-    made_by = hashlib.sha256(Path(inboxes.__file__).read_bytes() + str(source).encode()).hexdigest()[:12]
+    """Make a case's inboxes, once for a simulator and this module; none if what they need is missing."""
+    simulator = sorted((source.code / "etl" / "simulate").rglob("*.py"))
+    made_of = [*(path.read_text() for path in (Path(inboxes.__file__), *simulator)), str(source.real)]
+    made_by = hashlib.sha256(repr(made_of).encode()).hexdigest()[:12]
     folder = cache / "inboxes" / f"{case.name}-{made_by}"
     if not folder.exists():
         partial = folder.with_name(f".{folder.name}-{os.getpid()}")
@@ -102,7 +107,9 @@ def make_inboxes(case: Case, source: Source, cache: Path) -> list[Path]:
 
 def run_case(side: Side, case: Case, runs: Sequence[Path], scratch: Path, name: str) -> list[Path]:
     """Run a side on a case's inboxes, one after the other into one home; return the snapshot of each run."""
-    digest = hashlib.sha256(repr([sorted(case.environment.items()), *map(content_of, runs)]).encode()).hexdigest()[:12]
+    told = sorted((KEY | dict(case.environment)).items())
+    made_of = [Path(tables.__file__).read_text(), told, *map(content_of, runs)]
+    digest = hashlib.sha256(repr(made_of).encode()).hexdigest()[:12]
     folder = (side.kept or scratch) / f"{case.name}-{digest}" / name
     snapshots = [folder / f"{number}.duckdb" for number in range(1, len(runs) + 1)]
     if all(path.exists() for path in snapshots):
@@ -135,7 +142,7 @@ def run(side: Side, inbox: Path, home: Path, settings: Mapping[str, str]) -> Non
     """
     done = subprocess.run(
         [sys.executable, "-m", "etl", "run", "--inbox", str(inbox), "--home", str(home)],
-        cwd=side.code, env=bare_environment() | dict(settings), capture_output=True, text=True, check=False,
+        cwd=side.code, env=bare_environment() | KEY | dict(settings), capture_output=True, text=True, check=False,
     )  # fmt: skip
     is_judged = done.returncode == 1 and "checks are in error" in done.stderr
     if done.returncode and not is_judged:
@@ -144,16 +151,12 @@ def run(side: Side, inbox: Path, home: Path, settings: Mapping[str, str]) -> Non
 
 def tell(title: str, old: Path, new: Path, allowed: Allowed) -> bool:
     """Compare two snapshots and print what differs; tell whether they are equal."""
-    tables, rows, found = differences(old, new, allowed)
-    if not found:
-        print(f"{title}: equal, {tables} tables, {rows:,} rows", flush=True)
-        return True
-    print(f"{title}: DIFFERENT, {len(found)} of {tables} tables")
-    for difference in found:
-        for line in describe(difference):
-            print(f"  {line}")
-    sys.stdout.flush()
-    return False
+    count, rows, found = differences(old, new, allowed)
+    lines = [f"  {line}" for difference in found for line in describe(difference)]
+    told = f"DIFFERENT, {len(found)} of {count} tables" if found else f"equal, {count} tables, {rows:,} rows"
+    # At once: other cases tell theirs meanwhile.
+    print("\n".join([f"{title}: {told}", *lines]), flush=True)
+    return not found
 
 
 def describe(difference: Difference) -> list[str]:
@@ -172,7 +175,7 @@ def compare_case(
     """Run both sides on a case and compare each run; tell whether all is equal."""
     runs = make_inboxes(case, source, cache)
     if not runs:
-        print(f"{case.name}: skipped, {source.real} is not there", flush=True)
+        print(f"{case.name}: skipped, there are no real logs at {source.real or '--real'}", flush=True)
         return True
     try:
         old = run_case(base, case, runs, scratch, "runs")
@@ -224,7 +227,7 @@ def main(
         raise typer.BadParameter(f"no case is called {', '.join(sorted(unknown))}")
     wanted = [case for case in CASES if not only or case.name in only]
     before, after = checkout(base, cache.absolute()), checkout(head, cache.absolute())
-    source = Source(before.code, real.absolute(), bare_environment())
+    source = Source(after.code, real.absolute() if real else None, bare_environment())
     with (
         tempfile.TemporaryDirectory(dir=cache, prefix="run-") as scratch,
         ThreadPoolExecutor(jobs) as pool,

@@ -23,13 +23,13 @@ class Source:
     """What inboxes are made of.
 
     Args:
-        code: the checkout whose simulator makes the sample: the old one's, so that the lines stay the same.
-        real: the folder of real logs, which may be missing.
+        code: the checkout whose simulator makes the samples.
+        real: the folder of real logs, if there is one.
         environment: for its processes.
     """
 
     code: Path
-    real: Path
+    real: Path | None
     environment: Mapping[str, str]
 
     def simulate(self, inbox: Path, *words: str) -> None:
@@ -70,7 +70,7 @@ def small_sample(source: Source, folder: Path) -> bool:
 
 def real(source: Source, folder: Path) -> bool:
     """A web server's log of 2015, a Snowplow shop's events and an ads export."""
-    if not source.real.is_dir():
+    if not source.real or not source.real.is_dir():
         return False
     for name in (
         "access/apache_2015.log", "events/snowplow_shop.jsonl", "spend/google_ads_campaign_stats.csv",

@@ -24,7 +24,7 @@ SHOWN_LETTERS = 60
 
 
 def snapshot(home: Path, target: Path) -> None:
-    """Copy all that a home publishes into one file: its warehouse's tables and views, and its lake's Parquet as `lake`.
+    """Copy all that a home publishes into one file: its warehouse's tables and views, its lake's files as `parquet`.
 
     Views of a warehouse name their Parquet by absolute paths: a snapshot outlives its home.
     """
@@ -44,11 +44,11 @@ def snapshot(home: Path, target: Path) -> None:
             con.execute(f'create schema snapshot."{schema}"')
         for schema, name in published:
             con.execute(f'create table snapshot."{schema}"."{name}" as select * from "{schema}"."{name}"')
-        con.execute("create schema snapshot.lake")
+        con.execute("create schema snapshot.parquet")
         for name, paths in lake_datasets(home / "lake").items():
             con.execute(
                 f"""
-                create table snapshot.lake."{name}" as
+                create table snapshot.parquet."{name}" as
                 select * from read_parquet({[str(path) for path in paths]}, hive_partitioning = true)
                 """
             )
