@@ -49,7 +49,7 @@ def test_settings_that_make_no_sense_are_refused() -> None:
 def markov() -> ModuleType:
     """The Python model, as a module."""
     found = importlib.util.spec_from_file_location(
-        "int_markov_shared", DBT / "models" / "intermediate" / "int_markov_shared.py"
+        "int_markov_shared", DBT / "models" / "marketing" / "attribution" / "int_markov_shared.py"
     )
     assert found and found.loader
     module = importlib.util.module_from_spec(found)
@@ -246,7 +246,8 @@ def test_money_without_a_rate_is_not_added_and_a_check_errors(market: Warehouse)
     """) == [(0, False, None)]
     checks = "select scope, check_value, status from intermediate.int_marketing_checks order by check_name, scope"
     assert market.query(checks) == [
-        ("declared conversions", 2, "error"), ("spend", 1, "error"), ("spend files", 0, "ok"), ("campaigns", 2, "warn"),
+        ("declared conversions", 2, "error"), ("orders", 0, "ok"), ("spend", 1, "error"), ("spend files", 0, "ok"),
+        ("campaigns", 2, "warn"),
     ]  # fmt: skip
     market.execute("insert into seeds.currency_rates values ('EUR', 'USD', '2026-01-01', 1.25)")
     concerned = ("spend", "int_conversions_declared", "conversions", "int_marketing_checks", "channel_performance")
@@ -255,7 +256,7 @@ def test_money_without_a_rate_is_not_added_and_a_check_errors(market: Warehouse)
     assert market.query(totals) == [
         ("EUR", 4, 5), ("USD", 22, 22),
     ]  # fmt: skip
-    assert [row[2] for row in market.query(checks)] == ["ok", "ok", "ok", "warn"]
+    assert [row[2] for row in market.query(checks)] == ["ok", "ok", "ok", "ok", "warn"]
     assert market.query("select sum(cost) from marketing.channel_performance where model = 'linear'") == [(27,)]
     assert market.query("select conversion_id, value, revenue from marketing.conversions where conversion = 'quote'"
                         " order by 1") == [

@@ -208,7 +208,7 @@ def check(warehouse: Warehouse, drawn: list[Any]) -> None:
     world = populate(drawn)
     judge(world)
     warehouse.fill(events=world.rows())
-    warehouse.run("--select", "+core.visitors", "+core.page_views")
+    warehouse.run("--select", "+visitors", "+page_views")
     orders = {
         row["event_id"]: row["user_id"] or name_at(world.sessions, row["event_at"], row["visitor_id"])
         for row in world.orders
@@ -282,7 +282,7 @@ def shared_device(warehouse: Warehouse) -> Iterator[dict[str, list[str]]]:
     changing = [chain((0, "ann"), (1, "bob")), chain((0, None)), chain((0, None))]
     world = populate([*((devices, []) for devices in cases), (changing, at_a_login)])
     warehouse.fill(events=world.rows())
-    warehouse.run("--select", "+core.visitors", "+core.page_views")
+    warehouse.run("--select", "+visitors", "+page_views")
     found: dict[str, list[str]] = {}
     for visitor, person in warehouse.query("select visitor_id, person_id from core.sessions order by 1, started_at"):
         found.setdefault(visitor, []).append(person)

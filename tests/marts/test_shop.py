@@ -13,7 +13,8 @@ import pytest
 from builders.shop import LEDGER, SHOP, SHOP_HITS
 from builders.warehouse import DBT, Query, Warehouse
 
-from etl.stages.build.stage import failed_node, relation_of
+from etl.stages.build.failures import failed_node, relation_of
+from etl.warehouse.page import definitions
 
 
 @pytest.fixture(scope="module")
@@ -239,6 +240,14 @@ CORRUPTIONS = {
 }
 
 
+def test_every_model_says_its_grain_and_what_is_published_holds_a_contract(warehouse: Warehouse) -> None:
+    models = [node for node in warehouse.manifest.nodes.values() if node.resource_type == "model"]
+    assert [node.name for node in models if not node.description.startswith("One row per ")] == []
+    published = {node.name for node in models if node.schema not in {"staging", "intermediate"}}
+    assert {node.name for node in models if node.config.contract.enforced} == published
+    assert {node.schema for node in models} == {"staging", "intermediate", *definitions.SCHEMAS}
+
+
 def test_every_singular_test_has_a_case_that_makes_it_fail() -> None:
     """GIVEN the project's singular tests THEN each one is in the list below."""
     assert {path.stem for path in (DBT / "tests").glob("*.sql")} == set(CORRUPTIONS)
@@ -264,8 +273,8 @@ ROW_RULES = {
     "models.kpi_daily_by_platform: date, platform repeated (4)": """
         insert into executive.kpi_daily_by_platform
         from executive.kpi_daily_by_platform where date = '2026-03-01'""",
-    "models.int_sessions_counted: session_id is null (1)": """
-        update intermediate.int_sessions_counted set session_id = null where visitor_id = 'ben'""",
+    "models.int_sessions_totalled: session_id is null (1)": """
+        update intermediate.int_sessions_totalled set session_id = null where visitor_id = 'ben'""",
 }
 
 
