@@ -15,7 +15,8 @@ from builders.warehouse import Query, Row, Warehouse, event, hits, moment, order
 from pydantic import ValidationError
 
 from etl import pipeline as tasks
-from etl.lake import files as lake
+from etl.lake import files
+from etl.lake.catalogue import Lake
 from etl.settings import Settings
 from etl.stages.publish import restatements
 from etl.stages.publish import stage as publish
@@ -188,19 +189,19 @@ Publish = Callable[..., None]
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Settings:
+def home(tmp_path: Path) -> Lake:
     """A home whose lake is ready."""
-    settings = Settings(inbox=tmp_path / "inbox", home=tmp_path / "home")
-    lake.initialise(settings)
-    settings.warehouse.parent.mkdir(parents=True)
-    return settings
+    lake = Lake(Settings(inbox=tmp_path / "inbox", home=tmp_path / "home"))
+    lake.initialise()
+    lake.settings.warehouse.parent.mkdir(parents=True)
+    return lake
 
 
-def say(settings: Settings, *, project: str = "p", die: str | None = None, **sessions: float | None) -> None:
+def say(lake: Lake, *, definition: str = "p", die: str | None = None, **sessions: float | None) -> None:
     """Publish a warehouse that says so many sessions of each day ("d01" is 1 March), or die on the way."""
-    lake.write_manifest(lake.manifest_path(settings, "state", "built"), {"project": project, "variables": {}})
-    restatements.settle(settings)
-    partial = settings.warehouse.with_name(f".publishing-{len(list(settings.warehouse.parent.iterdir()))}.duckdb")
+    warehouse = lake.settings.warehouse
+    restatements.settle(lake)
+    partial = warehouse.with_name(f".publishing-{len(list(warehouse.parent.iterdir()))}.duckdb")
     with duckdb.connect(str(partial)) as con:
         con.execute("set timezone = 'UTC'; create schema executive; create schema quality")
         columns = ", ".join(f"null::double as {metric}" for metric in restatements.METRICS if metric != "sessions")
@@ -210,16 +211,16 @@ def say(settings: Settings, *, project: str = "p", die: str | None = None, **ses
         )
         for day, value in sessions.items():
             con.execute("insert into executive.kpi_daily (date, sessions) values (?, ?)", [f"2026-03-{day[1:]}", value])
-        restatements.record(con, settings, partial)
+        restatements.record(con, lake, partial, definition)
     if die == "before the rename":
         return
-    partial.replace(settings.warehouse)
+    partial.replace(warehouse)
     if die == "after the rename":
         return
-    restatements.settle(settings)
+    restatements.settle(lake)
 
 
-def said(settings: Settings) -> list[tuple[Any, ...]]:
+def said(lake: Lake) -> list[tuple[Any, ...]]:
     """Read what the history says of sessions, each publication by its number."""
     with duckdb.connect() as con:
         return con.execute(
@@ -227,16 +228,16 @@ def said(settings: Settings) -> list[tuple[Any, ...]]:
             select dense_rank() over (order by published_at), day(date), previous_value, value, reason
             from read_parquet(?) where metric = 'sessions' order by all
             """,
-            [str(restatements.history_path(settings))],
+            [str(restatements.history_path(lake))],
         ).fetchall()
 
 
-def test_only_what_changed_is_added(home: Settings) -> None:
+def test_only_what_changed_is_added(home: Lake) -> None:
     """GIVEN four publications WHEN nothing, one day, a definition changes THEN the history tells them apart."""
     say(home, d01=10, d02=20)
     say(home, d01=10, d02=20)
     say(home, d01=11, d02=20 * (1 + 1e-13), d03=5)
-    say(home, d01=12, d02=20, d03=5, project="another")
+    say(home, d01=12, d02=20, d03=5, definition="another")
     assert said(home) == [
         (1, 1, None, 10, "first"),
         (1, 2, None, 20, "first"),
@@ -248,7 +249,7 @@ def test_only_what_changed_is_added(home: Settings) -> None:
     assert (written.names, written.types) == (schemas.RESTATEMENTS.names, schemas.RESTATEMENTS.types)
 
 
-def test_what_becomes_unknown_and_what_comes_back_is_said(home: Settings) -> None:
+def test_what_becomes_unknown_and_what_comes_back_is_said(home: Lake) -> None:
     """GIVEN a day that goes and comes again, and a figure that becomes unknown THEN each is a row."""
     say(home, d01=10, d02=20)
     say(home, d01=10)
@@ -257,7 +258,7 @@ def test_what_becomes_unknown_and_what_comes_back_is_said(home: Settings) -> Non
 
 
 @pytest.mark.parametrize(("die", "publications"), [("before the rename", 2), ("after the rename", 3)])
-def test_killed_publication_is_in_the_history_if_readers_saw_it(home: Settings, die: str, publications: int) -> None:
+def test_killed_publication_is_in_the_history_if_readers_saw_it(home: Lake, die: str, publications: int) -> None:
     """GIVEN a publication killed before or after its warehouse got its name THEN it is in the history only after."""
     say(home, d01=10)
     say(home, d01=11, die=die)
@@ -266,11 +267,11 @@ def test_killed_publication_is_in_the_history_if_readers_saw_it(home: Settings, 
     assert [path.name for path in restatements.history_path(home).parent.iterdir()] == ["restatements.parquet"]
 
 
-def test_clock_that_goes_back_keeps_the_order(home: Settings) -> None:
+def test_clock_that_goes_back_keeps_the_order(home: Lake) -> None:
     """GIVEN a history from the future THEN the next publication still comes after it."""
     future = datetime.now(UTC) + timedelta(days=400)
     row = {"published_at": future, "date": date(2026, 3, 1), "metric": "sessions", "value": 9.0, "definition": "d"}
-    lake.write_table(restatements.history_path(home), pa.Table.from_pylist([row], schema=schemas.RESTATEMENTS))
+    files.write_table(restatements.history_path(home), pa.Table.from_pylist([row], schema=schemas.RESTATEMENTS))
     say(home, d01=10)
     assert [row[2:4] for row in said(home)] == [(None, 9), (9, 10)]
 
@@ -285,13 +286,17 @@ def test_history_outlives_the_warehouse(house: House) -> None:
         with duckdb.connect(str(house.settings.warehouse), read_only=True) as con:
             return con.execute("select * from quality.restatements order by all").fetchall()
 
+    def again() -> None:
+        with tasks.writing(house.settings) as lake, lake.staging() as folder:
+            publish.publish(lake, folder, "what the figures mean")
+
     first = history()
     assert len(first) == len(restatements.METRICS)
-    publish.publish(house.settings)
+    again()
     assert history() == first
     shutil.rmtree(house.settings.warehouse.parent / "build" / "target", ignore_errors=True)
     house.settings.warehouse.unlink()
-    publish.publish(house.settings)
+    again()
     assert history() == first
     exported = house.settings.lake / "marts" / "quality" / "restatements.parquet"
     assert pq.read_table(exported).num_rows == len(first)
