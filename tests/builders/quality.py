@@ -3,10 +3,14 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import duckdb
 import pyarrow as pa
+
+from etl.stages.build.sources import name_tables
+from etl.vocabulary.thresholds import read_thresholds
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 Row = dict[str, Any]
@@ -26,6 +30,7 @@ COLUMNS = {
     "int_spend_chosen": "file_id bigint, is_chosen boolean",
 }
 OTHERS_CHECKS = ("int_marketing_checks", "int_visit_checks")
+TOTALS = ("int_book_checks", "int_pixel_checks", "int_order_checks", "int_probe_checks", *OTHERS_CHECKS)
 COLUMNS |= dict.fromkeys(
     OTHERS_CHECKS,
     "check_name varchar, scope varchar, check_value double, threshold double, status varchar, hint varchar",
@@ -68,6 +73,13 @@ class Models:
             node = self.nodes[name]
             self.con.execute(f'create schema if not exists build."{node.schema}"')
             self.con.execute(f'create or replace table build."{node.schema}"."{name}" as {node.compiled_code}')
+
+    def expect(self, thresholds: Path) -> None:
+        """Judge by this thresholds file."""
+        self.con.execute("use build")
+        name_tables(self.con, {"thresholds": read_thresholds(thresholds)})
+        self.con.execute("use memory")
+        self.make("stg_lake__thresholds")
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         return self.con.execute(sql).fetchall()

@@ -15,7 +15,6 @@ from dbt.contracts.graph.nodes import ModelNode
 from etl.lake.datasets import DATASETS
 from etl.settings import PROJECT
 from etl.stages.build.sources import name_tables
-from etl.vocabulary.thresholds import read_thresholds
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +72,7 @@ def models(compiled: dict[str, Any]) -> Iterator[Models]:
         name_tables(con, {name: dataset.columns.empty_table() for name, dataset in DATASETS.items()})
         con.execute("use memory")
         made = Models(con, compiled)
-        made.fill("stg_lake__thresholds", read_thresholds(PROJECT / "conf" / "thresholds.toml"))
+        made.expect(PROJECT / "conf" / "thresholds.toml")
         yield made
 
 

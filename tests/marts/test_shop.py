@@ -14,6 +14,7 @@ from builders.shop import LEDGER, SHOP, SHOP_HITS
 from builders.warehouse import DBT, Query, Warehouse
 
 from etl.stages.build.failures import failed_node, relation_of
+from etl.warehouse.page import definitions
 
 
 @pytest.fixture(scope="module")
@@ -237,6 +238,14 @@ CORRUPTIONS = {
     "assert_bot_impact_agrees_with_the_kpis": """
         update quality.bot_impact set sessions_with = sessions_with + 1 where is_flagging""",
 }
+
+
+def test_every_model_says_its_grain_and_what_is_published_holds_a_contract(warehouse: Warehouse) -> None:
+    models = [node for node in warehouse.manifest.nodes.values() if node.resource_type == "model"]
+    assert [node.name for node in models if not node.description.startswith("One row per ")] == []
+    published = {node.name for node in models if node.schema not in {"staging", "intermediate"}}
+    assert {node.name for node in models if node.config.contract.enforced} == published
+    assert {node.schema for node in models} == {"staging", "intermediate", *definitions.SCHEMAS}
 
 
 def test_every_singular_test_has_a_case_that_makes_it_fail() -> None:
