@@ -14,6 +14,7 @@ from builders import House, combined, each, event, events
 from etl import pipeline as tasks
 from etl.enrich import user_agents
 from etl.errors import BadUse, CheckFailed
+from etl.lake.catalogue import Lake
 from etl.settings import PROJECT
 from etl.tools import probe
 
@@ -163,11 +164,11 @@ def test_what_may_yet_come_is_neither_found_nor_lost(outcome: Outcome) -> None:
     settings = outcome.house.settings
     note = tasks.send_probe(settings)
     with duckdb.connect(str(settings.warehouse), read_only=True) as con:
-        states = [probe.look(settings, con, name)[-1]["state"] for name in ("first", "first", "second")]
+        states = [probe.look(Lake(settings), con, name)[-1]["state"] for name in ("first", "first", "second")]
     assert states == ["waiting", "waiting", "lost"]
     for name in note["files"]:
         (settings.inbox / name).unlink()
-    probe.note_path(settings, note["run"]).unlink()
+    probe.note_path(Lake(settings), note["run"]).unlink()
 
 
 def test_no_probe_and_no_warehouse_are_bad_use(house: House) -> None:

@@ -60,11 +60,12 @@ def test_campaigns_that_pay_are_answered_by_the_marts_own_sums(warehouse: Path) 
 def test_every_column_of_every_mart_has_a_type_and_a_meaning() -> None:
     """GIVEN the marts as the project declares them THEN the page has a full row for each column of each."""
     declared = [
-        (f"{path.parent.name}.{model['name']}", column["name"])
-        for path in sorted(definitions.MODELS.glob("*/_*.yml"))
+        (f"{schema}.{model['name']}", column["name"])
+        for path in sorted(definitions.MODELS.rglob("_*.yml"))
+        if (schema := path.relative_to(definitions.MODELS).parts[0]) in definitions.SCHEMAS
         for model in yaml.safe_load(path.read_text()).get("models", [])
+        if not model["name"].startswith("int_")
         for column in model.get("columns", [])
-        if path.parent.name in definitions.SCHEMAS
     ]
     said = [
         (part.partition("\n")[0], row[1])

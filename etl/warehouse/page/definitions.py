@@ -38,7 +38,7 @@ def dictionary() -> str:
     parts = [
         "# Columns of the marts",
         "",
-        "Made of the dbt project by `make columns`; edit the descriptions there, in `dbt_project/models`.",
+        "Made of the dbt project by `make docs`; edit the descriptions there, in `dbt_project/models`.",
     ]
     for table, model in described().items():
         parts += ["", f"## {table}", "", model["description"], "", "| column | type | meaning |", "|---|---|---|"]
