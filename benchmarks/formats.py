@@ -20,6 +20,15 @@ from typing import Annotated
 import typer
 
 from benchmarks.pipeline import PROJECT, measure, python
+from etl.formats import collector, messages
+from etl.lake.catalogue import Lake
+from etl.lake.engine import engine
+from etl.lake.landed import landed_files
+from etl.lake.manifests import Reading
+from etl.settings import Settings
+from etl.stages.parse.decode import register_lines
+from etl.stages.parse.slices import plan_slices
+from etl.vocabulary import tracking_plan
 
 README = Path(__file__).with_name("README.md")
 BEGIN, END = "<!-- formats: begin -->", "<!-- formats: end -->"
@@ -36,10 +45,10 @@ NEWEST = next(iter(MIXES))
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
-def simulate_logs(inbox: Path, messages: int, shares: dict[str, float]) -> None:
+def simulate_logs(inbox: Path, count: int, shares: dict[str, float]) -> None:
     """Make the logs of a mix."""
     code = "import sys, json; from pathlib import Path; from etl.simulate import simulate; "
-    call = f"simulate(Path(sys.argv[1]), messages={messages}, days=2, seed=5, details=False, **json.loads(sys.argv[2]))"
+    call = f"simulate(Path(sys.argv[1]), messages={count}, days=2, seed=5, details=False, **json.loads(sys.argv[2]))"
     measure([sys.executable, "-c", code + call, inbox, json.dumps(shares)])
 
 
@@ -56,35 +65,29 @@ def measure_mix(inbox: Path, home: Path) -> dict[str, float]:
 @app.command()
 def count(home: Path) -> None:
     """Print how many messages a home has parsed."""
-    batches = (json.loads(path.read_bytes()) for path in (home / "lake" / "manifests" / "batches").glob("*.json"))
-    counts = [count for batch in batches if batch["source"] == "events" for count in batch["counts"].values()]
-    print(sum(count.get("valid", 0) + count.get("quarantined", 0) for count in counts))
+    lake = Lake(Settings(home=home))
+    units = [unit for commit in lake.commits("parse", Reading) for unit in commit.units.values()]
+    print(sum(unit.counts.get("valid", 0) + unit.counts.get("quarantined", 0) for unit in units))
 
 
 @app.command()
 def validation(inbox: Path, home: Path) -> None:
     """Print the CPU seconds of decoding a home's first slice, with the tracking plan and with an empty one."""
-    from etl.formats import collector  # noqa: PLC0415
-    from etl.lake import files as lake  # noqa: PLC0415
-    from etl.settings import Settings  # noqa: PLC0415
-    from etl.stages.parse import stage as parse  # noqa: PLC0415
-    from etl.vocabulary import tracking_plan as plan  # noqa: PLC0415
-
     settings = Settings(inbox=inbox, home=home)
-    files = [file for file in parse.landed_files(settings).values() if file["source"] == "events"]
-    parts = next(iter(parse.plan_slices(settings, files)))
-    whole = plan.load_plan(settings.tracking_plan)
+    files = [file for file in landed_files(Lake(settings)).values() if file.source == "events"]
+    pieces = next(iter(plan_slices(files)))
+    whole = tracking_plan.load_plan(settings.tracking_plan)
     asking_nothing = {name: schema.model_copy(update={"fields": {}}) for name, schema in whole.items()}
+    limits = messages.Limits(settings.max_message_bytes, settings.max_lateness_days)
     taken: dict[str, list[float]] = {"whole": [], "nothing": []}
     for _ in range(3):
         for name, asked in (("whole", whole), ("nothing", asking_nothing)):
-            with tempfile.TemporaryDirectory(dir=home) as folder, lake.engine(settings, Path(folder)) as con:
-                parse.register_raw(con, parts)
+            with tempfile.TemporaryDirectory(dir=home) as folder, engine(settings, Path(folder)) as con:
+                register_lines(con, pieces)
                 begun = cpu_seconds()
-                collector.decode_requests(con)
+                collector.decode_requests(con, settings.batch_paths)
                 collector.list_messages(con, settings.max_message_bytes)
-                limits = collector.Limits(settings.max_message_bytes, settings.max_lateness_days)
-                collector.decode_messages(con, limits, asked)
+                messages.decode_messages(con, limits, asked)
                 taken[name].append(cpu_seconds() - begun)
     print(json.dumps({name: median(seconds) for name, seconds in taken.items()}))
 

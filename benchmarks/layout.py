@@ -29,10 +29,11 @@ from benchmarks.pipeline import (
     simulate_logs,
     write_between,
 )
-from etl.lake import files as lake
+from etl.lake import sql
+from etl.lake.catalogue import Lake
+from etl.lake.engine import engine
+from etl.lake.manifests import Day
 from etl.settings import Settings
-from etl.stages.parse.stage import sql_text
-from etl.stages.sessionize import stage as sessionize
 
 BEGIN, END = "<!-- layout: begin -->", "<!-- layout: end -->"
 ORDERS = {
@@ -40,9 +41,11 @@ ORDERS = {
     "schema, event_at": "order by schema, event_at", "schema, visitor_id, event_at":
     "order by schema, visitor_id, event_at",
 }  # fmt: skip
-GROUPS = (32_768, lake.ROW_GROUP_ROWS, 524_288)
-LAYOUTS = [(order, lake.ROW_GROUP_ROWS) for order in ORDERS] + [
-    (order, rows) for order in ("visitor_id, event_at", "event_at") for rows in GROUPS if rows != lake.ROW_GROUP_ROWS
+ROWS = 32_768
+"""Of a row group, as the pipeline writes it."""
+GROUPS = (ROWS, 122_880, 524_288)
+LAYOUTS = [(order, ROWS) for order in ORDERS] + [
+    (order, rows) for order in ("visitor_id, event_at", "event_at") for rows in GROUPS if rows != ROWS
 ]
 VISITORS = 5
 
@@ -60,13 +63,16 @@ def canonical_day(logs: Path, folder: Path) -> Path:
     link_days(logs, folder / "inbox", [FIRST_DAY])
     for stage in ("land", "parse", "sessionize"):
         measure(python("etl", stage, "--inbox", folder / "inbox", "--home", folder / "home"))
-    return sessionize.events_path(Settings(home=folder / "home"), FIRST_DAY)
+    lake = Lake(Settings(home=folder / "home"))
+    (commit,) = (commit for commit in lake.commits("sessionize", Day) if FIRST_DAY.isoformat() in commit.units)
+    (events,) = lake.files(commit.day_parts("events")[FIRST_DAY.isoformat()])
+    return events
 
 
 def scans(con: duckdb.DuckDBPyConnection, events: Path) -> dict[str, Callable[[str], list[str]]]:
     """Name the typical scans; each says its statements over a file."""
     visitors = con.execute(
-        f"select visitor_id from {lake.scan([events])} where visitor_id is not null group by 1"
+        f"select visitor_id from {sql.scan([events], events)} where visitor_id is not null group by 1"
         f" having count(*) > 5 order by hash(visitor_id) limit {VISITORS}"
     ).fetchall()
     noon = f"{FIRST_DAY} 12:00:00+00"
@@ -95,13 +101,13 @@ def compare(events: Path, folder: Path, repeat: int) -> Iterator[dict[str, Any]]
         asked = scans(con, events)
         for order, rows in LAYOUTS:
             target = folder / "layout.parquet"
-            with lake.engine(settings, folder) as writer:
+            with engine(settings, folder) as writer:
                 # The rows come in no order of visitors or of time, as out of the join that makes them. What is sorted
                 # has to stay so: the pipeline's engine keeps no order, and mixes the row groups of a sorted copy.
                 writer.execute(f"set preserve_insertion_order = {bool(ORDERS[order])}")
                 before = cpu_seconds()
                 writer.execute(
-                    f"copy (select * from {lake.scan([events])} {ORDERS[order]}) to '{sql_text(target)}'"
+                    f"copy (select * from {sql.scan([events], events)} {ORDERS[order]}) to {sql.text(target)}"
                     f" (format parquet, compression zstd, compression_level 1, row_group_size {rows})"
                 )
                 written = cpu_seconds() - before
@@ -113,7 +119,7 @@ def compare(events: Path, folder: Path, repeat: int) -> Iterator[dict[str, Any]]
                 taken = []
                 for _ in range(repeat):
                     before = cpu_seconds()
-                    listed = statements(lake.scan([target]))
+                    listed = statements(sql.scan([target], target))
                     for statement in listed:
                         con.execute(statement).fetchall()
                     taken.append((cpu_seconds() - before) / len(listed) * 1e3)

@@ -3,7 +3,7 @@
     python -m benchmarks.sessions --sizes 1000000,5000000,20000000 --out sessions.json
 
 The events are made by DuckDB, a file a size; what is measured is one process that reads the file, cuts
-sessions with the pipeline's own statements, and numbers page views, within the memory limit.
+sessions with the pipeline's own step, and numbers page views, within the memory limit.
 """
 
 import json
@@ -16,16 +16,18 @@ from statistics import median
 from typing import Annotated, Any
 
 import duckdb
+import pyarrow.parquet as pq
 import typer
 
 from benchmarks.pipeline import README, Measured, describe_machine, measure, python, screen, write_between
-from etl.lake import files as lake
+from etl.lake import sql
+from etl.lake.engine import engine
 from etl.settings import Settings
-from etl.stages.sessionize import stage as sessionize
+from etl.stages.sessionize.stage import DAY_US, ROUND_EVENTS
+from etl.stages.sessionize.steps import CUT_SESSIONS
 
 BEGIN, END = "<!-- sessions: begin -->", "<!-- sessions: end -->"
 EVENTS_A_VISITOR = 20
-GAP_US = 30 * 60_000_000
 DAY = date(2026, 3, 1)
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -44,11 +46,11 @@ def make_events(path: Path, events: int) -> None:
                     cast(0 as integer) as tie,
                     hash(number, 3) % 50 > 0 as is_session_event,
                     hash(number, 4) % 3 = 0 as is_page_view,
-                    case when hash(number, 5) % 40 = 0 then hash(number, 6) % 12 end as campaign,
-                    cast(1 as ubigint) as file_id,
+                    cast(case when hash(number, 5) % 40 = 0 then hash(number, 6) % 12 end as bigint) as campaign_key,
+                    cast(1 as bigint) as file_id,
                     cast(number as bigint) as message_ref
                 from range({events}) as numbers (number)
-            ) to '{path}' (format parquet, compression zstd, compression_level 1)
+            ) to {sql.text(path)} (format parquet, compression zstd, compression_level 1)
             """
         )
 
@@ -56,16 +58,18 @@ def make_events(path: Path, events: int) -> None:
 def cut(path: Path, memory_limit: str) -> dict[str, int]:
     """Cut the file's events into sessions and number its page views; count both."""
     settings = Settings(memory_limit=memory_limit, threads=2)
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder, lake.engine(settings, Path(folder)) as con:
-        con.execute(f"create temp table narrow as select * exclude (is_page_view) from {lake.scan([path])}")
-        con.execute(
-            "create temp table visitors as select cast(null as varchar) as visitor_id, 0 as visitor where false"
-        )
-        con.execute(
-            "create temp table carried as select cast(null as varchar) as visitor_id, 0::bigint as session_start_us,"
-            " 0::bigint as last_us, 0::ubigint as campaign, 0::bigint as session_event_number where false"
-        )
-        sessionize.assign_sessions(con, DAY, GAP_US)
+    events = sql.scan([path], path)
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder, engine(settings, Path(folder)) as con:
+        made = CUT_SESSIONS.run(
+            con,
+            {
+                "accepted": f"(select * exclude (is_page_view) from {events})",
+                "visitors": CUT_SESSIONS.takes["visitors"].empty_table(),
+                "open_sessions": CUT_SESSIONS.takes["open_sessions"].empty_table(),
+            },
+            rounds=max(1, -(-pq.read_metadata(path).num_rows // ROUND_EVENTS)),
+            gap_us=settings.session_gap_minutes * 60_000_000, end_us=((DAY - date(1970, 1, 1)).days + 1) * DAY_US,
+        )  # fmt: skip
         views = con.execute(
             f"""
             select count(*), sum(page_number), sum(seconds_on_page)
@@ -73,17 +77,23 @@ def cut(path: Path, memory_limit: str) -> dict[str, int]:
                 select
                     row_number() over session_order as page_number,
                     (lead(event_us) over session_order - event_us) / 1e6 as seconds_on_page
-                from assigned
+                from {made["event_sessions"]} as event_sessions
                 inner join (
-                    select message_ref, event_us from {lake.scan([path])} where is_page_view
-                ) as page_views using (message_ref)
+                    select visitor, file_id, message_ref, event_us from {events} where is_page_view
+                ) as page_views using (file_id, message_ref)
                 where session_start_us is not null
                 window session_order as (partition by visitor, session_start_us order by event_us, message_ref)
             )
             """
         ).fetchall()
         sessions = con.execute(
-            "select count(*) from (select distinct visitor, session_start_us from assigned)"
+            f"""
+            select count(*)
+            from (
+                select distinct visitor, session_start_us
+                from {made["event_sessions"]} inner join {events} using (file_id, message_ref)
+            )
+            """
         ).fetchall()
     return {"sessions": sessions[0][0], "page_views": views[0][0]}
 
@@ -122,7 +132,7 @@ def main(
     found: dict[str, list[Measured]] = {}
     numbers: Sequence[int] = sorted({int(word) for word in sizes.split(",")})
     for events in numbers:
-        path = folder / f"narrow-{events}.parquet"
+        path = folder / f"narrow-events-{events}.parquet"
         if not path.exists():
             make_events(path, events)
         for _ in range(repeat):

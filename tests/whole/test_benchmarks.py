@@ -1,0 +1,48 @@
+"""The benchmarks run: on logs so small that their figures say nothing."""
+
+import importlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[2]
+MODULES = sorted(path.stem for path in (PROJECT / "benchmarks").glob("*.py") if path.stem != "__init__")
+
+
+def run(module: str, *words: str) -> str:
+    """Run a benchmark as the README says."""
+    command = [sys.executable, "-m", f"benchmarks.{module}", *words]
+    return subprocess.run(command, cwd=PROJECT, check=True, capture_output=True, text=True).stdout
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_what_a_benchmark_measures_is_there(module: str) -> None:
+    """GIVEN the project as it is now THEN whatever a benchmark imports of it exists."""
+    importlib.import_module(f"benchmarks.{module}")
+
+
+def test_sessions_of_narrow_events_are_cut(tmp_path: Path) -> None:
+    """GIVEN few events WHEN their sessions are measured THEN a figure is written for the size."""
+    run("sessions", "--sizes", "2000", "--out", str(tmp_path / "figures.json"), "--work", str(tmp_path))
+    assert json.loads((tmp_path / "figures.json").read_text())["sizes"]["2000"][0]["cpu"] > 0
+
+
+@pytest.mark.prove
+def test_layouts_and_formats_are_measured(tmp_path: Path) -> None:
+    """GIVEN small logs WHEN layouts and formats are measured THEN each has a line."""
+    run("layout", "--messages", "3000", "--repeat", "1", "--out", str(tmp_path / "f.json"), "--work", str(tmp_path))
+    assert len(json.loads((tmp_path / "f.json").read_text())["layouts"]) == 9
+    table = run("formats", "run", "--messages", "1000", "--repeat", "1")
+    assert sum(line.startswith("| ") for line in table.splitlines()) == 7
+
+
+@pytest.mark.prove
+def test_the_whole_is_measured_against_pandas(tmp_path: Path) -> None:
+    """GIVEN small logs WHEN the pipeline is measured THEN its stages, the floors and pandas have figures."""
+    run("pipeline", "--messages", "2000", "--repeat", "1", "--out", str(tmp_path / "f.json"), "--work", str(tmp_path))
+    figures = json.loads((tmp_path / "f.json").read_text())["2000"]["figures"]
+    assert figures["whole"]["events"] > 1000
+    assert figures["pandas"]["cpu"] > 0
