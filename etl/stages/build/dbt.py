@@ -131,7 +131,7 @@ def run_dbt(settings: Settings, days: Sequence[str] | None) -> tuple[int, int]:
             [*command, *options(work), "--vars", dbt_variables(settings, days)]
         )
         # dbt leaves the file open, and a second connection in this process would see its old state.
-        DuckDBConnectionManager.close_all_connections()
+        DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
     if outcome.exception is not None:
         raise_failure(outcome)
     results: list[Any] = list(outcome.result)  # type: ignore[arg-type]

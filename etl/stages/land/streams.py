@@ -5,7 +5,7 @@ import gzip
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from backports import zstd
 from isal import igzip, isal_zlib
@@ -22,6 +22,14 @@ SALVAGE_BYTES = 4 * 2**10
 
 ISAL_ERROR: type[Exception] = isal_zlib.error  # type: ignore[assignment]  # its stub says instance
 DAMAGE = (EOFError, gzip.BadGzipFile, zlib.error, ISAL_ERROR, zstd.ZstdError)
+
+
+class Decompressor(Protocol):
+    """What decompresses piece by piece."""
+
+    def decompress(self, data: bytes, /) -> bytes:
+        """Decompress a piece."""
+        ...
 
 
 class Bomb(Exception):
@@ -119,14 +127,14 @@ def unpack(path: Path, careful_from: int | None) -> Iterator[tuple[int, bytes]]:
         raise EOFError
 
 
-DECOMPRESSORS: dict[str, Callable[[], Any]] = {
+DECOMPRESSORS: dict[str, Callable[[], Decompressor]] = {
     "gz": lambda: zlib.decompressobj(wbits=31),
     "zst": zstd.ZstdDecompressor,
     "bz2": bz2.BZ2Decompressor,
 }
 
 
-def decompressed(stream: Any, data: bytes) -> bytes:
+def decompressed(stream: Decompressor, data: bytes) -> bytes:
     """Decompress a piece; bzip2's reader calls damage an error of the system's."""
     try:
         return stream.decompress(data)
@@ -145,7 +153,7 @@ def open_stream(path: Path) -> Any:
     """Open a log file, plain or compressed."""
     match packing_of(path):
         case "gz":
-            return igzip.open(path, "rb")
+            return igzip.open(path, "rb")  # type: ignore[no-untyped-call]
         case "zst":
             return zstd.open(path, "rb")
         case "bz2":
