@@ -94,7 +94,9 @@ test: lint ## Lint, types, and every test but the long ones
 
 .PHONY: prove
 prove: setup ## The long proofs: kills, shuffles, fuzz
-	@$(BIN)/python -m pytest -m prove
+	@$(BIN)/python -m pytest -m prove -n $(JOBS) --dist load --ignore tests/ops
+	# One after the other: Airflow on a busy machine answers too late for them.
+	$(BIN)/python -m pytest -m prove tests/ops
 
 .PHONY: lint-python
 lint-python: setup
