@@ -194,7 +194,7 @@ def test_any_line_ends_in_one_place(con: duckdb.DuckDBPyConnection, content: lis
 
 
 @pytest.mark.prove
-@settings(max_examples=400, **unhurried)
+@settings(max_examples=150, **unhurried)
 @given(content=st.lists(sent(), min_size=20, max_size=60))
 def test_any_line_ends_in_one_place_many_times(
     con: duckdb.DuckDBPyConnection, content: list[tuple[bytes, int | None]]
