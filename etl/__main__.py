@@ -28,7 +28,7 @@ from etl import pipeline
 from etl.errors import BadUse, BloodhoundError
 from etl.settings import Settings, load_settings
 from etl.stages.land.inbox import find_files
-from etl.stages.runner import Advance
+from etl.stages.stage import Advance
 from etl.tools import probe as probing
 from etl.tools import suspects as suspecting
 from etl.warehouse import answers

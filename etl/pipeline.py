@@ -32,9 +32,11 @@ from etl.stages.parse.replay import quarantined_by_file
 from etl.stages.parse.stage import Parse
 from etl.stages.publish.stage import Publish, note_failure
 from etl.stages.reconcile.stage import Reconcile, read_checks, refuse_errors
-from etl.stages.runner import Advance, Outcome, Stage, silent
+from etl.stages.runner import Outcome
 from etl.stages.sessionize.stage import Sessionize
 from etl.stages.spend.stage import Spend
+from etl.stages.stage import Advance, Stage, silent
+from etl.stages.staleness import staleness
 from etl.tools import probe as probes
 from etl.tools import verify as verifying
 from etl.vocabulary.reasons import PARSER_REASONS
@@ -369,7 +371,7 @@ def is_up_to_date(settings: Settings) -> bool:
     """
     require_inbox(settings)
     lake = Lake(settings)
-    is_done = settings.warehouse.exists() and not runner.staleness(lake, Land()) and not pending(settings)
+    is_done = settings.warehouse.exists() and not staleness(lake, Land()) and not pending(settings)
     if is_done:
         require_whole(settings)
     return is_done
@@ -385,7 +387,7 @@ def pending(settings: Settings) -> dict[str, list[str]]:
     for task, stages in makers().items():
         if task == "land":
             continue
-        found = [(stage, runner.staleness(lake, stage)) for stage in stages]
+        found = [(stage, staleness(lake, stage)) for stage in stages]
         follows = {"build": "sessionize", "reconcile": "build"}.get(task)
         if any(stale for _, stale in found) or follows in work:
             days = {day for stage, stale in found for day in stage.concerns(lake, [*stale.stale, *stale.gone])}

@@ -1,22 +1,21 @@
 """The runner: one shape for all stages.
 
-A stage says what it wants (unit → fingerprint, from manifests alone) and makes units; all else is here: what is
-stale (wanted differs from committed), what is gone (committed and no longer wanted), staging, placing, syncing, the
-manifest, what a killed run left, one log line a commit. So `pending`, days to do again, what one task hands to the
-next, and "nothing new" are answers of one function each, for every stage alike.
+A stage says what it wants (unit → fingerprint, from manifests alone) and makes units; all else is here: staging,
+placing, syncing, the manifest, what a killed run left, one log line a commit. What is stale (wanted differs from
+committed) and what is gone (committed and no longer wanted) follows from it, so `pending`, days to do again, what one
+task hands to the next, and "nothing new" are answers of one function each, for every stage alike.
 """
 
 import re
 import shutil
 import threading
 import time
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, Generic
 
 import structlog
 
@@ -25,155 +24,10 @@ from etl.lake.catalogue import Lake, write_note
 from etl.lake.datasets import DATASETS
 from etl.lake.fingerprint import Fingerprint, digest
 from etl.lake.manifests import Commit, Part, Unit
+from etl.stages.stage import Advance, Facts, Output, Stage, Work, silent
+from etl.stages.staleness import chained, compare
 
-Facts = TypeVar("Facts")
-Advance = Callable[[str, int], None]
-"""Told a word about what was done and how much of the total it was."""
-
-DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 FILE_NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z_.-]{0,63}")
-
-
-def is_day(unit: str) -> bool:
-    """Say whether a unit is an ISO day."""
-    return DAY.fullmatch(unit) is not None
-
-
-def silent(_word: str, _amount: int) -> None:
-    """Show no progress."""
-
-
-@dataclass(frozen=True)
-class Output:
-    """A file that a stage has made, in the staging folder: of which dataset, day, and with what content.
-
-    Attributes:
-        content: what decides whoever reads it, where that is less than all it was made of.
-        name: its name in the lake without ending, where others know it by that; else made of its unit and bytes.
-        source: a folder between the dataset and its partition.
-    """
-
-    dataset: str
-    path: Path
-    day: str | None = None
-    content: str | None = None
-    rows: int | None = None
-    name: str | None = None
-    source: str | None = None
-
-
-@dataclass(frozen=True)
-class Made(Generic[Facts]):
-    """What a stage has made of some units.
-
-    Attributes:
-        counts: by unit, what became of its rows.
-        kept: parts of the commits before that go on to hold.
-    """
-
-    facts: Facts
-    outputs: Sequence[Output] = ()
-    counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    kept: Sequence[Part] = ()
-
-
-@dataclass(frozen=True)
-class Work(Generic[Facts]):
-    """What a stage is given to make some units.
-
-    Attributes:
-        folder: where it writes; nothing else of the home may be written.
-        fingerprints: what each unit is made under now.
-        before: the commits that held these units.
-        days: days that somebody wants done again, though nothing in them changed.
-        advance: told of each piece done.
-    """
-
-    lake: Lake
-    units: Sequence[str]
-    fingerprints: Mapping[str, Fingerprint]
-    folder: Path
-    before: Sequence[Commit[Facts]]
-    days: Sequence[date] = ()
-    advance: Advance = silent
-
-
-class Stage(ABC, Generic[Facts]):
-    """A stage: pure of its inputs, but for `lake` and the folder it is lent.
-
-    Attributes:
-        facts: the structure of what its commits remember beside counts.
-        gives: the datasets whose files it makes.
-        hands_on: the dataset whose part of one unit is an input of the next, where units follow each other.
-        is_concurrent: its units may be made several at a time.
-    """
-
-    name: ClassVar[str]
-    facts: type[Facts]
-    gives: ClassVar[tuple[str, ...]] = ()
-    hands_on: ClassVar[str | None] = None
-    is_concurrent: ClassVar[bool] = False
-
-    @abstractmethod
-    def wanted(self, lake: Lake) -> Mapping[str, Fingerprint]:
-        """Say what each unit would be made of now, from manifests and settings alone."""
-
-    @abstractmethod
-    def make(self, work: Work[Facts]) -> Made[Facts]:
-        """Make some units together, into the folder that `work` lends."""
-
-    def definition(self, lake: Lake) -> object:
-        """Say what of its fingerprints is meaning and not data: its version and the settings it reads."""
-        del lake
-        return None
-
-    def groups(self, lake: Lake, units: Sequence[str]) -> Iterable[Sequence[str]]:
-        """Cut stale units into those that are made together: each by itself, unless a stage says otherwise."""
-        del lake
-        return ([unit] for unit in units)
-
-    def of_days(self, lake: Lake, days: Collection[date]) -> Collection[str]:
-        """Name the units to make again for these days; the days themselves, unless a stage says otherwise."""
-        del lake
-        return {day.isoformat() for day in days}
-
-    def days_of(self, commit: Commit[Facts]) -> Iterable[str]:
-        """Name the days that a commit concerns, ISO: those of its parts, unless a stage says otherwise."""
-        return {part.day for part in commit.parts if part.day}
-
-    def following(self, unit: str) -> str | None:
-        """Name the unit that one hands on to."""
-        del unit
-        return None
-
-    def preceding(self, unit: str) -> str | None:
-        """Name the unit that hands on to this one."""
-        del unit
-        return None
-
-    def is_lost(self, lake: Lake, commit: Commit[Facts]) -> bool:
-        """Say whether what a commit made outside the lake is there no more."""
-        del lake, commit
-        return False
-
-    def concerns(self, lake: Lake, units: Collection[str]) -> Iterable[str]:
-        """Name the days, ISO, that stale units are known to concern: those that are days, unless a stage says so."""
-        del lake
-        return (unit for unit in units if is_day(unit))
-
-    def review(self, lake: Lake) -> None:
-        """Look at what has been committed before anything is called stale; under the lock."""
-        del lake
-
-    # What follows from these for every stage
-
-    def commits(self, lake: Lake) -> list[Commit[Facts]]:
-        """Read the commits that hold."""
-        return lake.commits(self.name, self.facts)
-
-    def parts(self, lake: Lake, dataset: str) -> list[tuple[Commit[Facts], Part]]:
-        """List the parts of a dataset that this stage has made, with their commits."""
-        return [(commit, part) for commit in self.commits(lake) for part in commit.parts if part.dataset == dataset]
 
 
 @dataclass(frozen=True)
@@ -186,57 +40,6 @@ class Outcome(Generic[Facts]):
     def count(self, name: str) -> int:
         """Add up one count over all units made."""
         return sum(unit.counts.get(name, 0) for commit in self.made for unit in commit.units.values())
-
-
-@dataclass(frozen=True)
-class Staleness:
-    """What a stage has to do: units to make, and units that are no more."""
-
-    stale: list[str]
-    gone: list[str]
-
-    def __bool__(self) -> bool:
-        return bool(self.stale or self.gone)
-
-
-def handed(stage: Stage[Any], unit: str, held: Mapping[str, tuple[Commit[Any], Unit]]) -> str:
-    """Name what the unit before hands on to one; nothing where it hands on nothing."""
-    before = stage.preceding(unit)
-    if stage.hands_on is None or before is None or before not in held:
-        return ""
-    commit, _ = held[before]
-    found = sorted(commit.identity(part) for part in commit.parts if part.dataset == stage.hands_on)
-    return digest(*found) if found else ""
-
-
-def chained(
-    stage: Stage[Any], unit: str, wanted: Fingerprint, held: Mapping[str, tuple[Commit[Any], Unit]]
-) -> Fingerprint:
-    """Add what the unit before hands on to a fingerprint."""
-    if stage.hands_on is None:
-        return wanted
-    return Fingerprint(digest(wanted.data, handed(stage, unit, held)), wanted.description)
-
-
-def staleness(lake: Lake, stage: Stage[Any]) -> Staleness:
-    """Compare what a stage wants with what it has committed; reads manifests alone, and takes no lock."""
-    return compare(lake, stage, stage.wanted(lake), lake.units(stage.name, stage.facts))
-
-
-def compare(
-    lake: Lake, stage: Stage[Any], wanted: Mapping[str, Fingerprint], held: Mapping[str, tuple[Commit[Any], Unit]]
-) -> Staleness:
-    """Say which units are to be made, and which are no more; what is no more hands on nothing."""
-    gone = [unit for unit in held if unit not in wanted]
-    left = {unit: found for unit, found in held.items() if unit in wanted}
-    stale = [
-        unit
-        for unit, fingerprint in wanted.items()
-        if unit not in left
-        or left[unit][1].fingerprint != chained(stage, unit, fingerprint, left)
-        or stage.is_lost(lake, left[unit][0])
-    ]
-    return Staleness(stale, gone)
 
 
 def run(

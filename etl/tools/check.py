@@ -32,6 +32,7 @@ from etl.stages.land.inbox import SOURCES
 from etl.stages.land.stage import Land
 from etl.stages.parse.stage import Parse
 from etl.stages.spend.stage import Spend
+from etl.stages.stage import Stage
 from etl.vocabulary import tracking_plan as plan
 
 FATES = {
@@ -78,7 +79,7 @@ def check_file(path: Path, settings: Settings) -> list[Verdict]:
         copy.write_bytes(content)
         lake = Lake(trial)
         lake.initialise()
-        stages: list[runner.Stage[Any]] = [Land(), Parse(), Spend(), Exclusions()]
+        stages: list[Stage[Any]] = [Land(), Parse(), Spend(), Exclusions()]
         for stage in stages:
             runner.run(lake, stage)
         (row,) = files_table(lake).to_pylist()

@@ -15,7 +15,8 @@ from etl.lake.datasets import DATASETS
 from etl.lake.fingerprint import Fingerprint
 from etl.lake.manifests import Commit, Landing, Part, Unit
 from etl.lake.published import published
-from etl.stages.runner import Stage, placed
+from etl.stages.runner import placed
+from etl.stages.stage import Stage
 
 SHOWN = 3
 

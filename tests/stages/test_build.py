@@ -16,11 +16,11 @@ from etl.lake.datasets import DATASETS
 from etl.lake.fingerprint import Fingerprint, digest
 from etl.lake.manifests import Build, Commit, Publication, Unit
 from etl.settings import Settings
-from etl.stages import runner
 from etl.stages.build import project
 from etl.stages.build.dbt import workplace
 from etl.stages.build.stage import Marts, Unfinished, name_all_sources, session_dates
 from etl.stages.publish.stage import note_failure
+from etl.stages.staleness import staleness
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_an_edited_description_is_no_other_definition(
     monkeypatch.setattr("etl.stages.build.stage.read_project", lambda: (decisive, described + "edited"))
     before, now = commit.units["marts"].fingerprint, Marts().wanted(lake)["marts"]
     assert now.data == before.data and now.description != before.description
-    assert stale(house, commit) == [] and runner.staleness(lake, Marts()).stale == ["marts"]
+    assert stale(house, commit) == [] and staleness(lake, Marts()).stale == ["marts"]
     monkeypatch.setattr("etl.stages.build.stage.read_project", lambda: (decisive + "changed", described))
     assert stale(house, commit) is None
 
@@ -196,7 +196,7 @@ def test_failure_before_anything_is_published_leaves_nothing(settings: Settings)
 def test_build_that_failed_is_done_again_even_when_its_cause_is_taken_back(built: tuple[House, Commit[Build]]) -> None:
     """GIVEN a failed build of no day WHEN all is as it was at the last good one THEN a build is pending."""
     house, _ = built
-    assert not runner.staleness(Lake(house.settings), Marts())
+    assert not staleness(Lake(house.settings), Marts())
     write_note(workplace(house.settings).unfinished, Unfinished([]))
     assert "build" in pipeline.pending(house.settings)
 

@@ -23,7 +23,7 @@ from etl.stages.land import lines as cutting
 from etl.stages.land import stage as land
 from etl.stages.land import streams
 from etl.stages.land.inbox import InboxFile, find_files
-from etl.stages.runner import Work
+from etl.stages.stage import Work
 
 HOSTILE = {
     "plain lines": b"one\ntwo\nthree\n",

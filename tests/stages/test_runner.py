@@ -15,7 +15,8 @@ from etl.lake.fingerprint import Fingerprint
 from etl.lake.manifests import Commit, Nothing
 from etl.settings import Settings
 from etl.stages import runner
-from etl.stages.runner import Made, Output, Stage, Work
+from etl.stages.stage import Made, Output, Stage, Work
+from etl.stages.staleness import staleness
 from etl.vocabulary.columns import SPEND
 
 
@@ -117,9 +118,9 @@ def test_what_is_wanted_is_made_once_and_again_when_it_differs(lake: Lake) -> No
     stage = Doubling(a="1", b="1")
     runner.run(lake, stage)
     assert stage.made == ["a", "b"] and campaigns(lake, stage) == ["a", "b"]
-    assert not runner.staleness(lake, stage)
+    assert not staleness(lake, stage)
     stage.asked["b"] = "2"
-    assert runner.staleness(lake, stage).stale == ["b"]
+    assert staleness(lake, stage).stale == ["b"]
     outcome = runner.run(lake, stage)
     assert [commit.name for commit in outcome.made] == ["b"] and outcome.count("rows") == 1
     assert on_disk(lake) == 2
@@ -129,7 +130,7 @@ def test_a_changed_description_makes_stale_and_says_so_apart_from_the_data(lake:
     stage = Doubling(a="1/old")
     runner.run(lake, stage)
     stage.asked["a"] = "1/new"
-    assert runner.staleness(lake, stage).stale == ["a"]
+    assert staleness(lake, stage).stale == ["a"]
     (_, unit) = lake.units("doubling", Nothing)["a"]
     assert (unit.fingerprint.data, unit.fingerprint.description) == ("1", "old")
 
@@ -138,10 +139,10 @@ def test_what_is_wanted_no_more_goes_with_its_files(lake: Lake) -> None:
     stage = Doubling(a="1", b="1")
     runner.run(lake, stage)
     del stage.asked["a"]
-    assert runner.staleness(lake, stage).gone == ["a"]
+    assert staleness(lake, stage).gone == ["a"]
     outcome = runner.run(lake, stage)
     assert [commit.name for commit in outcome.gone] == ["a"] and on_disk(lake) == 1
-    assert not runner.staleness(lake, stage)
+    assert not staleness(lake, stage)
 
 
 def test_units_that_share_a_commit_are_made_again_together(lake: Lake) -> None:
@@ -155,13 +156,13 @@ def test_units_that_share_a_commit_are_made_again_together(lake: Lake) -> None:
     del stage.asked["a"]
     runner.run(lake, stage)
     assert stage.made == ["b"] and campaigns(lake, stage) == ["b", "c"] and on_disk(lake) == 2
-    assert not runner.staleness(lake, stage)
+    assert not staleness(lake, stage)
 
 
 def test_a_change_travels_as_far_as_what_is_handed_on_differs(lake: Lake) -> None:
     stage = Chain(d01="1", d02="1", d03="1", d04="8", d05="1")
     runner.run(lake, stage)
-    assert stage.made == [f"2026-03-0{day}" for day in range(1, 6)] and not runner.staleness(lake, stage)
+    assert stage.made == [f"2026-03-0{day}" for day in range(1, 6)] and not staleness(lake, stage)
     stage.made.clear()
     stage.asked["2026-03-02"] = "2"
     runner.run(lake, stage)
@@ -170,7 +171,7 @@ def test_a_change_travels_as_far_as_what_is_handed_on_differs(lake: Lake) -> Non
     stage.made.clear()
     del stage.asked["2026-03-03"]
     runner.run(lake, stage)
-    assert stage.made == ["2026-03-04", "2026-03-05"] and not runner.staleness(lake, stage)
+    assert stage.made == ["2026-03-04", "2026-03-05"] and not staleness(lake, stage)
 
 
 def test_days_and_units_are_made_again_though_nothing_changed(lake: Lake) -> None:
@@ -206,7 +207,7 @@ def test_a_run_killed_at_a_commit_is_completed_and_leaves_no_file(
     assert runner.sweep(lake, [stage]) > 0
     runner.run(lake, stage)
     assert campaigns(lake, stage) == ["a", "b", "c"] and on_disk(lake) == 3
-    assert not runner.staleness(lake, stage) and runner.sweep(lake, [stage]) == 0
+    assert not staleness(lake, stage) and runner.sweep(lake, [stage]) == 0
 
 
 def test_files_that_no_manifest_names_do_not_exist(lake: Lake) -> None:
@@ -232,7 +233,7 @@ def test_a_manifest_cut_short_is_a_sentence_with_its_name(lake: Lake) -> None:
     path = lake.manifest_path("doubling", "a")
     path.write_bytes(path.read_bytes()[:20])
     with pytest.raises(Damaged, match=r"a\.json cannot be read"):
-        runner.staleness(lake, stage)
+        staleness(lake, stage)
 
 
 def test_of_two_commits_that_name_a_unit_the_later_holds(lake: Lake) -> None:
@@ -276,7 +277,7 @@ def test_a_kill_between_two_manifests_doubles_no_row(lake: Lake, monkeypatch: py
     killed_between_manifests(lake, stage, monkeypatch)
     runner.sweep(lake, [stage])
     runner.run(lake, stage)
-    assert campaigns(lake, stage) == ["a"] and not runner.staleness(lake, stage)
+    assert campaigns(lake, stage) == ["a"] and not staleness(lake, stage)
 
 
 def test_what_a_later_commit_replaced_never_holds_again(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,8 +14,8 @@ from etl import pipeline
 from etl.enrich import user_agents
 from etl.lake.catalogue import Lake
 from etl.settings import DeclaredConversion, Settings, SpendExport
-from etl.stages import runner
 from etl.stages.parse import dictionaries
+from etl.stages.staleness import staleness
 
 VERSIONS = {
     "parse": "PARSER_VERSION", "spend": "SPEND_VERSION", "exclusions": "EXCLUSIONS_VERSION",
@@ -80,7 +80,7 @@ def stale(settings: Settings) -> set[str]:
     """Name the stages that have work of their own accord: the marts are not built here, so they always have."""
     lake = Lake(settings)
     stages = [stage for stages in pipeline.makers().values() for stage in stages]
-    return {stage.name for stage in stages if runner.staleness(lake, stage)} - {"build", "publish", "reconcile"}
+    return {stage.name for stage in stages if staleness(lake, stage)} - {"build", "publish", "reconcile"}
 
 
 def test_a_lake_just_made_is_stale_nowhere(digested: House) -> None:

@@ -19,7 +19,7 @@ from etl.stages.build.declared import declared_conversions
 from etl.stages.build.ledger import files_table
 from etl.stages.build.project import read_project, variables
 from etl.stages.build.sources import name_sources
-from etl.stages.runner import Made, Stage, Work
+from etl.stages.stage import Made, Stage, Work
 from etl.vocabulary import tracking_plan
 from etl.vocabulary.thresholds import read_thresholds
 

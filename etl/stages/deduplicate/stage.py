@@ -16,7 +16,7 @@ from etl.lake.manifests import Commit, Comparison, Reading
 from etl.stages.deduplicate.decide import Messages, decide
 from etl.stages.deduplicate.history import History
 from etl.stages.deduplicate.write import write_collisions, write_copies
-from etl.stages.runner import Made, Stage, Work
+from etl.stages.stage import Made, Stage, Work
 
 DEDUPLICATION_VERSION = 2
 UNIT = "all"

@@ -14,7 +14,7 @@ from etl.lake.days import parts_of
 from etl.stages.deduplicate import steps
 from etl.stages.deduplicate.contents import Reference, message_texts, references
 from etl.stages.deduplicate.decide import Decided, Messages
-from etl.stages.runner import Output
+from etl.stages.stage import Output
 from etl.vocabulary.columns import COPIES, QUARANTINE
 
 

@@ -14,7 +14,7 @@ from etl.lake.catalogue import Lake
 from etl.lake.fingerprint import Fingerprint, digest
 from etl.lake.landed import expected, landed_files, read_text
 from etl.lake.manifests import Nothing
-from etl.stages.runner import Made, Output, Stage, Work
+from etl.stages.stage import Made, Output, Stage, Work
 from etl.vocabulary.columns import EXCLUSIONS, QUARANTINE
 
 EXCLUSIONS_VERSION = 2

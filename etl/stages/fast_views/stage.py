@@ -16,7 +16,7 @@ from etl.lake.datasets import PARQUET
 from etl.lake.days import NO_PARTS, DayParts, by_day, parts_of
 from etl.lake.fingerprint import Fingerprint, digest
 from etl.lake.manifests import Comparison, Nothing, Reading
-from etl.stages.runner import Made, Output, Stage, Work
+from etl.stages.stage import Made, Output, Stage, Work
 from etl.stages.step import Step, columns, content_of
 from etl.vocabulary import bot_rules
 from etl.vocabulary.columns import COPIES, FAST_VIEWS, MESSAGES

@@ -26,7 +26,7 @@ from etl.stages.land.inbox import InboxFile, find_files
 from etl.stages.land.lines import read_chunks
 from etl.stages.land.streams import DAMAGE, Bomb
 from etl.stages.land.writer import DayWriter
-from etl.stages.runner import Made, Output, Stage, Work
+from etl.stages.stage import Made, Output, Stage, Work
 from etl.vocabulary import log_formats
 
 STATEMENTS = ("spend", "exclusions")

@@ -29,7 +29,7 @@ from etl.stages.parse.decode import DECODERS, register_lines
 from etl.stages.parse.logs import LOGS, describe_logs
 from etl.stages.parse.slices import group_files, halve, plan_slices
 from etl.stages.parse.write import write_slice
-from etl.stages.runner import Made, Output, Stage, Work
+from etl.stages.stage import Made, Output, Stage, Work
 from etl.vocabulary import bot_rules, log_formats, tracking_plan
 
 PARSER_VERSION = 11

@@ -11,7 +11,7 @@ from etl.lake import sql
 from etl.lake.datasets import PARQUET
 from etl.lake.engine import run_file, set_variables
 from etl.lake.fingerprint import digest
-from etl.stages.runner import Output
+from etl.stages.stage import Output
 from etl.vocabulary import bot_rules
 from etl.vocabulary.columns import AGENTS, HOSTS, MESSAGES
 

@@ -22,7 +22,7 @@ from etl.lake.fingerprint import Fingerprint, digest
 from etl.lake.manifests import Build, Commit, Day, Publication
 from etl.stages.publish import restatements
 from etl.stages.publish.days import link_days, select_days, shown_path, write_days
-from etl.stages.runner import Made, Stage, Work
+from etl.stages.stage import Made, Stage, Work
 from etl.vocabulary import tracking_plan
 
 UNIT = "warehouse"

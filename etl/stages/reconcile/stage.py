@@ -10,7 +10,7 @@ from etl.lake.fingerprint import Fingerprint
 from etl.lake.manifests import Nothing, Publication
 from etl.lake.published import published
 from etl.settings import Settings
-from etl.stages.runner import Made, Stage, Work
+from etl.stages.stage import Made, Stage, Work
 
 UNIT = "checks"
 STATUSES = ("ok", "warn", "error", "unknown")

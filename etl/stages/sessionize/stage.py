@@ -23,9 +23,9 @@ from etl.lake.fingerprint import Fingerprint, digest
 from etl.lake.key import key_digest, read_key
 from etl.lake.manifests import Comparison, Day, Nothing, Part, Reading
 from etl.settings import Settings
-from etl.stages.runner import Made, Output, Stage, Work
 from etl.stages.sessionize import steps
 from etl.stages.sessionize.excluded import Rule, listed, read_rules
+from etl.stages.stage import Made, Output, Stage, Work
 from etl.stages.step import content_of
 
 SESSIONIZER_VERSION = 8

@@ -19,7 +19,7 @@ from etl.lake.fingerprint import Fingerprint, digest
 from etl.lake.landed import LandedFile, expected, landed_files
 from etl.lake.manifests import Nothing
 from etl.settings import Settings
-from etl.stages.runner import Made, Output, Stage, Work
+from etl.stages.stage import Made, Output, Stage, Work
 from etl.vocabulary.columns import QUARANTINE, SPEND
 from etl.vocabulary.spend_exports import load_platforms
 
