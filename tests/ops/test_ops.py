@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import Browser
 from rich.console import Console
 
+from ops import database
 from ops.__main__ import span_of
 from ops.airflow_api import DAG, AirflowApi, Run, Task
 from ops.drive import Pass, as_line, connect, follow, in_words, wait_for_dag
@@ -21,14 +22,13 @@ from ops.embedded import (
     NO_TRIGGERER,
     PROJECT,
     Embedded,
-    OpsError,
     State,
     free_port,
-    is_alive,
     remove_leftovers,
-    stop_families,
     write_once,
 )
+from ops.errors import OpsError
+from ops.processes import is_alive, stop_families
 
 
 def sleeper(*, with_child: bool = False) -> tuple[int, float]:
@@ -199,13 +199,11 @@ def test_a_taken_port_is_passed_over() -> None:
 
 
 def test_postgres_starts_stops_and_starts_again(tmp_path: Path) -> None:
-    embedded = Embedded(tmp_path)
-    embedded._prepare_home()
+    data = tmp_path / "postgres"
     for _ in range(2):
-        database = embedded._start_database()
-        assert database.startswith("postgresql+psycopg2://")
-        embedded._stop_postgres()
-        assert not (embedded.postgres_data / "postmaster.pid").exists()
+        assert database.start(data).startswith("postgresql+psycopg2://")
+        database.stop(data)
+        assert not (data / "postmaster.pid").exists()
 
 
 def test_lists_are_told_by_their_length() -> None:
