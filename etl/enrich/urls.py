@@ -1,19 +1,35 @@
-"""URLs: split once a distinct value, in SQL; registrable domains once a distinct host."""
+"""URLs: split once a distinct value, in SQL; hosts and registrable domains once a distinct host."""
 
 from collections.abc import Iterable
 from functools import cache
 
 import duckdb
+import idna
 import pyarrow as pa
 import tldextract
 
-CAMPAIGN_KEYS = ("utm_source", "utm_medium", "utm_campaign", "gclid", "msclkid", "fbclid")
-"""The six values whose change starts a session."""
-QUERY_KEYS = (*CAMPAIGN_KEYS, "utm_term", "utm_content")
+from etl.vocabulary import click_ids
+
+CAMPAIGN_KEYS = ("utm_source", "utm_medium", "utm_campaign", *click_ids.NAMES)
+"""The values whose change starts a session."""
+TAGS = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
+IN_LOWER_CASE = {"utm_source", "utm_medium"}
 
 HOST = r"^[a-zA-Z][a-zA-Z0-9+.\-]*://(?:[^/?#@]*@)?(\[[^\]/?#]*\]|[^/?#:]*)"
 PATH = r"^(?:[a-zA-Z][a-zA-Z0-9+.\-]*://[^/?#]*)?([^?#]*)"
 QUERY = r"^[^?#]*\?([^#]*)"
+FRAGMENT = r"#(.*)$"
+
+BEFORE = {"query": "(?:^|&)(?:amp;)*", "fragment": "(?:^|[?&!/])(?:amp;)*"}
+"""What stands before a parameter: links copied out of HTML have `&amp;`, a fragment may be a path with a query."""
+TAGGED = rf"(?:[?&#!/]|amp;)(?:{'|'.join((*TAGS, *click_ids.NAMES))})="
+
+OF_UTF8 = (
+    "(?:%[0-7][0-9A-Fa-f]|%[CcDd][0-9A-Fa-f]%[89AaBb][0-9A-Fa-f]|%[Ee][0-9A-Fa-f](?:%[89AaBb][0-9A-Fa-f]){2}"
+    "|%[Ff][0-7](?:%[89AaBb][0-9A-Fa-f]){3})"
+)
+"""One percent-encoded character."""
+NOT_CANONICAL = r"[^\x00-\x7F]|%[0-9A-F]?[a-f]"
 
 _public_suffixes = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)
 
@@ -32,53 +48,104 @@ def registrable_domain(host: str) -> str:
     return ".".join(labels[-2:]) if all(labels) else host
 
 
-def query_value(key: str) -> str:
-    """Read one parameter of the column `query` in SQL: the first that is not empty, decoded; else null."""
-    found = f"regexp_extract(query, '(?:^|&){key}=([^&]+)', 1)"
-    spaced = f"replace({found}, '+', ' ')"
-    return f"nullif(coalesce(try(url_decode({spaced})), {spaced}), '')"
+def ascii_host(host: str) -> str:
+    """Write a host as browsers send it: `münchen.example` → `xn--mnchen-3ya.example`; what is no name stays.
+
+    Source: UTS 46, without its transitional rules.
+    """
+    if host.isascii():
+        return host
+    try:
+        return idna.encode(host, uts46=True).decode()
+    except (idna.IDNAError, UnicodeError):
+        return host
+
+
+def decoded(text: str) -> str:
+    """Say in SQL a percent-encoded text decoded; a byte that is no UTF-8 stays as it is written (`%E9`)."""
+    pieces = f"regexp_extract_all({text}, '{OF_UTF8}+|[^%]+|%')"
+    piecewise = f"array_to_string(list_transform({pieces}, lambda piece: coalesce(try(url_decode(piece)), piece)), '')"
+    return f"coalesce(try(url_decode({text})), {piecewise})"
+
+
+def query_value(key: str, text: str = "query", kind: str = "query") -> str:
+    """Read one parameter of a query or fragment in SQL: the first that is not empty, decoded; else null."""
+    found = f"regexp_extract({text}, '{BEFORE[kind]}{key}=([^&]+)', 1)"
+    return f"nullif({decoded(f'''replace({found}, '+', ' ')''')}, '')"
+
+
+def canonical_path(path: str) -> str:
+    """Say in SQL a path in the one way of writing it: `é` and `%c3%a9` are `%C3%A9`."""
+    pieces = rf"regexp_extract_all({path}, '(?:%[0-9A-Fa-f]{{2}})+|[^\x00-\x7F]+|[\x00-\x24\x26-\x7F]+|%')"
+    written = "when starts_with(piece, '%') then upper(piece) when unicode(piece) > 127 then url_encode(piece)"
+    written = f"array_to_string(list_transform({pieces}, lambda piece: case {written} else piece end), '')"
+    return f"case when regexp_matches({path}, '{NOT_CANONICAL}') then {written} else {path} end"
+
+
+def tag(key: str) -> str:
+    """Read one of a campaign's values in SQL, from the query, else from the fragment."""
+    value = f"coalesce({query_value(key)}, {query_value(key, 'fragment', 'fragment')})"
+    return f"lower({value})" if key in IN_LOWER_CASE else value
 
 
 def split(con: duckdb.DuckDBPyConnection, distinct: str, target: str) -> None:
-    """Make table `target` (url, url_host, url_path, url_domain, campaign columns) of `distinct` (url)."""
+    """Make table `target` (url, url_host, url_path, url_domain, tags, click_ids as JSON) of `distinct` (url)."""
     con.execute(
         f"""
         create or replace temp table url_parts as
         select
             url,
-            nullif(rtrim(lower(regexp_extract(url, '{HOST}', 1)), '.'), '') as url_host,
-            regexp_extract(url, '{PATH}', 1) as url_path,
-            case when url like '%?%' then regexp_extract(url, '{QUERY}', 1) end as query
+            nullif(rtrim(lower(regexp_extract(url, '{HOST}', 1)), '.'), '') as host,
+            regexp_extract(url, '{PATH}', 1) as path,
+            coalesce(regexp_matches(url, '{TAGGED}'), false) as is_tagged
         from {distinct}
         """
     )
-    hosts = con.execute("select distinct url_host from url_parts where url_host is not null").fetchall()
-    con.register("host_domains", domains(host for (host,) in hosts))
-    tagged = " or ".join(f"contains(query, '{key}=')" for key in QUERY_KEYS)
+    hosts = con.execute("select distinct host from url_parts where host is not null").fetchall()
+    con.register("host_names", names(host for (host,) in hosts))
+    ids = ", ".join(f"'{name}', {tag(name)}" for name in click_ids.NAMES)
     con.execute(
         f"""
         create or replace temp table {target} as
+        with placed as (
+            select
+                url_parts.url, host_names.url_host, {canonical_path("url_parts.path")} as url_path,
+                host_names.url_domain, url_parts.is_tagged
+            from url_parts left join host_names using (host)
+        ),
+        tagged as (
+            select
+                *, regexp_extract(url, '{QUERY}', 1) as query, regexp_extract(url, '{FRAGMENT}', 1) as fragment
+            from placed where is_tagged
+        )
         select
-            url, url_host, url_path, url_domain,
-            {", ".join(f"null::varchar as {key}" for key in QUERY_KEYS)}
-        from url_parts left join host_domains using (url_host)
-        where not coalesce({tagged}, false)
+            url, url_host, url_path, url_domain, {", ".join(f"null::varchar as {key}" for key in TAGS)},
+            null::varchar as click_ids
+        from placed where not is_tagged
         union all
-        select url, url_host, url_path, url_domain, {", ".join(f"{query_value(key)} as {key}" for key in QUERY_KEYS)}
-        from url_parts left join host_domains using (url_host)
-        where coalesce({tagged}, false)
+        select
+            url, url_host, url_path, url_domain, {", ".join(f"{tag(key)} as {key}" for key in TAGS)},
+            nullif(cast(json_merge_patch('{{}}', json_object({ids})) as varchar), '{{}}') as click_ids
+        from tagged
         """
     )
-    con.unregister("host_domains")
+    con.unregister("host_names")
     con.execute("drop table url_parts")
+
+
+def names(hosts: Iterable[str]) -> pa.Table:
+    """Pair each host, as it stands in URLs, with what it is called (url_host) and its registrable domain."""
+    found = list(hosts)
+    called = domains(ascii_host(host) for host in found)
+    return called.append_column("host", pa.array(found, pa.string()))
 
 
 def domains(hosts: Iterable[str]) -> pa.Table:
     """Pair each host with its registrable domain."""
-    names = list(hosts)
+    found = list(hosts)
     return pa.table(
         {
-            "url_host": pa.array(names, pa.string()),
-            "url_domain": pa.array([registrable_domain(name) for name in names], pa.string()),
+            "url_host": pa.array(found, pa.string()),
+            "url_domain": pa.array([registrable_domain(host) for host in found], pa.string()),
         }
     )

@@ -35,6 +35,7 @@ def decode_lines(con: duckdb.DuckDBPyConnection, trusted_proxies: Sequence[str])
     """Make `logged` (one row a line, logged.sql) of `lines`, `log_files` and `headers`."""
     define_macros(con)
     con.execute(f"create or replace macro unescaped(said) as {unescaped('said')}")
+    con.execute(f"create or replace macro percented(said) as {percented('said')}")
     con.execute(f"create or replace macro any_time_us(said) as {any_time('said')}")
     statements.set_variables(
         con, with_agent=WITH_AGENT, without_agent=WITHOUT_AGENT, first_log_us=FIRST_LOG_US, last_log_us=LAST_LOG_US
@@ -196,6 +197,12 @@ def any_time(said: str) -> str:
         f" when regexp_matches({said}, '^[0-9]{{2}}/[A-Z]')"
         f" then try(epoch_us(try_strptime({said}, '%d/%b/%Y:%H:%M:%S %z'))) else iso_us({said}) end"
     )
+
+
+def percented(column: str) -> str:
+    r"""Write a server's escaped bytes of a URL as URLs have them, in SQL: `\xC3\xA9` is `%C3%A9`."""
+    written = rf"regexp_replace({column}, '\\x([0-9A-Fa-f]{{2}})', '%\1', 'g')"
+    return rf"case when contains({column}, '\x') then {written} else {column} end"
 
 
 def unescaped(column: str) -> str:

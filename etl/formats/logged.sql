@@ -1,7 +1,7 @@
 -- Lines of web servers' logs, whatever their format: when, who, what, and why a line cannot be read.
 --
 -- Takes: read_lines (a table: the columns of texts and those of every kind, see quoted.sql), clients (layout, client,
--- forwarded, ip, address_from_client); macro unescaped.
+-- forwarded, ip, address_from_client); macros unescaped, percented.
 -- Variables: first_log_us, last_log_us.
 -- Gives: logged, a table: file_id, source_file, line_number, text, received_us, ip, address_from_client, user_agent,
 -- referrer, method, target, status, is_comment, knows_agent, reason, detail, payload.
@@ -42,9 +42,9 @@ select
     ip,
     address_from_client,
     unescaped(agent) as user_agent,
-    unescaped(referrer) as referrer,
+    unescaped(percented(referrer)) as referrer,
     nullif(method, '') as method,
-    nullif(target, '') as target,
+    nullif(percented(target), '') as target,
     try_cast(status as integer) as status,
     is_comment,
     knows_agent,

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import orjson
 
+from etl.enrich import urls
 from etl.formats.versions import NEWEST_VERSION, read_json
 
 POST_PATH = "/com.snowplowanalytics.snowplow/tp2"
@@ -68,7 +69,7 @@ def query_as_json(query: str) -> str:
 
     def decoded(text: str) -> str:
         spaced = f"replace({text}, '+', ' ')"
-        return f"cast(to_json(coalesce(try(url_decode({spaced})), {spaced})) as varchar)"
+        return f"cast(to_json({urls.decoded(spaced)}) as varchar)"
 
     pairs = f"list_filter(string_split({query}, '&'), lambda pair: strpos(pair, '=') > 1)"
     name, value = decoded("split_part(pair, '=', 1)"), decoded("substr(pair, strpos(pair, '=') + 1)")

@@ -59,9 +59,7 @@ EVENTS = pa.schema(
         ("utm_campaign", TEXT),
         ("utm_term", TEXT),
         ("utm_content", TEXT),
-        ("gclid", TEXT),
-        ("msclkid", TEXT),
-        ("fbclid", TEXT),
+        ("click_ids", TEXT),
         ("referring_page_id", TEXT),
         ("referring_click_id", TEXT),
         ("navigation", TEXT),
@@ -88,6 +86,7 @@ EVENTS = pa.schema(
         ("event_date", pa.date32()),
     ]
 )
+"""`click_ids` is a JSON object of the click ids in a page view's URL, in the order of the seed that names them."""
 
 _DECIDED_LATER = {
     "session_id", "session_date", "session_event_number", "is_session_event", "is_repeat",

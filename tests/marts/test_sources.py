@@ -1,6 +1,7 @@
 """Where a session came from: the project's own landings, and cases that others published."""
 
 import csv
+import json
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -72,10 +73,35 @@ def test_published_referrer_cases_agree(warehouse: Warehouse) -> None:
     assert wrong == []
 
 
+def clicked(*names: str, **columns: Any) -> Row:
+    """Make a landing whose address has click ids."""
+    return {"click_ids": json.dumps(dict.fromkeys(names, "x"))} | columns
+
+
 LANDINGS: list[tuple[Row, tuple[Any, ...]]] = [
-    ({"gclid": "x"}, ("google", "cpc", None, "Paid Search")),
-    ({"msclkid": "x", "fbclid": "y"}, ("bing", "cpc", None, "Paid Search")),
-    ({"fbclid": "x"}, ("facebook", "social", None, "Organic Social")),
+    (clicked("gclid"), ("google", "cpc", None, "Paid Search")),
+    (clicked("fbclid", "msclkid"), ("bing", "cpc", None, "Paid Search")),
+    (clicked("fbclid"), ("facebook", "social", None, "Organic Social")),
+    (clicked("dclid"), ("google", "display", None, "Display")),
+    (clicked("yclid"), ("yandex", "cpc", None, "Paid Search")),
+    (clicked("ttclid"), ("tiktok", "paid social", None, "Paid Social")),
+    (clicked("twclid"), ("twitter", "paid social", None, "Paid Social")),
+    (clicked("unheard_of"), ("(direct)", "(none)", None, "Direct")),
+    # What is absent is filled, if the click is of the source that the link names.
+    (clicked("gbraid", utm_source="google", utm_campaign="c"), ("google", "cpc", "c", "Paid Search")),
+    (clicked("wbraid", utm_source="youtube"), ("youtube", "cpc", None, "Paid Video")),
+    (clicked("gclid", "fbclid", utm_source="ig"), ("ig", "social", None, "Organic Social")),
+    (clicked("gclid", utm_source="news"), ("news", None, None, "Unassigned")),
+    (clicked("gclid", utm_campaign="c"), ("google", "cpc", "c", "Paid Search")),
+    (clicked("gclid", utm_medium="banner"), ("google", "banner", None, "Display")),
+    ({"utm_campaign": "c", "referrer_host": "blog.example.org"}, (None, None, "c", "Unassigned")),
+    # What ad platforms' macros and people call a network.
+    ({"utm_source": "fb", "utm_medium": "paid social"}, ("fb", "paid social", None, "Paid Social")),
+    ({"utm_source": "an", "utm_medium": "cpc"}, ("an", "cpc", None, "Paid Social")),
+    ({"utm_source": "adwords", "utm_medium": "cpc"}, ("adwords", "cpc", None, "Paid Search")),
+    ({"utm_source": "dv360", "utm_medium": "cpm"}, ("dv360", "cpm", None, "Display")),
+    ({"referrer_host": "shop.li"}, ("shop.li", "referral", None, "Referral")),
+    ({"referrer_host": "xn--bcher-kva.example"}, ("(direct)", "(none)", None, "Direct")),
     ({}, ("(direct)", "(none)", None, "Direct")),
     (
         {"referrer_host": "www.shop.example", "referrer_domain": "shop.example"},
@@ -87,7 +113,7 @@ LANDINGS: list[tuple[Row, tuple[Any, ...]]] = [
         ("blog.example.org", "referral", None, "Referral"),
     ),
     (
-        {"gclid": "x", "utm_source": "news", "utm_medium": "email"},
+        clicked("gclid", utm_source="news", utm_medium="email"),
         ("news", "email", None, "Email"),
     ),
 ]
@@ -96,7 +122,7 @@ LANDINGS: list[tuple[Row, tuple[Any, ...]]] = [
 def test_landing_gives_the_session_its_source(warehouse: Warehouse) -> None:
     """GIVEN campaigns, click ids and referrers THEN the first that speaks decides."""
     warehouse.fill(events=[row for number, (columns, _) in enumerate(LANDINGS) for row in landing(number, **columns)])
-    warehouse.run("--select", "+int_sessions_aggregated", own_hosts=["example.net"])
+    warehouse.run("--select", "+int_sessions_aggregated", own_hosts=["example.net", "xn--bcher-kva.example"])
     rows = warehouse.query("""
         select source, medium, campaign, channel
         from intermediate.int_sessions_aggregated order by visitor_id

@@ -484,14 +484,33 @@ URLS: dict[str, dict[str, Any]] = {
     "https://a.example/?utm_source": {"utm_source": None},
     "https://a.example/?xutm_source=a&utm_sourcex=b": {"utm_source": None},
     "https://a.example/?a=1&utm_medium=m&utm_campaign=c&utm_term=t&utm_content=k&gclid=g&msclkid=s&fbclid=f": {
-        "utm_source": None, "utm_medium": "m", "utm_campaign": "c", "utm_term": "t", "utm_content": "k", "gclid": "g",
-        "msclkid": "s", "fbclid": "f"},
-    "https://a.example/#?utm_source=x": {"utm_source": None},
-    "https://a.example/?q=1#utm_source=x": {"utm_source": None},
+        "utm_source": None, "utm_medium": "m", "utm_campaign": "c", "utm_term": "t", "utm_content": "k",
+        "click_ids": '{"gclid":"g","msclkid":"s","fbclid":"f"}'},
+    "https://a.example/?xgclid=a&gclidx=b&gclid=&utm_source=x": {"click_ids": None},
+    "https://a.example/?ttclid=%22q%22&gbraid=g&ScCid=s": {
+        "click_ids": r'{"gbraid":"g","ttclid":"\"q\"","ScCid":"s"}'},
+    "https://a.example/?utm_source=Google&utm_medium=CPC&utm_campaign=Spring&utm_term=T&gclid=G": {
+        "utm_source": "google", "utm_medium": "cpc", "utm_campaign": "Spring", "utm_term": "T",
+        "click_ids": '{"gclid":"G"}'},
+    "https://a.example/?utm_source=ÉTÉ": {"utm_source": "été"},
+    "https://a.example/?a=1&amp;utm_source=x&amp;amp;utm_medium=y&amp;gclid=z": {
+        "utm_source": "x", "utm_medium": "y", "click_ids": '{"gclid":"z"}'},
+    "https://a.example/#?utm_source=x": {"utm_source": "x"},
+    "https://a.example/?q=1#utm_source=x&utm_medium=y": {"utm_source": "x", "utm_medium": "y"},
+    "https://a.example/#/shop?utm_source=x&amp;utm_medium=y": {"utm_source": "x", "utm_medium": "y"},
+    "https://a.example/?utm_source=q&gclid=#utm_source=f&utm_medium=m&gclid=i": {
+        "utm_source": "q", "utm_medium": "m", "click_ids": '{"gclid":"i"}'},
+    "https://a.example/?utm_source=caf%E9+%C3%A9&utm_medium=%FF": {"utm_source": "caf%e9 é", "utm_medium": "%ff"},
     "https://a.example/?utm_source=x#y": {"utm_source": "x"},
     "https://a.example/?utm_source=a%3Db=c": {"utm_source": "a=b=c"},
     "https://a.example/p%20q?x": {"url_path": "/p%20q"},
-    "https://a.example/é": {"url_path": "/é"},
+    "https://a.example/é": {"url_path": "/%C3%A9"},
+    "https://a.example/%c3%A9/~x/日%": {"url_path": "/%C3%A9/~x/%E6%97%A5%"},
+    "https://München.example/": {"url_host": "xn--mnchen-3ya.example", "url_domain": "xn--mnchen-3ya.example"},
+    "https://xn--mnchen-3ya.example/": {"url_host": "xn--mnchen-3ya.example"},
+    "https://faß.example./": {"url_host": "xn--fa-hia.example"},
+    "https://bücher.co.uk/": {"url_host": "xn--bcher-kva.co.uk", "url_domain": "xn--bcher-kva.co.uk"},
+    "https://a\u202e.example/": {"url_host": "a\u202e.example"},
 }  # fmt: skip
 
 

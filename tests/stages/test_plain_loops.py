@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from etl.stages.sessionize import stage as sessionize
 
 GAP = timedelta(minutes=30)
-CAMPAIGN = ("utm_source", "utm_medium", "utm_campaign", "gclid", "msclkid", "fbclid")
+CAMPAIGN = ("utm_source", "utm_medium", "utm_campaign", "gclid", "msclkid", "fbclid", "wbraid")
 NO_SESSION = {"backend", "api", "email"}
 
 
@@ -40,6 +40,7 @@ def campaign(message: Message) -> tuple[str, ...] | None:
     """Read a page view's campaign; None when it brings none."""
     found = parse_qs(urlsplit(message["page"]["url"]).query)
     values = tuple(found.get(key, [""])[0] for key in CAMPAIGN)
+    values = (values[0].lower(), values[1].lower(), *values[2:])
     return values if message["schema"] == "page_view" and any(values) else None
 
 
@@ -107,7 +108,8 @@ STEPS = [
     timedelta(hours=2),
     timedelta(hours=11),
 ]
-PAGES = ["/", "/", "/x", "/?gclid=a", "/?gclid=b", "/?utm_source=a", "/?utm_source=&gclid=a", "/?utm_medium=a"]
+PAGES = ["/", "/", "/x", "/?gclid=a", "/?gclid=b", "/?utm_source=a", "/?utm_source=&gclid=a", "/?utm_medium=a",
+         "/?wbraid=a", "/?utm_source=A"]  # fmt: skip
 STARTS = ["12:00", "23:29:59.999", "23:30", "23:59:59.999999", "24:00"]
 
 moves = st.tuples(

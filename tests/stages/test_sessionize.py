@@ -30,13 +30,20 @@ SESSION_CASES: dict[str, tuple[list[str], list[str]]] = {
         ["10:00 /a?utm_source=news", "10:05 /b", "10:10 /c?utm_source=ads"], ["10:00", "10:00", "10:10"]),
     "the same campaign again is no split": (
         ["10:00 /a?utm_source=news", "10:05 /b?utm_source=news"], ["10:00", "10:00"]),
-    "each of the six values is a campaign of its own": (
+    "each of the values is a campaign of its own": (
         ["10:00 /?utm_source=a", "10:01 /?utm_source=a&utm_medium=b",
          "10:02 /?utm_source=a&utm_medium=b&utm_campaign=c",
          "10:03 /?utm_source=a&utm_medium=b&utm_campaign=c&gclid=d",
          "10:04 /?utm_source=a&utm_medium=b&utm_campaign=c&msclkid=d",
-         "10:05 /?utm_source=a&utm_medium=b&utm_campaign=c&fbclid=d"],
-        ["10:00", "10:01", "10:02", "10:03", "10:04", "10:05"]),
+         "10:05 /?utm_source=a&utm_medium=b&utm_campaign=c&fbclid=d", "10:06 /?fbclid=d&utm_source=a&gclid="],
+        ["10:00", "10:01", "10:02", "10:03", "10:04", "10:05", "10:06"]),
+    "every click id of the seed is a campaign": (
+        ["10:00 /?gbraid=d", "10:01 /?wbraid=d", "10:02 /?twclid=d"], ["10:00", "10:01", "10:02"]),
+    "capitals of source and medium are no other campaign, those of the campaign are": (
+        ["10:00 /?utm_source=a&utm_medium=b&utm_campaign=c", "10:01 /?utm_source=A&utm_medium=B&utm_campaign=c",
+         "10:02 /?utm_source=a&utm_medium=b&utm_campaign=C"], ["10:00", "10:00", "10:02"]),
+    "a campaign may stand in the fragment": (
+        ["10:00 /#utm_source=a", "10:01 /?utm_source=a#b", "10:02 /#utm_source=b"], ["10:00", "10:00", "10:02"]),
     "term and content are no campaign": (
         ["10:00 /a?utm_source=x&utm_term=1", "10:05 /b?utm_source=x&utm_term=2&utm_content=3"], ["10:00", "10:00"]),
     "an empty value is absent": (

@@ -10,7 +10,7 @@ from builders.steps import Row, apply, refs
 
 from etl.stages.sessionize import steps
 
-CAMPAIGN = ("utm_source", "utm_medium", "utm_campaign", "gclid", "msclkid", "fbclid")
+CAMPAIGN = ("utm_source", "utm_medium", "utm_campaign", "click_ids")
 REFUSALS = [{"kind": kind, "file_id": -1, "message_ref": place} for place, kind in
             ((7, "duplicate"), (8, "id_collision"), (9, "repeat"))]  # fmt: skip
 
@@ -58,7 +58,7 @@ def test_moments_that_a_visitor_has_twice_are_put_in_order_by_stream_index_and_i
     assert refs(rows, "tie") == [4, 5, 2, 3, 1, 0, 0]
 
 
-def test_campaigns_are_one_where_all_six_values_are() -> None:
+def test_campaigns_are_one_where_all_their_values_are() -> None:
     tagged = [message(place, **{name: "x"}) for place, name in enumerate(CAMPAIGN)]
     rows = accepted(
         *tagged,
@@ -67,9 +67,9 @@ def test_campaigns_are_one_where_all_six_values_are() -> None:
         message(14, utm_source="x", schema="click"),
     )  # fmt: skip
     keys = refs(rows, "campaign_key")
-    assert len(set(keys[:8])) == 8
-    assert all(key >= 0 for key in keys[:8])
-    assert keys[8:] == [keys[6], None, None]
+    assert len(set(keys[:6])) == 6
+    assert all(key >= 0 for key in keys[:6])
+    assert keys[6:] == [keys[4], None, None]
 
 
 def test_platforms_without_sessions_have_no_session_events() -> None:

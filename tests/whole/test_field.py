@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from builders import House, shared
 
@@ -62,6 +63,35 @@ def test_requests_of_another_tracker_are_told_by_their_path(tmp_path: Path) -> N
     assert house.events() == [] and house.quarantine() == []
     (commit,) = tasks.Lake(house.settings).commits("parse", tasks.Parse.facts)
     assert list(commit.facts.unrouted.values()) == ["/e/ (4)"]
+
+
+def test_tags_are_read_as_people_mess_them_up(tmp_path: Path) -> None:
+    """GIVEN `&amp;`, capitals, tags in the fragment, a site of two spellings, Meta's macro THEN each has its channel."""
+    house = taken(tmp_path, "utm_mess")
+    tasks.build(house.settings)
+    with duckdb.connect(str(house.settings.warehouse), read_only=True) as con:
+        sessions = con.execute(
+            "select visitor_id, source, medium, campaign, channel from core.sessions order by 1"
+        ).fetchall()
+        met = con.execute(
+            "select sessions, cost from marketing.channel_performance"
+            " where model = 'last_touch' and source = 'google' and medium = 'cpc' and campaign = 'spring'"
+        ).fetchall()
+    assert sessions == [
+        ("u01_amp", "google", "cpc", "spring", "Paid Search"),
+        ("u03_case", "google", "cpc", "Spring", "Paid Search"),
+        ("u05_fragment", "audiencex", "display", "q1", "Display"),
+        ("u24_idn", "(direct)", "(none)", None, "Direct"),
+        ("u35_plus", "fb", "paid social", "a+b", "Paid Social"),
+    ]
+    assert met == [(2, 25)]
+
+
+def test_one_bad_byte_spoils_one_character(tmp_path: Path) -> None:
+    rows = {row["event_id"]: row for row in taken(tmp_path, "get_latin1").events()}
+    spoilt = next(row for row in rows.values() if "%E9" in row["url"])
+    assert (spoilt["url"], spoilt["url_host"]) == ("https://www.shop.example/caf%E9", "www.shop.example")
+    assert len(rows) == 3
 
 
 def test_spend_lands_whatever_it_is_called(tmp_path: Path) -> None:

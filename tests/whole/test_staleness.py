@@ -16,6 +16,7 @@ from etl.lake.catalogue import Lake
 from etl.settings import DeclaredConversion, Settings, SpendExport
 from etl.stages.parse import dictionaries
 from etl.stages.staleness import staleness
+from etl.vocabulary import click_ids
 
 VERSIONS = {
     "parse": "PARSER_VERSION", "spend": "SPEND_VERSION", "exclusions": "EXCLUSIONS_VERSION",
@@ -112,6 +113,11 @@ def test_another_value_of_a_setting_makes_stale_what_reads_it(digested: House, n
     marts = pipeline.makers()["build"][0]
     is_other = marts.definition(Lake(changed)) != marts.definition(Lake(digested.settings))
     assert is_other == ("build" in stages)
+
+
+def test_another_click_id_is_looked_for_in_what_was_parsed(digested: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(click_ids, "NAMES", (*click_ids.NAMES, "newclid"))
+    assert stale(digested.settings) == {"parse"}
 
 
 @pytest.fixture

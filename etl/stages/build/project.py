@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 import yaml
 
+from etl.enrich import urls
 from etl.lake.fingerprint import digest
 from etl.settings import PROJECT, Settings
 from etl.vocabulary import bot_rules
@@ -63,9 +64,12 @@ def variables(settings: Settings) -> dict[str, Any]:
             "attribution_window_days", "time_decay_half_life_days", "position_first_share", "position_last_share",
             "stitch_days", "count_access", "reporting_currency",
             "reporting_timezone", "session_gap_minutes",
-            "own_hosts", "max_lateness_days", "bot_rules",
+            "max_lateness_days", "bot_rules",
         )
-    } | {"bot_platforms": list(bot_rules.PLATFORMS), "bot_behaviour": bot_rules.behaviour()}  # fmt: skip
+    } | {
+        "own_hosts": [urls.ascii_host(host.lower()) for host in settings.own_hosts],
+        "bot_platforms": list(bot_rules.PLATFORMS), "bot_behaviour": bot_rules.behaviour(),
+    }  # fmt: skip
 
 
 def dbt_variables(settings: Settings, days: Sequence[str] | None) -> str:

@@ -30,9 +30,9 @@ from etl.stages.parse.logs import LOGS, describe_logs
 from etl.stages.parse.slices import group_files, halve, plan_slices
 from etl.stages.parse.write import write_slice
 from etl.stages.stage import Made, Output, Stage, Work
-from etl.vocabulary import bot_rules, log_formats, tracking_plan
+from etl.vocabulary import bot_rules, click_ids, log_formats, tracking_plan
 
-PARSER_VERSION = 11
+PARSER_VERSION = 12
 MOST_SCHEMAS = 1000
 """A group remembers so many names; beyond, they are noise that no plan will ever name."""
 MOST_PATHS = 3
@@ -73,7 +73,7 @@ class Parse(Stage[Reading]):
             PARSER_VERSION, settings.max_lateness_days, settings.max_message_bytes, sorted(settings.asset_extensions),
             bot_rules.digest("declared", "malformed_ua", "platforms"), log_formats.digest(),
             sorted(settings.log_formats.items()), sorted(settings.no_pages.items()), sorted(settings.trusted_proxies),
-            sorted(settings.batch_paths), key_digest(settings),
+            sorted(settings.batch_paths), key_digest(settings), click_ids.NAMES,
         )  # fmt: skip
 
     @staticmethod

@@ -16,9 +16,7 @@ with told as (
         pages.utm_campaign,
         pages.utm_term,
         pages.utm_content,
-        pages.gclid,
-        pages.msclkid,
-        pages.fbclid,
+        pages.click_ids,
         referrers.url_host as referrer_host,
         referrers.url_domain as referrer_domain,
         agents.browser,
@@ -54,9 +52,7 @@ select
         case when schema = 'page_view' then utm_campaign end as utm_campaign,
         case when schema = 'page_view' then utm_term end as utm_term,
         case when schema = 'page_view' then utm_content end as utm_content,
-        case when schema = 'page_view' then gclid end as gclid,
-        case when schema = 'page_view' then msclkid end as msclkid,
-        case when schema = 'page_view' then fbclid end as fbclid
+        case when schema = 'page_view' then click_ids end as click_ids
     ),
     -- A server that does not write who reads says nothing of bots.
     case

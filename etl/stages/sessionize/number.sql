@@ -22,8 +22,7 @@ select
         when
             messages.schema = 'page_view'
             and coalesce(
-                messages.utm_source, messages.utm_medium, messages.utm_campaign, messages.gclid, messages.msclkid,
-                messages.fbclid
+                messages.utm_source, messages.utm_medium, messages.utm_campaign, messages.click_ids
             ) is not null
             -- Lengths keep a value that holds the separator from looking like two.
             then cast(md5_number_lower(concat_ws(
@@ -31,9 +30,7 @@ select
                 coalesce(length(messages.utm_source) || ':' || messages.utm_source, ''),
                 coalesce(length(messages.utm_medium) || ':' || messages.utm_medium, ''),
                 coalesce(length(messages.utm_campaign) || ':' || messages.utm_campaign, ''),
-                coalesce(length(messages.gclid) || ':' || messages.gclid, ''),
-                coalesce(length(messages.msclkid) || ':' || messages.msclkid, ''),
-                coalesce(length(messages.fbclid) || ':' || messages.fbclid, '')
+                coalesce(length(messages.click_ids) || ':' || messages.click_ids, '')
             )) >> 1 as bigint)
     end as campaign_key,
     messages.file_id,

@@ -44,7 +44,7 @@ NUMBER = Step(
     {
         "messages": columns(
             MESSAGES, "visitor_id", "event_at", "stream_id", "message_index", "event_id", "platform", "schema",
-            "utm_source", "utm_medium", "utm_campaign", "gclid", "msclkid", "fbclid", "file_id", "message_ref",
+            "utm_source", "utm_medium", "utm_campaign", "click_ids", "file_id", "message_ref",
         ),
         "copies": REFUSAL, "open_sessions": OPEN,
     },

@@ -18,6 +18,12 @@ traffic_sources as (
 
 ),
 
+click_ids as (
+
+    select * from {{ ref('click_ids') }}
+
+),
+
 combinations as (
 
     select
@@ -93,6 +99,29 @@ categories as (
 
 ),
 
+-- What links call an ad platform: only the whole value, for a country's domain may be called the same.
+aliases as (
+
+    select
+        known_names.category,
+        unnest(string_split(click_ids.aliases, ' ')) as source_key
+    from click_ids
+    inner join known_names on click_ids.source = known_names.source_name
+    -- A banner bought of a search engine's network was not searched for.
+    where click_ids.medium <> 'display'
+
+),
+
+alias_categories as (
+
+    select
+        source_key,
+        min(category) as category
+    from aliases
+    group by source_key
+
+),
+
 prepared as (
 
     select
@@ -102,9 +131,10 @@ prepared as (
         coalesce(lower(trim(combinations.source)), '') as source_key,
         coalesce(lower(trim(combinations.medium)), '') as medium_key,
         coalesce(lower(trim(combinations.campaign)), '') as campaign_key,
-        coalesce(categories.category, 'none') as category
+        coalesce(categories.category, alias_categories.category, 'none') as category
     from combinations
     left join categories on combinations.source = categories.source
+    left join alias_categories on lower(trim(combinations.source)) = alias_categories.source_key
 
 ),
 

@@ -12,6 +12,12 @@ referrers as (
 
 ),
 
+click_ids as (
+
+    select * from {{ ref('click_ids') }}
+
+),
+
 landings as (
 
     select
@@ -25,24 +31,58 @@ landings as (
         utm_campaign,
         utm_term,
         utm_content,
-        gclid,
-        msclkid,
-        fbclid,
+        click_ids,
+        coalesce(utm_source, utm_medium, utm_campaign) is not null as is_tagged,
         case
             when referrer_domain = url_domain then null
             when referrer_host = url_host then null
             when {{ is_own_host('referrer_host') }} then null
             else referrer_host
-        end as foreign_referrer_host,
-        case
-            when coalesce(utm_source, utm_medium, utm_campaign) is not null then 'utm'
-            when gclid is not null then 'gclid'
-            when msclkid is not null then 'msclkid'
-            when fbclid is not null then 'fbclid'
-            else 'referrer'
-        end as source_kind
+        end as foreign_referrer_host
     from page_views
     where is_landing
+
+),
+
+found_ids as (
+
+    select
+        event_id,
+        utm_source,
+        unnest(json_keys(click_ids)) as click_id
+    from landings
+    where click_ids is not null
+
+),
+
+named_ids as (
+
+    select
+        found_ids.event_id,
+        click_ids.source,
+        click_ids.medium,
+        click_ids.precedence,
+        coalesce(
+            found_ids.utm_source is null
+            or trim(found_ids.utm_source) = click_ids.source
+            or list_contains(string_split(click_ids.aliases, ' '), trim(found_ids.utm_source)),
+            false
+        ) as is_of_source
+    from found_ids
+    inner join click_ids on found_ids.click_id = click_ids.click_id
+
+),
+
+-- A link to an ad that names another source says nothing of the medium.
+clicks as (
+
+    select
+        event_id,
+        arg_min(source, precedence) as source,
+        arg_min(medium, precedence) as medium
+    from named_ids
+    where is_of_source
+    group by event_id
 
 ),
 
@@ -56,25 +96,18 @@ sourced as (
         landings.referrer,
         landings.utm_term,
         landings.utm_content,
-        landings.gclid,
-        landings.msclkid,
-        landings.fbclid,
+        landings.click_ids,
         landings.utm_campaign as campaign,
-        case landings.source_kind
-            when 'utm' then landings.utm_source
-            when 'gclid' then 'google'
-            when 'msclkid' then 'bing'
-            when 'fbclid' then 'facebook'
+        case
+            when landings.is_tagged or clicks.event_id is not null then coalesce(landings.utm_source, clicks.source)
             else coalesce(referrers.source, '(direct)')
         end as source,
-        case landings.source_kind
-            when 'utm' then landings.utm_medium
-            when 'gclid' then 'cpc'
-            when 'msclkid' then 'cpc'
-            when 'fbclid' then 'social'
+        case
+            when landings.is_tagged or clicks.event_id is not null then coalesce(landings.utm_medium, clicks.medium)
             else coalesce(referrers.medium, '(none)')
         end as medium
     from landings
+    left join clicks on landings.event_id = clicks.event_id
     left join referrers on landings.foreign_referrer_host = referrers.referrer_host
 
 )

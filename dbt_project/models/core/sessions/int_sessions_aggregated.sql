@@ -56,9 +56,7 @@ landed as (
         landings.campaign,
         landings.utm_term,
         landings.utm_content,
-        landings.gclid,
-        landings.msclkid,
-        landings.fbclid,
+        landings.click_ids,
         channels.channel
     from landings
     left join channels
@@ -92,9 +90,7 @@ joined as (
         landed.campaign,
         landed.utm_term as term,
         landed.utm_content as content,
-        landed.gclid,
-        landed.msclkid,
-        landed.fbclid,
+        landed.click_ids,
         coalesce(landed.channel, 'Direct') as channel,
         first_events.browser,
         first_events.os,

@@ -24,9 +24,7 @@ final as (
         campaign,
         term,
         content,
-        gclid,
-        msclkid,
-        fbclid,
+        click_ids,
         landing_url,
         landing_referrer
     from sessions
