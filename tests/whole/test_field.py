@@ -66,7 +66,7 @@ def test_requests_of_another_tracker_are_told_by_their_path(tmp_path: Path) -> N
 
 
 def test_tags_are_read_as_people_mess_them_up(tmp_path: Path) -> None:
-    """GIVEN `&amp;`, capitals, tags in the fragment, a site of two spellings, Meta's macro THEN each has its channel."""
+    """GIVEN `&amp;`, capitals, tags in the fragment, one site in two spellings THEN each has its channel."""
     house = taken(tmp_path, "utm_mess")
     tasks.build(house.settings)
     with duckdb.connect(str(house.settings.warehouse), read_only=True) as con:
