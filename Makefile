@@ -18,7 +18,7 @@ FOLDERS = $(if $(INBOX),--inbox "$(INBOX)") $(if $(HOME_DIR),--home "$(HOME_DIR)
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: $(INSTALLED) ## Install the pinned dependencies into .venv
@@ -57,6 +57,23 @@ up: setup ## Keep Airflow running, UI on loopback: [INBOX=logs HOME_DIR=results]
 .PHONY: down
 down: setup ## Stop Airflow
 	@$(BIN)/python -m ops down
+
+# The page's side, bundled: exact versions, each by its hash, and no script of theirs runs at installation.
+TRACKER := collector/page/built/bh.js
+$(TRACKER): collector/page/package-lock.json collector/page/source/bh.js
+	@command -v npm >/dev/null || { echo "bloodhound: the tracker is bundled by npm: apt-get install npm" >&2; exit 2; }
+	cd collector/page
+	npm ci --silent
+	npm run --silent build
+
+.PHONY: collect
+collect: setup $(TRACKER) ## Collect by nginx, on loopback: HOST=shop.example [INBOX=logs HOME_DIR=results]
+	@test -n "$(HOST)" || { echo "bloodhound: say whose pages are counted: make collect HOST=shop.example" >&2; exit 2; }
+	$(BIN)/python -m collector up $(foreach host,$(HOST),--host "$(host)") $(FOLDERS)
+
+.PHONY: collect-down
+collect-down: setup ## Stop collecting: [HOME_DIR=results]
+	@$(BIN)/python -m collector down $(if $(HOME_DIR),--home "$(HOME_DIR)")
 
 .PHONY: backfill
 backfill: setup ## Do days again while Airflow is up: FROM=2026-03-01 TO=2026-03-07
@@ -102,7 +119,7 @@ prove: setup ## The long proofs: kills, shuffles, fuzz
 lint-python: setup
 	@$(BIN)/ruff check --quiet .
 	$(BIN)/ruff format --check --quiet .
-	$(BIN)/mypy etl dags ops plugins
+	$(BIN)/mypy etl dags ops plugins collector
 	$(BIN)/lint-imports --no-logo || { echo "bloodhound: who may import whom stands in pyproject.toml" >&2; exit 1; }
 	$(BIN)/deptry . --config .deptry.toml
 

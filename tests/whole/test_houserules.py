@@ -4,7 +4,7 @@ import ast
 
 from etl.settings import PROJECT
 
-ROOMS = ("etl", "dags", "ops", "benchmarks")
+ROOMS = ("etl", "dags", "ops", "collector", "benchmarks")
 DRAWERS = {"utils", "util", "helpers", "helper", "common", "config", "misc"}
 
 
