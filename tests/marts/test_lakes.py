@@ -104,7 +104,7 @@ def test_foreign_currency_without_a_rate_is_not_added(warehouse: Warehouse) -> N
 
 TABLES = """
     select table_schema || '.' || table_name from information_schema.tables
-    where table_schema in ('core', 'marketing', 'executive', 'product', 'quality')
+    where table_schema in ('core', 'traffic', 'marketing', 'executive', 'product', 'quality')
     order by 1
 """
 

@@ -27,7 +27,7 @@ from etl.vocabulary import tracking_plan
 
 UNIT = "warehouse"
 PUBLISHER_VERSION = 1
-MART_SCHEMAS = ("core", "marketing", "executive", "product", "quality")
+MART_SCHEMAS = ("core", "traffic", "marketing", "executive", "product", "quality")
 VIEWS = (("core", "events"),)
 """Views of what dbt builds that are published as they are, over the same files."""
 

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 MODELS = Path(__file__).resolve().parents[3] / "dbt_project" / "models"
-SCHEMAS = ("core", "marketing", "executive", "product", "quality", "metrics")
+SCHEMAS = ("core", "traffic", "marketing", "executive", "product", "quality", "metrics")
 
 
 @lru_cache

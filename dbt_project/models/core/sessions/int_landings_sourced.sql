@@ -97,6 +97,7 @@ sourced as (
         landings.utm_term,
         landings.utm_content,
         landings.click_ids,
+        landings.foreign_referrer_host as referrer_host,
         landings.utm_campaign as campaign,
         case
             when landings.is_tagged or clicks.event_id is not null then coalesce(landings.utm_source, clicks.source)

@@ -1,0 +1,58 @@
+with sessions as (
+
+    select * from {{ ref('sessions') }}
+    where is_counted
+
+),
+
+landings as (
+
+    select
+        session_id,
+        url_host,
+        url_path
+    from {{ ref('page_views') }}
+    where is_landing
+
+),
+
+orders as (
+
+    select
+        session_id,
+        count(*) as orders,
+        count(reporting_revenue) as rated_orders,
+        sum(reporting_revenue) as revenue
+    from {{ ref('orders') }}
+    where
+        is_counted
+        and session_id is not null
+    group by session_id
+
+),
+
+totals as (
+
+    select
+        {{ reporting_date('sessions.started_at') }} as date,
+        sessions.app_id,
+        sessions.platform,
+        landings.url_host,
+        landings.url_path,
+        sessions.channel,
+        count(*) as sessions,
+        count(*) filter (where sessions.is_bounce) as bounces,
+        cast(coalesce(sum(orders.orders), 0) as bigint) as orders,
+        -- Nothing but orders in a currency without a rate: unknown, which is not nought.
+        case
+            when sum(orders.orders) > 0 and sum(orders.rated_orders) = 0 then null
+            else cast(coalesce(sum(orders.revenue), 0) as decimal(38, 4))
+        end as revenue
+    from sessions
+    left join landings on sessions.session_id = landings.session_id
+    left join orders on sessions.session_id = orders.session_id
+    group by all
+
+),
+
+{{ with_completeness('totals') }}
