@@ -172,14 +172,14 @@ class Embedded:
 
     def environment(self, state: State, url: str | None = None) -> dict[str, str]:
         """Return the environment of every Airflow process, tasks included."""
-        url = f"http://127.0.0.1:{state.port}"
+        page = f"http://127.0.0.1:{state.port}"
         hidden = {} if "triggerer" in state.components else {NO_TRIGGERER: {"display": "none !important"}}
         return os.environ | {
             "AIRFLOW_HOME": str(self.home),
             "AIRFLOW_CONFIG": str(PROJECT / "airflow.cfg"),
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": url or database.url(self.postgres_data),
             "AIRFLOW__API__PORT": str(state.port),
-            "AIRFLOW__API__BASE_URL": url,
+            "AIRFLOW__API__BASE_URL": page,
             "AIRFLOW__API__THEME": json.dumps({"globalCss": hidden}),
             "BLOODHOUND_PROJECT": str(PROJECT),
             "BLOODHOUND_INBOX": state.inbox,

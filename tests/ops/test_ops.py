@@ -129,6 +129,13 @@ def test_the_triggerer_runs_if_the_schedule_needs_it_and_is_shown_if_it_runs(
     assert environment["BLOODHOUND_SCHEDULE"] == schedule
 
 
+def test_airflow_is_told_its_database_and_its_page_each_by_its_own_address(tmp_path: Path) -> None:
+    embedded, database = Embedded(tmp_path), "postgresql+psycopg2://postgres:@/postgres?host=/somewhere"
+    told = embedded.environment(State(port=8123, inbox="in", home="home", owner=0), database)
+    assert told["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] == database
+    assert told["AIRFLOW__API__BASE_URL"] == "http://127.0.0.1:8123"
+
+
 def test_what_a_killed_run_left_is_removed(tmp_path: Path) -> None:
     embedded = Embedded(tmp_path)
     leader = sleeper()
