@@ -94,6 +94,61 @@ def shop(count: int = 30, names: Iterable[str | None] = ("spring", "brand")) -> 
             for day in dates
             for country, share in (("DE", 0.6), ("US", 0.4))
         ],
+        "traffic.pages_daily": [
+            {
+                "date": day, "app_id": "shop", "platform": "desktop_web", "url_host": "shop.example", "url_path": path,
+                "views": views, "visitors": views, "entries": views // 2, "exits": views // 3, "bounces": views // 8,
+                "seconds_on_page": views * 10.0, "pixel_hits": views, "matched": views - 1, "is_complete": True,
+            }
+            for day in dates
+            for path, views in (("/", 90), ("/dogs", 60), ("/dogs/lead", 24))
+        ],
+        "traffic.referrers_daily": [
+            {
+                "date": day, "app_id": "shop", "platform": "desktop_web", "referrer_host": host, "source": source,
+                "medium": medium, "sessions": sessions, "visitors": sessions, "is_complete": True,
+            }
+            for day in dates
+            for host, source, medium, sessions in (
+                (None, "(direct)", "(none)", 40), ("www.google.com", "google", "organic", 30),
+                ("blog.example", "blog.example", "referral", 5),
+            )
+        ],
+        "traffic.technology_daily": [
+            {
+                "date": day, "app_id": "shop", "platform": "desktop_web", "device_class": device, "browser": browser,
+                "os": system, "sessions": sessions, "visitors": sessions, "page_views": 3 * sessions,
+                "is_complete": True,
+            }
+            for day in dates
+            for device, browser, system, sessions in (
+                ("desktop", "Firefox", "Windows", 50), ("phone", "Mobile Safari", "iOS", 25),
+            )
+        ],
+        "traffic.visitors_daily": [
+            {
+                "date": day, "app_id": "shop", "platform": "desktop_web", "country": country, "visitor_kind": kind,
+                "sessions": sessions, "visitors": sessions, "bounces": sessions // 3, "is_complete": True,
+            }
+            for day in dates
+            for country, kind, sessions in (("DE", "new", 40), ("US", "returning", 20), ("US", "customer", 15))
+        ],
+        "traffic.hours": [
+            {
+                "date": day, "hour": hour, "app_id": "shop", "platform": "desktop_web", "sessions": hour,
+                "page_views": 3 * hour, "is_complete": True,
+            }
+            for day in dates
+            for hour in range(24)
+        ],
+        "traffic.bots_daily": [
+            {
+                "date": day, "app_id": "shop", "platform": "desktop_web", "is_excluded": False,
+                "bot_reason": "declared", "browser": "Googlebot", "sessions": 5, "visitors": 1, "page_views": 40,
+                "is_complete": True,
+            }
+            for day in dates
+        ],
         "product.funnel": [
             {"date": day, "funnel": "purchase", "step_number": number, "step": step, "sessions": sessions}
             for day in dates

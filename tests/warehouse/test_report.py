@@ -71,6 +71,11 @@ class Reader:
         self.page.click(f"#tab-{tab}")
         self.settle()
 
+    def tabs(self) -> list[str]:
+        """Name the tabs that there are."""
+        ids = self.page.eval_on_selector_all("[role=tab]", "(nodes) => nodes.map((node) => node.id)")
+        return [name.removeprefix("tab-") for name in ids]
+
     def choose(self, name: str, value: str) -> None:
         self.page.select_option(f"#filter-{name}", value)
         self.settle()
@@ -92,7 +97,7 @@ class Reader:
 
 @pytest.fixture
 def reader(browser: Browser, shop_page: Path) -> Iterator[Reader]:
-    opened = Reader(browser, shop_page)
+    opened = Reader(browser, shop_page, "tab=business")
     yield opened
     opened.context.close()
 
@@ -121,7 +126,7 @@ def test_one_dimension_at_a_time_since_no_mart_has_two(reader: Reader) -> None:
     reader.choose("country", "US")
     assert reader.page.input_value("#filter-platform") == "all"
     assert "one at a time" in reader.page.inner_text("#notice")
-    assert reader.hash() == {"country": "US"}
+    assert reader.hash() == {"tab": "business", "country": "US"}
 
 
 def test_address_holds_the_state(reader: Reader, browser: Browser, shop_page: Path) -> None:
@@ -135,7 +140,7 @@ def test_address_holds_the_state(reader: Reader, browser: Browser, shop_page: Pa
     assert other.page.input_value("#filter-model") == "linear"
     other.context.close()
     lost = Reader(browser, shop_page, "tab=nowhere&days=99&platform=%3Cb%3E&by.funnel=none")
-    assert lost.card("Revenue") == reader_default(lost)
+    assert lost.card("Visits") == reader_default(lost)
     assert lost.complaints == []
     lost.context.close()
 
@@ -143,7 +148,7 @@ def test_address_holds_the_state(reader: Reader, browser: Browser, shop_page: Pa
 def reader_default(opened: Reader) -> str:
     opened.page.evaluate("location.hash = ''")
     opened.settle()
-    return opened.card("Revenue")
+    return opened.card("Visits")
 
 
 @pytest.mark.parametrize("tab", TABS)
@@ -194,7 +199,7 @@ def test_figure_leads_to_its_definition(reader: Reader) -> None:
 
 def test_keyboard_alone_goes_everywhere(reader: Reader) -> None:
     reader.page.focus("#tab-business")
-    for expected in [*TABS[1:], TABS[0]]:
+    for expected in [*TABS[2:], *TABS[:2]]:
         reader.page.keyboard.press("ArrowRight")
         assert reader.page.evaluate("document.activeElement.id") == f"tab-{expected}"
         assert reader.page.get_attribute(f"#tab-{expected}", "aria-selected") == "true"
@@ -206,7 +211,7 @@ def test_keyboard_alone_goes_everywhere(reader: Reader) -> None:
 def test_four_time_zones_show_the_same_days(browser: Browser, shop_page: Path) -> None:
     seen = set()
     for zone in ("UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago", "America/St_Johns"):
-        reader = Reader(browser, shop_page, timezone_id=zone)
+        reader = Reader(browser, shop_page, "tab=business", timezone_id=zone)
         words = reader.page.eval_on_selector_all(
             "#panel-revenue_by_day svg text", "(nodes) => nodes.map((node) => node.textContent)"
         )
@@ -265,7 +270,7 @@ def test_totals_hold_though_small_campaigns_are_one_row(browser: Browser, tmp_pa
 )
 def test_little_data_is_said_and_breaks_nothing(browser: Browser, tmp_path: Path, rows: dict[str, list[Row]]) -> None:
     reader = Reader(browser, make_page(tmp_path, rows))
-    for tab in TABS:
+    for tab in reader.tabs():
         reader.open_tab(tab)
         said = reader.headline()
         assert ("There is no data yet" in said) == (not rows)
@@ -330,17 +335,48 @@ def test_page_of_no_warehouse_is_bad_use(tmp_path: Path) -> None:
         tasks.report(Settings(home=tmp_path))
 
 
-def test_site_that_sells_nothing_is_asked_about_its_visits(browser: Browser, tmp_path: Path) -> None:
+def test_tabs_follow_what_there_is(browser: Browser, tmp_path: Path) -> None:
+    """GIVEN a site that sells nothing THEN it is asked about its visits, and what is missing is said with its way."""
     rows = {"executive.kpi_daily": [kpi(day, 1.0, orders=0, revenue=0, sessions_with_order=0) for day in days(4)]}
     reader = Reader(browser, make_page(tmp_path, rows))
-    assert reader.headline().startswith("400 sessions in the 4 days to 4 Mar")
-    assert reader.page.inner_text("#panel-revenue_by_day .empty") == "No order in this period."
+    assert reader.tabs() == ["traffic", "loss", "health"]
+    assert reader.headline().startswith("400 visits in the 4 days to 4 Mar, 100 on a whole day.")
+    assert "Business: send orders" in reader.page.inner_text(".absent")
+    assert "$0.00" not in reader.page.inner_text("body")
     assert reader.complaints == []
     reader.context.close()
 
 
+def test_traffic_is_the_marts(browser: Browser, shop_page: Path) -> None:
+    reader = Reader(browser, shop_page)
+    assert reader.tabs() == TABS and reader.page.locator(".absent").count() == 0
+    assert "google sent 20.7 % of them" in reader.headline()
+    assert "left out: 8.4 % of page views" in reader.headline()
+    pages = reader.download("pages")
+    assert [(row["page"], row["views"]) for row in pages] == [
+        ("shop.example/", "1260"), ("shop.example/dogs", "840"), ("shop.example/dogs/lead", "336"),
+    ]  # fmt: skip
+    hours = reader.download("hours")
+    assert len(hours) == 7 * 24 and {row["page_views"] for row in hours if row["hour"] == "07"} == {"21"}
+    assert reader.download("left_out")[0]["slice"] == "Googlebot"
+    reader.context.close()
+
+
+def test_part_of_a_day_is_compared_with_nothing(browser: Browser, tmp_path: Path) -> None:
+    """GIVEN a last day that is only begun THEN it counts in the total, and neither in a whole day nor in a change."""
+    rows = shop()
+    last = rows["executive.kpi_daily"][-1]
+    last.update(is_complete=False, sessions=10)
+    reader = Reader(browser, make_page(tmp_path, rows))
+    assert "on the 14 days before" not in reader.headline()
+    whole = [row["sessions"] for row in rows["executive.kpi_daily"][-14:-1]]
+    assert f"{round(sum(whole) / 13)} on a whole day" in reader.headline()
+    assert [row["whole"] for row in reader.download("visits_by_day")][-2:] == ["yes", "in part"]
+    reader.context.close()
+
+
 def test_few_days_are_named_once(browser: Browser, tmp_path: Path) -> None:
-    reader = Reader(browser, make_page(tmp_path, shop(4)))
+    reader = Reader(browser, make_page(tmp_path, shop(4)), "tab=business")
     read = "(nodes) => nodes.map((node) => node.textContent).filter((text) => / Mar$/.test(text))"
     assert reader.page.eval_on_selector_all("#panel-revenue_by_day svg text", read) == [
         f"0{day} Mar" for day in range(1, 5)

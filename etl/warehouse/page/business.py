@@ -22,7 +22,7 @@ from etl.warehouse.page.charts import (
 COUNTRIES = 15
 MEASURES = """
     date, visitors, new_visitors, sessions, bounces, sessions_with_order, page_views, orders, revenue,
-    average_session_seconds, pixel_hits, matched, page_views_estimated, page_views_low, page_views_high
+    average_session_seconds, is_complete, pixel_hits, matched, page_views_estimated, page_views_low, page_views_high
 """
 
 

@@ -18,21 +18,36 @@ from typing import Any
 import duckdb
 import vl_convert
 
-from etl.warehouse.page import business, definitions, features, frames, health, loss, marketing
+from etl.warehouse.page import business, definitions, features, frames, health, loss, marketing, traffic
 from etl.warehouse.page.charts import CONFIG, Panel
 
 ASSETS = Path(__file__).parent / "assets"
-SCRIPTS = ("format.js", "state.js", "view.js", "business.js", "marketing.js", "features.js", "loss.js", "health.js",
-           "main.js")  # fmt: skip
+SCRIPTS = ("format.js", "state.js", "view.js", "business.js", "traffic.js", "marketing.js", "features.js", "loss.js",
+           "health.js", "main.js")  # fmt: skip
 VEGA_LITE = "6.4"
 TABS: dict[str, tuple[str, ModuleType]] = {
+    "traffic": ("Traffic", traffic),
     "business": ("Business", business),
     "marketing": ("Marketing", marketing),
     "features": ("Features & experiments", features),
     "loss": ("Data loss", loss),
     "health": ("Tracking health", health),
 }
+NEEDS = {
+    "business": ("send orders", "select 1 from executive.kpi_daily where orders > 0 limit 1"),
+    "marketing": (
+        "put the ad platforms' exports into spend/, or send orders",
+        "select 1 from marketing.channel_performance where cost > 0 or conversions > 0 limit 1",
+    ),
+    "features": (
+        "send feature_use, experiment_exposure, or what a funnel's steps are made of",
+        "(select 1 from product.feature_usage limit 1) union all (select 1 from product.experiment_lift limit 1)"
+        " union all (select 1 from product.funnel where step_number > 1 and sessions > 0 limit 1)",
+    ),
+}
+"""Tabs that not every home can answer: what they need, and whether it is there."""
 HEADLINES = (
+    "executive.kpi_daily.bounce_rate", "executive.kpi_daily.new_visitors",
     "executive.kpi_daily.revenue", "executive.kpi_daily.orders", "executive.kpi_daily.conversion_rate",
     "executive.kpi_daily.visitors", "executive.kpi_daily.sessions", "executive.kpi_daily.page_views",
     "executive.kpi_daily.page_views_estimated", "executive.kpi_daily.completeness", "quality.checks.status",
@@ -48,18 +63,19 @@ HEADLINES = (
 
 
 def render(con: duckdb.DuckDBPyConnection, *, published_at: datetime, currency: str, time_zone: str) -> str:
-    """Make the page of an open published warehouse."""
+    """Make the page of an open published warehouse: the tabs that it has data for, and what the others would need."""
+    absent = [tab for tab, (_, query) in NEEDS.items() if not con.execute(query).fetchall()]
     content = {
         "meta": describe(con) | {
             "published_at": published_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M"),
             "currency": currency, "time_zone": time_zone, "window_days": frames.DAYS, "target": loss.target(con),
+            "absent": [{"title": TABS[tab][0], "how": NEEDS[tab][0]} for tab in absent],
         },
-        "frames": {
-            name: frame for _, module in TABS.values() for name, frame in frames.encode_all(module.read(con)).items()
-        },
+        "frames": read_frames(con),
         "tabs": [
             {"id": tab, "title": title, "panels": [panel.described() for panel in module.panels()]}
             for tab, (title, module) in TABS.items()
+            if tab not in absent
         ],
         "specs": specs(),
         "definitions": definitions.look_up(
@@ -67,6 +83,16 @@ def render(con: duckdb.DuckDBPyConnection, *, published_at: datetime, currency: 
         ),
     }  # fmt: skip
     return assemble(content)
+
+
+def read_frames(con: duckdb.DuckDBPyConnection) -> dict[str, frames.Frame]:
+    """Read what all tabs show; each frame has one name."""
+    found: dict[str, frames.Frame] = {}
+    for _, module in TABS.values():
+        made = frames.encode_all(module.read(con))
+        assert found.keys().isdisjoint(made), f"{module.__name__}: {sorted(found.keys() & made.keys())}"
+        found |= made
+    return found
 
 
 def describe(con: duckdb.DuckDBPyConnection) -> dict[str, Any]:

@@ -110,7 +110,7 @@ const render = () => {
     area.append(el('p', { class: 'headline' }, 'There is no data yet: no day has an event or a pixel hit.'));
   } else {
     const span = period(state);
-    const scope = { business: state, marketing: { ...state, platform: 'all', country: 'all' }, loss: { ...state, country: 'all', channel: 'all' }, health: { ...state, country: 'all', channel: 'all' } }[tab.id] || { ...state, platform: 'all', country: 'all', channel: 'all' };
+    const scope = { traffic: { ...state, country: 'all', channel: 'all' }, business: state, marketing: { ...state, platform: 'all', country: 'all' }, loss: { ...state, country: 'all', channel: 'all' }, health: { ...state, country: 'all', channel: 'all' } }[tab.id] || { ...state, platform: 'all', country: 'all', channel: 'all' };
     const known = completenessOf(scope);
     area.append(el('p', { class: 'headline' }, HEADLINES[tab.id](state)));
     if (span.isShort) area.append(el('p', { class: 'aside' }, `There are only ${plural(span.length, 'day')} of data: ${asDay(span.start, true)} to ${asDay(span.end, true)}.`));
@@ -120,6 +120,7 @@ const render = () => {
     const made = tab.panels.map((panel) => showPanel(panel, OF_ALL.includes(panel.id) ? whole : known));
     area.append(el('div', { class: 'panels' }, made.map((one) => one.section)));
     made.forEach((one) => one.start());
+    if (tab.id === content.tabs[0].id && meta.absent.length) area.append(el('p', { class: 'absent' }, strong('Not on this page: '), meta.absent.map((one) => `${one.title}: ${one.how}`).join('; '), '.'));
   }
   document.title = `${tab.title} · Bloodhound`;
   const again = focused && byId(focused);

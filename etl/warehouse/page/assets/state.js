@@ -20,7 +20,7 @@ const firstShown = hasData ? Math.max(meta.first_day, meta.last_day - meta.windo
 const daysShown = hasData ? meta.last_day - firstShown + 1 : 0;
 // The longest period that can be compared with the one before it.
 const usual = PERIODS.filter((days) => 2 * days <= daysShown).pop();
-const DEFAULTS = { tab: 'business', days: String(usual || 'all'), platform: 'all', country: 'all', channel: 'all', model: 'last_non_direct', theme: 'auto' };
+const DEFAULTS = { tab: content.tabs[0].id, days: String(usual || 'all'), platform: 'all', country: 'all', channel: 'all', model: 'last_non_direct', theme: 'auto' };
 const distinct = (rows, name) => [...new Set(rows.map((row) => row[name]))].filter((value) => value !== null).sort();
 const kpiSlices = (dimension) => distinct(frame('kpi').filter((row) => row.dimension === dimension), 'slice');
 const platforms = () => [...new Set([...kpiSlices('platform'), ...distinct(frame('causes'), 'platform')])].sort();
@@ -36,6 +36,7 @@ const CHOICES = {
 const LABELS = { days: 'Period', platform: 'Platform', country: 'Country', channel: 'Channel', model: 'Attribution model' };
 // Which filters mean something where: figures are published by one dimension at a time.
 const FILTERS = {
+  traffic: ['days', 'platform'],
   business: ['days', 'platform', 'country', 'channel'],
   marketing: ['days', 'channel', 'model'],
   features: ['days'],
