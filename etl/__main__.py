@@ -132,13 +132,20 @@ def run(inbox: Inbox = None, home: Home = None, day: Day = None) -> None:
         raise BadUse(f"the inbox {settings.inbox} does not exist", "Make it, or name another by --inbox")
     if not find_files(settings.inbox) and not settings.lake.is_dir():
         raise BadUse(f"the inbox {settings.inbox} holds no logs", "See README.md for what goes where")
-    for name in TASKS:
-        if name == "land" or day or name in pipeline.pending(settings):
-            run_stage(name, settings, day)
-        elif name == "parse" and not pipeline.pending(settings):
-            pipeline.require_whole(settings)
-            print("nothing new")
-            break
+    is_published = False
+    try:
+        for name in TASKS:
+            if name == "land" or day or name in pipeline.pending(settings):
+                run_stage(name, settings, day)
+                is_published |= name == "build"
+            elif name == "parse" and not pipeline.pending(settings):
+                pipeline.require_whole(settings)
+                print("nothing new")
+                break
+    finally:
+        # A failed check is explained by the page of what was published.
+        if is_published:
+            report(home)
 
 
 @app.command()

@@ -320,6 +320,10 @@ def is_number(text: str | None) -> bool:
     return bool(re.fullmatch(r"-?[0-9.]+(e-?[0-9]+)?", text or ""))
 
 
+def test_a_run_ends_with_the_page(day: Path) -> None:
+    assert "Traffic" in (day / "report" / "index.html").read_text()
+
+
 def test_second_run_says_that_nothing_is_new(day: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in day.rglob("*") if path.is_file() and path.name != ".lock"}
     done = etl("run", "--inbox", str(DATA / "day" / "inbox"), "--home", str(day))
