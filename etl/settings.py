@@ -51,6 +51,18 @@ class DeclaredConversion(BaseModel):
         return self
 
 
+class Heartbeat(BaseModel):
+    """When an app's tracker says that somebody is still reading, in seconds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    every: int = Field(gt=0, le=3600)
+    first: int = Field(ge=0, le=3600)
+
+
+ANY_APP = "*"
+
+
 class Settings(BaseSettings):
     """Every knob of the pipeline; `bloodhound.toml` explains each one."""
 
@@ -88,6 +100,7 @@ class Settings(BaseSettings):
     reporting_currency: str = Field("USD", pattern=r"^[A-Z]{3}$")
     reporting_timezone: str = "UTC"
     own_hosts: list[str] = []
+    heartbeats: dict[str, Heartbeat] = {ANY_APP: Heartbeat(every=10, first=5)}
     asset_extensions: list[str] = []
     bot_rules: list[Literal[tuple(BEHAVIOUR)]] = []  # type: ignore[valid-type]
 
@@ -136,6 +149,12 @@ class Settings(BaseSettings):
         for network in networks:
             ip_network(network, strict=False)
         return networks
+
+    @field_validator("heartbeats")
+    @classmethod
+    def of_any_app(cls, heartbeats: dict[str, Heartbeat]) -> dict[str, Heartbeat]:
+        """Apps that are not named have the tracker's own default."""
+        return {ANY_APP: Heartbeat(every=10, first=5)} | heartbeats
 
     @field_validator("log_formats")
     @classmethod
@@ -208,7 +227,11 @@ def fields_at(place: Sequence[int | str]) -> dict[str, FieldInfo]:
     """Find the fields that may stand at a place: those of the settings, or of a table in a list of them."""
     if not place:
         return Settings.model_fields
-    tables: dict[str, type[BaseModel]] = {"spend_exports": SpendExport, "conversions": DeclaredConversion}
+    tables: dict[str, type[BaseModel]] = {
+        "spend_exports": SpendExport,
+        "conversions": DeclaredConversion,
+        "heartbeats": Heartbeat,
+    }
     table = tables.get(str(place[0]))
     return table.model_fields if table else {}
 

@@ -15,10 +15,20 @@
     (epoch_us({{ later }}) - epoch_us({{ earlier }})) / 1e6
 {%- endmacro %}
 
-{#- Seconds of activity from pings every ten seconds, the first after five: their distinct tens of seconds.
+{#- Seconds of activity from an app's pings of one page: every so many seconds, the first after so many.
     Source: the rule of the tracker that sends them. -#}
-{% macro engaged_seconds(pinged_at) -%}
-    10 * (count(distinct epoch_us({{ pinged_at }}) // 10000000) - 1) + 5
+{% macro engaged_seconds(app_id, pinged_at) -%}
+    {%- set every = seconds_of_heartbeat(app_id, 'every') -%}
+    {{ every }} * (count(distinct epoch_us({{ pinged_at }}) // ({{ every }} * 1000000)) - 1)
+    + {{ seconds_of_heartbeat(app_id, 'first') }}
+{%- endmacro %}
+
+{#- What the setting heartbeats says of an app: its own, else that of `*`. -#}
+{% macro seconds_of_heartbeat(app_id, name) -%}
+    {%- set heartbeats = var('heartbeats') -%}
+    case
+    {%- for app in heartbeats if app != '*' %} when {{ app_id }} = {{ quoted(app) }} then {{ heartbeats[app][name] }}
+    {%- endfor %} when true then {{ heartbeats['*'][name] }} end
 {%- endmacro %}
 
 {#- The UTC day of a moment. -#}

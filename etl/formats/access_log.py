@@ -75,7 +75,7 @@ def select_page_views(
 
 def select_pixel_hits(con: duckdb.DuckDBPyConnection) -> None:
     """Make `hits` of `logged` (pixel_hits.sql)."""
-    for name in ("e", "a", "p", "v"):
+    for name in ("e", "a", "p", "v", "u"):
         con.execute(f"create or replace macro parameter_{name}(query) as {query_value(name)}")
     statements.run(con, "pixel_hits.sql")
 

@@ -88,13 +88,18 @@ def decode_requests(con: duckdb.DuckDBPyConnection, batch_paths: Sequence[str] =
     statements.run(con, "requests.sql")
 
 
-def list_messages(con: duckdb.DuckDBPyConnection, max_message_bytes: int) -> None:
+def list_messages(con: duckdb.DuckDBPyConnection, max_message_bytes: int, schemas: Sequence[str]) -> None:
     """Make the view `sent` of `requests`: one row a message, in the newest version, and one a refused line.
 
-    Columns: those of `versioned` (items.sql) with `message` in the newest version, wrong (why a Snowplow event cannot
-    be read), sent_platform (`web`, `mob`: Snowplow's, still to be told apart by the user agent).
+    Columns: those of `versioned` (items.sql) with `message` in the newest version, and what `snowplow.translate` adds;
+    sent_platform is `web` or `mob`, still to be told apart by the user agent.
+
+    Args:
+        schemas: those that the tracking plan names.
     """
-    statements.set_variables(con, most_read_bytes=4 * max_message_bytes, newest_version=str(NEWEST_VERSION))
+    statements.set_variables(
+        con, most_read_bytes=4 * max_message_bytes, newest_version=str(NEWEST_VERSION), planned_schemas=list(schemas)
+    )
     statements.run(con, "items.sql")
     con.execute(
         f"create or replace temp view sent as with {migrations.migrate('versioned')},"

@@ -39,6 +39,9 @@ named as (
         version_text,
         wrong,
         sent_platform,
+        document_key,
+        stream_number,
+        previous_stream_id,
         query,
         privacy,
         blocked,
@@ -117,6 +120,8 @@ select
     replace (
         case when not is_nobody then stream_id end as stream_id,
         case when not is_nobody then message_index end as message_index,
+        case when not is_nobody then stream_number end as stream_number,
+        case when not is_nobody then previous_stream_id end as previous_stream_id,
         case when not is_nobody then nullif(visitor_id, '') end as visitor_id,
         case when not is_nobody then user_id end as user_id
     ),

@@ -59,6 +59,9 @@ select
     true as is_access,
     not coalesce(reads.knows_agent, false) as is_agent_unknown,
     cast(null as varchar) as sent_platform,
+    cast(null as bigint) as document_key,
+    cast(null as bigint) as stream_number,
+    cast(null as varchar) as previous_stream_id,
     cast(null as varchar) as reason,
     cast(null as varchar) as detail
 from reads

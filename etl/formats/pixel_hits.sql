@@ -1,7 +1,7 @@
 -- The pixel's hits: well-formed `GET /px.gif?e=…`, with decoded parameters.
 --
--- Takes: logged, agents (user_agent, browser, ua_bot_reason); macros parameter_e, parameter_a, parameter_p, parameter_v
--- (of a query).
+-- Takes: logged, agents (user_agent, browser, is_touch, ua_bot_reason); macros parameter_e, parameter_a, parameter_p,
+-- parameter_v, parameter_u (of a query).
 -- Gives: hits (the columns of the dataset pixel_hits).
 
 create or replace temp table hits as
@@ -19,7 +19,8 @@ named as (
         parameter_e(query) as page_id,
         parameter_a(query) as app_id,
         parameter_p(query) as platform,
-        parameter_v(query) as visitor_id
+        parameter_v(query) as visitor_id,
+        parameter_u(query) as stated_url
     from requested
 )
 
@@ -27,8 +28,16 @@ select
     make_timestamptz(named.received_us) as hit_at,
     named.page_id,
     named.app_id,
-    named.platform,
+    case
+        when named.platform = 'web' and agents.is_touch then 'mobile_web'
+        when named.platform = 'web' then 'desktop_web'
+        else named.platform
+    end as platform,
     named.visitor_id,
+    -- Across hosts browsers send the origin alone, which is no page.
+    coalesce(
+        named.stated_url, case when regexp_matches(named.referrer, '^[^/?#]+://[^/?#]+(/[^?#]|/?[?])') then named.referrer end
+    ) as page_url,
     named.ip,
     named.user_agent,
     agents.browser,

@@ -1,11 +1,11 @@
 """Snowplow's tracker protocol: one event of a `payload_data` body, or of a `GET /i?…`, as a Bloodhound message.
 
 Source of the parameters' meaning: Snowplow's tracker protocol, and its enrichment for event names.
-All is done whole columns at once, in SQL; no schema registry is asked: a self-describing event of any
-schema is an ad hoc message named after it.
+All is done whole columns at once, in SQL; no schema registry is asked: a self-describing event is of the schema of the
+tracking plan that has its schema's name, else an ad hoc message named after it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import orjson
 
@@ -58,7 +58,9 @@ TRANSACTION = {
     "quantity": "purchase.total_quantity",
 }  # fmt: skip
 TRANSACTION_SHAPE = '{"transaction_id":"JSON","revenue":"VARCHAR","currency":"JSON","total_quantity":"JSON"}'
-SESSION = '{"sessionId":"JSON","eventIndex":"JSON"}'
+SESSION = '{"sessionId":"JSON","eventIndex":"JSON","sessionIndex":"JSON","previousSessionId":"VARCHAR"}'
+NAVIGATION = ("type", "fetchStart", "domainLookupStart", "connectStart", "requestStart", "responseStart", "responseEnd")
+"""Of the navigation entity: how a document was come to, and moments of its load that are the same in all its views."""
 
 # Contexts whose content has a column of its own; the others stay in `data.contexts`.
 READ_CONTEXTS = "^iglu:[^/]+/(web_page|client_session)/"
@@ -81,6 +83,11 @@ def self_describing(plain: str, encoded: str) -> str:
     padded = f"rpad({encoded}, cast((length({encoded}) + 3) // 4 * 4 as integer), '=')"
     decoded = f"try(decode(from_base64(replace(replace({padded}, '-', '+'), '_', '/'))))"
     return f"coalesce(nullif({plain}, ''), nullif({decoded}, ''))"
+
+
+def texts_of(names: Iterable[str]) -> str:
+    """Write a `from_json` structure of texts."""
+    return orjson.dumps(dict.fromkeys(names, "VARCHAR")).decode()
 
 
 def without_nulls(keys: Mapping[str, str]) -> str:
@@ -108,10 +115,13 @@ def translate(source: str) -> str:
         source: a CTE with protocol, message, ordinal, line_hash, network_id, sent_us.
 
     Returns:
-        CTEs separated by commas, the last named `translated`: the columns of `source`, with `message` and
-        `sent_us` of Snowplow events set, and `wrong`, which says why an event could not be read.
+        CTEs separated by commas, the last named `translated`: the columns of `source`, with `message` and `sent_us` of
+        Snowplow events set, and what Snowplow alone says (null of others): `wrong`, why an event could not be read;
+        sent_platform; document_key, of the document that a page view shows; stream_number and previous_stream_id, the
+        client's own number of its session and the one before.
     """
-    shape = orjson.dumps(dict.fromkeys(PARAMETERS, "VARCHAR")).decode()
+    shape = texts_of(PARAMETERS)
+    moments = ", ".join(f"load.{name}" for name in NAVIGATION)
     names = " ".join(f"when '{short}' then 'custom.{name}'" for short, name in EVENT_NAMES.items())
     platforms = " ".join(f"when '{short}' then '{name}'" for short, name in PLATFORMS.items())
     data = " ".join(
@@ -144,7 +154,7 @@ def translate(source: str) -> str:
                 case when bought is not null then try(from_json(bought, '{TRANSACTION_SHAPE}')) end as purchase,
                 try(from_json({entity("client_session")}, '{SESSION}')) as client_session,
                 nullif({entity("web_page")} ->> '$.id', '') as web_page_id,
-                {entity("(?i:performance_?navigation_?timing)")} ->> '$.type' as navigation_type,
+                try(from_json({entity("(?i:performance_?navigation_?timing)")}, '{texts_of(NAVIGATION)}')) as load,
                 list_filter(contexts, lambda entry: not regexp_matches(coalesce(entry.schema, ''), '{READ_CONTEXTS}'))
                     as other_contexts,
                 coalesce(nullif(event.eid, ''), md5(line_hash || ':' || ordinal)) as event_id,
@@ -172,7 +182,7 @@ def translate(source: str) -> str:
         translated as (
             select
                 * exclude (event, described_text, contexts_text, contexts, described, bought, purchase,
-                    client_session, web_page_id, navigation_type, other_contexts, described_name, event_id, created,
+                    client_session, web_page_id, load, other_contexts, described_name, event_id, created,
                     sent, unread, own_data)
                 replace (
                     case when protocol = 'snowplow' and json_type(message) = 'OBJECT' then cast(json_object(
@@ -180,6 +190,8 @@ def translate(source: str) -> str:
                         'schema', case
                             when bought is not null or event.e = 'tr' then 'order'
                             when event.e = 'pv' then 'page_view'
+                            when event.e = 'ue' and list_contains(getvariable('planned_schemas'), described_name)
+                                then described_name
                             when event.e = 'ue' then 'custom.' || described_name
                             else case event.e {names} else 'custom.' || nullif(event.e, '') end
                         end,
@@ -196,8 +208,9 @@ def translate(source: str) -> str:
                         'page', json_object(
                             'id', coalesce(web_page_id, event_id), 'url', event.url, 'referrer', event.refr,
                             'navigation', case
-                                when navigation_type in ('navigate', 'reload', 'back_forward') then navigation_type
-                                when navigation_type = 'prerender' then 'navigate'
+                                when event.p = 'email' then 'email'
+                                when load.type in ('navigate', 'reload', 'back_forward') then load.type
+                                when load.type = 'prerender' then 'navigate'
                             end
                         ),
                         'data', case when len(other_contexts) = 0 or other_contexts is null then own_data
@@ -209,6 +222,10 @@ def translate(source: str) -> str:
                     case when protocol = 'snowplow' then sent else sent_us end as sent_us
                 ),
                 case when protocol = 'snowplow' then unread end as wrong,
-                case when protocol = 'snowplow' and event.p in ('web', 'mob') then event.p end as sent_platform
+                case when protocol = 'snowplow' and event.p in ('web', 'mob') then event.p end as sent_platform,
+                case when event.e = 'pv' and coalesce(load.fetchStart, load.requestStart, load.responseEnd) is not null
+                    then cast(md5_number_lower(concat_ws(' ', {moments})) >> 1 as bigint) end as document_key,
+                try_cast(client_session.sessionIndex ->> '$' as bigint) as stream_number,
+                nullif(client_session.previousSessionId, '') as previous_stream_id
             from with_data
         )"""

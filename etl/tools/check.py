@@ -159,8 +159,9 @@ def check(content: bytes, settings: Settings) -> list[Verdict]:
         con.register("lines", lines)
         limits = messages.Limits(settings.max_message_bytes, settings.max_lateness_days)
         collector.decode_requests(con, settings.batch_paths)
-        collector.list_messages(con, settings.max_message_bytes)
-        messages.decode_messages(con, limits, plan.load_plan(settings.tracking_plan))
+        known = plan.load_plan(settings.tracking_plan)
+        collector.list_messages(con, settings.max_message_bytes, list(known))
+        messages.decode_messages(con, limits, known)
         messages.name_people(con, read_key(settings) or b"check", settings.trusted_proxies)
         silent = con.execute(
             "select line_number from requests where line_reason is null and coalesce(len(items), 0) = 0 order by 1"

@@ -34,6 +34,8 @@ EVENTS = pa.schema(
         ("tracker", TEXT),
         ("stream_id", TEXT),
         ("message_index", pa.int64()),
+        ("stream_number", pa.int64()),
+        ("previous_stream_id", TEXT),
         ("created_at", UTC),
         ("sent_at", UTC),
         ("received_at", UTC),
@@ -86,7 +88,9 @@ EVENTS = pa.schema(
         ("event_date", pa.date32()),
     ]
 )
-"""`click_ids` is a JSON object of the click ids in a page view's URL, in the order of the seed that names them."""
+"""`stream_number` and `previous_stream_id` say of a stream that is a client's session (Snowplow's) which it is of that
+client's, and which came before. `click_ids` is a JSON object of the click ids in a page view's URL, in the order of the
+seed that names them."""
 
 _DECIDED_LATER = {
     "session_id", "session_date", "session_event_number", "is_session_event", "is_repeat",
@@ -99,13 +103,15 @@ MESSAGES = pa.schema(
         ("ua_bot_reason", TEXT),
         ("blocked", TEXT),
         ("address_from_client", pa.bool_()),
+        ("document_key", pa.int64()),
         ("message_ref", pa.int64()),
         ("content_key", pa.int64()),
         ("event_date", pa.date32()),
     ]
 )
 """Valid messages before duplicates are found. `message_ref` is line_number · 2²⁴ + position; `blocked` says why the
-collector would rather not have it; `address_from_client` that anybody could have sent its address. `content_key` is a
+collector would rather not have it; `address_from_client` that anybody could have sent its address. `document_key` is
+the same in all views of a document that says when it was loaded. `content_key` is a
 key of the message in the newest version: equal only where the texts are, but for a chance of 2⁻⁶³."""
 
 KEYS = pa.schema(
@@ -177,6 +183,7 @@ PIXEL_HITS = pa.schema(
         ("app_id", TEXT),
         ("platform", TEXT),
         ("visitor_id", TEXT),
+        ("page_url", TEXT),
         ("ip", TEXT),
         ("user_agent", TEXT),
         ("browser", TEXT),

@@ -91,7 +91,7 @@ def message(index: int, at: float, stream: str = "s", **columns: Any) -> Row:
     return {
         "event_id": f"{stream}-{index}-{at}", "stream_id": stream, "message_index": index, "app_id": "shop",
         "platform": "ios", "tracker": "bh/1", "event_at": event_at, "received_at": event_at, "batch_position": 0,
-        "event_date": event_at.date(),
+        "event_date": event_at.date(), "message_version": 3,
     } | columns  # fmt: skip
 
 

@@ -4,6 +4,7 @@ import base64
 import csv
 import hashlib
 import json
+import shutil
 import threading
 import time
 from collections import Counter, defaultdict
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -116,6 +118,19 @@ CASES: dict[str, tuple[Row, Row]] = {
     "a page made in advance": (posted(PV | {
         "co": contexts(entity("performance_navigation_timing", {"type": "prerender"}, "iglu:org.w3"))}), {
         "navigation": "navigate"}),
+    "a view of an email": (posted(PV | {"p": "email"}), {"platform": "email", "navigation": "email"}),
+    "a self-describing event named after a schema of the plan": (
+        posted(ue("feature_use", {"feature": "wish_list", "n": 1}, co=contexts(entity("cart", {"b": 1})))), {
+        "schema": "feature_use",
+        "data": {"feature": "wish_list", "n": 1, "contexts": [entity("cart", {"b": 1})]}}),
+    "a mail's opening by GET": (gotten(BASE | {"e": "ue", "p": "email", "ue_pr": described("email_open", {
+        "campaign": "nov"})}), {"schema": "email_open", "platform": "email", "data": {"campaign": "nov"}}),
+    "a client's later session": (posted(PV | {"co": contexts(entity("client_session", {
+        "sessionId": "S", "sessionIndex": 3, "eventIndex": 1, "previousSessionId": "R"}))}), {
+        "stream_id": "S", "stream_number": 3, "previous_stream_id": "R", "message_index": 1}),
+    "a byte that is no UTF-8": (
+        gotten(PV, query="e=pv&aid=shop&p=web&duid=d&url=https%3A%2F%2Fa.example%2Fcaf%E9%20%C3%A9"), {
+        "url": "https://a.example/caf%E9 é", "url_host": "a.example", "url_path": "/caf%E9 %C3%A9"}),
     "a context of one's own": (
         posted(ue("x", {"n": {"a": None}}, co=contexts(entity("cart", {"b": None}), WEB_PAGE))), {
         "data": {"n": {"a": None}, "contexts": [entity("cart", {"b": None})]}, "page_id": "page-1"}),
@@ -244,6 +259,42 @@ def test_visitor_of_last_resort_is_address_and_agent(house: House) -> None:
     house.digest()
     visitors = [row["visitor_id"] for row in house.scan("messages", "event_id")]
     assert visitors[0] == visitors[1] and len(set(visitors)) == 4 and None not in visitors
+
+
+def loaded(start: float, kind: str = "navigate") -> Row:
+    """What the navigation entity says of a document."""
+    said = {"type": kind, "fetchStart": start, "requestStart": start + 10.5, "responseEnd": start + 20, "duration": 1}
+    return {"co": contexts(entity("PerformanceNavigationTiming", said, "iglu:org.w3"))}
+
+
+def test_later_views_of_a_document_are_ajax(house: House) -> None:
+    """GIVEN views of a document, in another session too, and of others THEN the first was loaded, the rest were not."""
+    views = [
+        ("a", "10:00", loaded(1, "reload")), ("a", "10:05", loaded(1, "reload")), ("a", "11:00", loaded(1, "reload")),
+        ("a", "10:01", loaded(2)), ("a", "10:02", {}), ("b", "10:03", loaded(1, "reload")),
+    ]  # fmt: skip
+    rows = [
+        posted(
+            PV | {"eid": f"{n}", "duid": who, "dtm": str(int(moment(at).timestamp() * 1000)), "stm": None} | load,
+            received=at,
+        )
+        for n, (who, at, load) in enumerate(views)
+    ]
+    house.put("events/a.jsonl", lines([rows[1], rows[1], rows[0], *rows[2:]]))
+    house.digest()
+    found = {row["event_id"]: row["navigation"] for row in house.events()}
+    assert found == {"0": "reload", "1": "ajax", "2": "ajax", "3": "navigate", "4": None, "5": "reload"}
+
+
+def test_schema_that_the_plan_comes_to_name_takes_its_events(house: House, tmp_path: Path) -> None:
+    house.put("events/a.jsonl", lines([posted(ue("add_to_cart", {"sku": "42"}), PV | {"eid": "F"})]))
+    house.digest()
+    assert {row["schema"] for row in house.events()} == {"custom.add_to_cart", "page_view"}
+    folder = shutil.copytree(house.settings.tracking_plan, tmp_path / "plan")
+    (folder / "cart.toml").write_text('schema = "add_to_cart"\ndescription = "d"\nowner = "o"\nsince_version = 3\n')
+    house.keys["tracking_plan"] = folder
+    house.digest()
+    assert {row["schema"] for row in house.events()} == {"add_to_cart", "page_view"}
 
 
 def test_event_without_id_is_named_by_its_line_and_position(house: House) -> None:

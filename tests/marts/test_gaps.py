@@ -79,6 +79,53 @@ def test_a_refused_message_lies_in_the_run_that_was_going_on(models: Models) -> 
     assert models.query(GAPS) == [(date(2026, 3, 1), 1, 4, 3, 0, 1, 0), (date(2026, 3, 2), 1, 4, 3, 1, 0, 1)]
 
 
+CLIENT_GAPS = """
+    select expected, received, rejected, lost, contended, restarts, heads_unknown, lost_sessions
+    from build.quality.message_gaps order by date
+"""
+
+
+def of_session(stream: str, *indexes: int, number: int = 1, before: str | None = None, at: float = 1) -> list[Row]:
+    """Make the messages of a session that Snowplow's client counts."""
+    told = {"message_version": None, "stream_number": number, "previous_stream_id": before, "visitor_id": "v"}
+    return [message(index, at + place / 100, stream, **told) for place, index in enumerate(indexes)]
+
+
+@pytest.mark.parametrize(
+    ("messages", "expected"),
+    [
+        (of_session("s", 1, 2, 3), [(3, 3, 0, 0, 0, 0, 0, 0)]),
+        # Its beginning was lost, and something in its middle.
+        (of_session("s", 3, 5), [(5, 2, 0, 3, 0, 0, 0, 0)]),
+        # Two tabs raced for an index: nothing is lost, and nothing started again.
+        (of_session("s", 1, 2, 2, 2, 3, 4, 4), [(4, 4, 0, 0, 3, 0, 0, 0)]),
+        (of_session("s", 1, 2, 3, at=23) + of_session("s", 2, 4, 6, at=25),
+         [(3, 3, 0, 0, 0, 0, 0, 0), (3, 2, 0, 1, 1, 0, 0, 0)]),
+        # The session between was never heard of, but for its name or its number.
+        (of_session("s", 1) + of_session("u", 1, number=3, before="t", at=30),
+         [(1, 1, 0, 0, 0, 0, 0, 0), (1, 1, 0, 0, 0, 0, 0, 1)]),
+        (of_session("s", 1) + of_session("u", 1, number=5, before="t", at=30),
+         [(1, 1, 0, 0, 0, 0, 0, 0), (1, 1, 0, 0, 0, 0, 0, 3)]),
+        (of_session("s", 1, number=4, before="r"), [(1, 1, 0, 0, 0, 0, 0, 1)]),
+        (of_session("s", 1) + of_session("t", 1, number=2, before="s"), [(2, 2, 0, 0, 0, 0, 0, 0)]),
+        # A stream that may be older than the lake: its first index, once, and of its first run alone.
+        (counted(4, 5, 0, 1, 2), [(5, 5, 0, 0, 0, 1, 4, 0)]),
+        (counted(7, 9) + counted(3, stream="b"), [(4, 3, 0, 1, 0, 0, 10, 0)]),
+        (counted(10**18 - 1), [(1, 1, 0, 0, 0, 0, 10**12, 0)]),
+    ],
+)  # fmt: skip
+def test_sessions_of_clients_are_counted_by_their_own_rule(
+    models: Models, messages: list[Row], expected: list[tuple[int, ...]]
+) -> None:
+    find_gaps(models, messages)
+    assert models.query(CLIENT_GAPS) == expected
+
+
+def test_a_refused_beginning_of_a_session_is_rejected(models: Models) -> None:
+    find_gaps(models, of_session("s", 2, 3), [refused(1, 0.99, stream="s")])
+    assert models.query(CLIENT_GAPS) == [(3, 2, 1, 0, 0, 0, 0, 0)]
+
+
 def test_a_gap_is_open_until_its_messages_would_be_too_late(models: Models) -> None:
     gap = counted(0, 2)
     for days, is_open in ((29, 1), (31, 0)):

@@ -710,6 +710,28 @@ def test_every_line_of_the_pixel_is_kept(house: House) -> None:
     assert [hit["line_number"] for hit in hits(house, line, line)] == [1, 2]
 
 
+def test_pixel_of_the_web_is_told_apart_by_the_user_agent(house: House) -> None:
+    line = "10:00:00 /px.gif?e=p&p=web"
+    found = hits(house, combined(line), combined(line, agent=PHONE), combined("10:00:00 /px.gif?e=p&p=ios"))
+    assert [hit["platform"] for hit in found] == ["desktop_web", "mobile_web", "ios"]
+
+
+def test_pixel_says_whose_page_it_is_on(house: House) -> None:
+    """GIVEN `u=`, else a referrer with a path or a query THEN that is the page; an origin alone is a cut one."""
+    stated = "10:00:00 /px.gif?e=p&u=https%3A%2F%2Fshop.example%2Fa%3Futm_source%3Dx%26b%3D1"
+    cases = {
+        combined(stated, referrer="https://shop.example/"): "https://shop.example/a?utm_source=x&b=1",
+        combined("10:00:01 /px.gif?e=p", referrer="https://shop.example/a"): "https://shop.example/a",
+        combined("10:00:02 /px.gif?e=p", referrer="https://shop.example/?a=1"): "https://shop.example/?a=1",
+        combined("10:00:03 /px.gif?e=p", referrer="https://shop.example?a=1"): "https://shop.example?a=1",
+        combined("10:00:04 /px.gif?e=p", referrer="https://shop.example/"): None,
+        combined("10:00:05 /px.gif?e=p", referrer="https://shop.example"): None,
+        combined("10:00:06 /px.gif?e=p"): None,
+        combined("10:00:07 /px.gif?e=p&u=", referrer="https://shop.example/#a"): None,
+    }
+    assert [hit["page_url"] for hit in hits(house, *cases)] == list(cases.values())
+
+
 def test_counts_of_a_file_add_up(house: House) -> None:
     rows = [
         request(events("10:00 /a", "10:01 /b")),

@@ -12,17 +12,19 @@ from etl.tools.trace import trace
 from etl.warehouse.page import definitions
 
 PINGS = [f"10:00:{second} custom.page_ping #a-p0" for second in ("05", "15", "19.999", "25")]
+SLOW_PINGS = [f"10:03:{second} custom.page_ping #s" for second in ("20", "50", "59")]
 
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[House, dict[str, int], dict[str, int]]:
     """Publish three days; then a login of the third day's visitor, who was there on the second; list inodes of both."""
-    house = House(tmp_path_factory.mktemp("published"))
+    house = House(tmp_path_factory.mktemp("published"), {"heartbeats": {"slow": {"every": 30, "first": 20}}})
     seen = []
     for name, messages in {
         "first": [
             *events("10:00 /a", "10:01 /b", visitor="a", day="2026-03-01"),
             *events(*PINGS, "10:02 click #a-p1", visitor="a", first=2, day="2026-03-01", data={"click_id": "c"}),
+            *events("10:03 /s #s", *SLOW_PINGS, visitor="a", first=9, day="2026-03-01", app_id="slow"),
             *events("10:00 /a", "10:01 /b", visitor="b", day="2026-03-02"),
         ],
         "late": events("10:00 /c", visitor="b", first=2, day="2026-03-03", user_id="u1"),
@@ -51,15 +53,15 @@ def test_a_later_login_reaches_the_days_before(published: tuple[House, dict[str,
     assert before[changed] != after[changed]
     with duckdb.connect(str(house.settings.warehouse), read_only=True) as con:
         persons = con.execute("select session_date::varchar, person_id from core.page_views order by 1").fetchall()
-    assert persons == [("2026-03-01", "a")] * 2 + [("2026-03-02", "u1")] * 2 + [("2026-03-03", "u1")]
+    assert persons == [("2026-03-01", "a")] * 3 + [("2026-03-02", "u1")] * 2 + [("2026-03-03", "u1")]
 
 
 def test_pings_tell_how_long_somebody_was_active(published: tuple[House, dict[str, int], dict[str, int]]) -> None:
-    """Three different tens of seconds: two whole ones, and five seconds for the first."""
+    """Three different tens of seconds: two whole ones, and five seconds for the first; or two halves of a minute."""
     house, _, _ = published
     with duckdb.connect(str(house.settings.warehouse), read_only=True) as con:
         rows = con.execute("select page_id, engaged_seconds from core.page_views where visitor_id = 'a' order by 1")
-        assert rows.fetchall() == [("a-p0", 25), ("a-p1", None)]
+        assert rows.fetchall() == [("a-p0", 25), ("a-p1", None), ("s", 50)]
 
 
 def test_events_are_published_as_dbt_defines_them(published: tuple[House, dict[str, int], dict[str, int]]) -> None:

@@ -138,9 +138,10 @@ def decode(con: duckdb.DuckDBPyConnection, content: list[bytes]) -> list[Row]:
     knobs = Settings()
     con.register("lines", sent)
     collector.decode_requests(con)
-    collector.list_messages(con, knobs.max_message_bytes)
+    known = plan.load_plan(knobs.tracking_plan)
+    collector.list_messages(con, knobs.max_message_bytes, list(known))
     limits = Limits(knobs.max_message_bytes, knobs.max_lateness_days)
-    decode_messages(con, limits, plan.load_plan(knobs.tracking_plan))
+    decode_messages(con, limits, known)
     name_people(con, b"key", [])
     found = con.execute("select * from decoded order by line_number, position")
     columns = [column[0] for column in found.description]

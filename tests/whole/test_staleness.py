@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from etl import pipeline
 from etl.enrich import user_agents
 from etl.lake.catalogue import Lake
-from etl.settings import DeclaredConversion, Settings, SpendExport
+from etl.settings import DeclaredConversion, Heartbeat, Settings, SpendExport
 from etl.stages.parse import dictionaries
 from etl.stages.staleness import staleness
 from etl.vocabulary import click_ids
@@ -44,6 +44,7 @@ DECIDES: dict[str, tuple[Any, set[str]]] = {
     "batch_paths": (["/collect"], {"parse"}),
     "reporting_currency": ("EUR", {"spend", "build"}),
     "reporting_timezone": ("Europe/Berlin", {"build"}),
+    "heartbeats": ({"shop": Heartbeat(every=30, first=5)}, {"build"}),
     "own_hosts": (["shop.example"], {"build"}),
     "asset_extensions": (["pdf"], {"parse"}),
     "bot_rules": (["many_visitors_one_address"], {"build"}),

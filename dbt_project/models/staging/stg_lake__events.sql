@@ -16,6 +16,8 @@ renamed as (
         tracker,
         stream_id,
         message_index,
+        stream_number,
+        previous_stream_id,
         created_at,
         sent_at,
         received_at,

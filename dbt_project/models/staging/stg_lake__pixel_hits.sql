@@ -12,6 +12,7 @@ renamed as (
         app_id,
         platform,
         visitor_id,
+        page_url,
         user_agent,
         browser,
         ua_bot_reason,

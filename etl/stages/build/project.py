@@ -67,6 +67,7 @@ def variables(settings: Settings) -> dict[str, Any]:
             "max_lateness_days", "bot_rules",
         )
     } | {
+        "heartbeats": {app: found.model_dump() for app, found in settings.heartbeats.items()},
         "own_hosts": [urls.ascii_host(host.lower()) for host in settings.own_hosts],
         "bot_platforms": list(bot_rules.PLATFORMS), "bot_behaviour": bot_rules.behaviour(),
     }  # fmt: skip

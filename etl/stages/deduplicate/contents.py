@@ -11,6 +11,7 @@ from etl.formats import collector
 from etl.lake import sql
 from etl.lake.catalogue import Lake
 from etl.lake.landed import LandedFile, file_name, landed_files
+from etl.vocabulary import tracking_plan
 from etl.vocabulary.columns import KEYS
 
 Reference = tuple[int, int]
@@ -119,7 +120,8 @@ def file_texts(
         )
     else:
         collector.decode_requests(con)
-        collector.list_messages(con, lake.settings.max_message_bytes)
+        plan = tracking_plan.load_plan(lake.settings.tracking_plan)
+        collector.list_messages(con, lake.settings.max_message_bytes, list(plan))
         query = """
             select sent.line_number, position, coalesce(query, item), message, version_text
             from sent inner join wanted_messages

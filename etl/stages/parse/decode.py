@@ -55,8 +55,9 @@ def decode_events(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     """Make `decoded`, `refused` and `agents` of collector lines."""
     limits = messages.Limits(settings.max_message_bytes, settings.max_lateness_days)
     collector.decode_requests(con, settings.batch_paths)
-    collector.list_messages(con, settings.max_message_bytes)
-    messages.decode_messages(con, limits, tracking_plan.load_plan(settings.tracking_plan))
+    plan = tracking_plan.load_plan(settings.tracking_plan)
+    collector.list_messages(con, settings.max_message_bytes, list(plan))
+    messages.decode_messages(con, limits, plan)
     messages.name_people(con, read_key(settings), settings.trusted_proxies)
     describe_agents(con, "decoded")
     run_file(con, HERE / "refused_messages.sql")

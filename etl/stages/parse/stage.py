@@ -32,7 +32,7 @@ from etl.stages.parse.write import write_slice
 from etl.stages.stage import Made, Output, Stage, Work
 from etl.vocabulary import bot_rules, click_ids, log_formats, tracking_plan
 
-PARSER_VERSION = 12
+PARSER_VERSION = 13
 MOST_SCHEMAS = 1000
 """A group remembers so many names; beyond, they are noise that no plan will ever name."""
 MOST_PATHS = 3
@@ -153,9 +153,13 @@ class Parse(Stage[Reading]):
 
 
 def sent_schemas(con: duckdb.DuckDBPyConnection) -> set[str]:
-    """Name the schemas among a slice's messages, known or not, that the tracking plan could speak of."""
+    """Name the schemas among a slice's messages, known or not, that the tracking plan could speak of.
+
+    Of Snowplow's events those too that would be of a schema if the plan had it.
+    """
     rows = con.execute(
-        "select schema from decoded where regexp_full_match(schema, $name) group by 1 order by count(*) desc, 1",
+        "select case when is_snowplow then regexp_replace(schema, '^custom[.]', '') else schema end as name"
+        " from decoded where regexp_full_match(name, $name) group by 1 order by count(*) desc, 1",
         {"name": tracking_plan.NAME},
     ).fetchall()
     return {name for (name,) in rows[:MOST_SCHEMAS]}

@@ -1,6 +1,6 @@
 -- Canonical events: the accepted messages of a day with their session, and what flags them.
 --
--- Takes: messages (as they may be shown), event_sessions, copies, fast_views, excluded.
+-- Takes: messages (as they may be shown), event_sessions, copies, fast_views, excluded, later_views.
 -- Gives: events (a view, so that wide rows go straight into a file).
 
 create view flagged as
@@ -37,7 +37,9 @@ placed as (
 )
 
 select
-    messages.*,
+    messages.* replace (
+        case when later_views.file_id is not null then 'ajax' else messages.navigation end as navigation
+    ),
     placed.session_event_number,
     cast(make_timestamp(coalesce(placed.session_start_us, epoch_us(messages.event_at))) as date)
         as session_date,
@@ -54,9 +56,11 @@ left join repeats
     on messages.file_id = repeats.file_id and messages.message_ref = repeats.message_ref
 left join fast_views
     on messages.file_id = fast_views.file_id and messages.message_ref = fast_views.message_ref
+left join later_views
+    on messages.file_id = later_views.file_id and messages.message_ref = later_views.message_ref
 left join excluded
     on messages.file_id = excluded.file_id and messages.message_ref = excluded.message_ref;
 
 create view events as
-select * exclude (ua_bot_reason, blocked, address_from_client, message_ref, content_key)
+select * exclude (ua_bot_reason, blocked, address_from_client, document_key, message_ref, content_key)
 from flagged;

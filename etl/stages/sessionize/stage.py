@@ -28,7 +28,7 @@ from etl.stages.sessionize.excluded import Rule, listed, read_rules
 from etl.stages.stage import Made, Output, Stage, Work
 from etl.stages.step import content_of
 
-SESSIONIZER_VERSION = 9
+SESSIONIZER_VERSION = 10
 DAY_US = 86_400_000_000
 ROUND_EVENTS = 2_000_000
 """About how many events are put in order at once: what must be sorted fits into memory, whatever a day brings."""
@@ -159,7 +159,8 @@ def flag_events(con: duckdb.DuckDBPyConnection, settings: Settings, rules: list[
     if settings.ip_addresses != "keep":
         masked = addresses.masked(distinct_addresses(con, messages), settings.ip_addresses, read_key(settings))
         shown = steps.MASK.run(con, {"messages": messages, "shown_addresses": masked})["masked"]
-    return steps.FLAG.run(con, {**given, "messages": shown, "excluded": excluded})["events"]
+    later_views = steps.FIND_LATER_VIEWS.run(con, {name: given[name] for name in ("messages", "copies")})["later_views"]
+    return steps.FLAG.run(con, {**given, "messages": shown, "excluded": excluded, "later_views": later_views})["events"]
 
 
 def distinct_addresses(con: duckdb.DuckDBPyConnection, messages: str) -> list[str]:

@@ -47,7 +47,8 @@ pings as (
     select
         session_id,
         page_id,
-        {{ engaged_seconds('event_at') }} as engaged_seconds
+        app_id,
+        {{ engaged_seconds('app_id', 'event_at') }} as engaged_seconds
     from {{ ref('stg_lake__events') }}
     where
         schema_name = 'custom.page_ping'
@@ -159,6 +160,7 @@ joined as (
         on
             numbered.session_id = pings.session_id
             and numbered.page_id = pings.page_id
+            and numbered.app_id = pings.app_id
     left join clicks
         on
             numbered.session_id = clicks.session_id

@@ -16,6 +16,10 @@ with messages as (
         event_at,
         received_at,
         batch_position,
+        visitor_id,
+        stream_number,
+        previous_stream_id,
+        message_version is null as is_client_session,
         hash(app_id, platform, tracker) as sender
     from {{ ref('stg_lake__events') }}
     where
@@ -36,6 +40,10 @@ followed as (
         platform,
         tracker,
         event_at,
+        visitor_id,
+        stream_number,
+        previous_stream_id,
+        is_client_session,
         row_number() over stream_order as ordinal,
         coalesce(message_index - lag(message_index) over stream_order, 0) <> 1
         or lag(sender) over stream_order <> sender as is_first,
@@ -75,6 +83,10 @@ islands as (
         tracker,
         message_index as first_index,
         event_at as started_at,
+        visitor_id,
+        stream_number,
+        previous_stream_id,
+        is_client_session,
         message_index + length_to_next - case when is_next_first then 1 else 0 end as last_index
     from edges
     where is_first

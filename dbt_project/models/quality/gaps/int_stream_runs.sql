@@ -20,7 +20,7 @@ compared as (
 
 ),
 
--- Streams with an index that came twice: their counter started again.
+-- Streams with an index that came twice: their counter started again, or a client's session gave it twice.
 restarted_streams as (
 
     select distinct stream_id
@@ -29,11 +29,12 @@ restarted_streams as (
 
 ),
 
--- Without a restart a stream is one run, and its islands are all that need be compared.
+-- Without a repeat a stream is one run, and its islands are all that need be compared.
 single_runs as (
 
     select
         islands.stream_id,
+        islands.is_client_session,
         islands.event_date,
         islands.app_id,
         islands.platform,
@@ -52,6 +53,7 @@ restarted_messages as (
 
     select
         islands.stream_id,
+        islands.is_client_session,
         islands.event_date,
         islands.app_id,
         islands.platform,
@@ -73,17 +75,21 @@ occurred as (
 
 ),
 
--- The second message of an index begins the next run, and what follows it belongs there too.
+-- The second message of an index begins the next run, and what follows it belongs there too. A client's session is
+-- one run: it has ended when its counter starts again.
 numbered as (
 
     select
         *,
-        max(occurrence) over (
+        case when is_client_session then 1 else max(occurrence) over (
             partition by stream_id
             order by island_number, message_index
             rows between unbounded preceding and current row
-        ) as run_number
+        ) end as run_number
     from occurred
+    where
+        not is_client_session
+        or occurrence = 1
 
 ),
 
@@ -104,6 +110,7 @@ unioned as (
     union all
     select
         stream_id,
+        is_client_session,
         event_date,
         app_id,
         platform,
@@ -117,12 +124,25 @@ unioned as (
 
 ),
 
+followed as (
+
+    select
+        *,
+        lag(last_index) over (partition by stream_id, run_number, run_layer order by first_index) as last_before
+    from unioned
+
+),
+
+-- A client's session begins at 1. Where other streams began before the lake did nobody knows.
 preceded as (
 
     select
         *,
-        lag(last_index) over (partition by stream_id, run_number, run_layer order by first_index) as index_before
-    from unioned
+        coalesce(last_before, case when is_client_session then 0 end) as index_before,
+        case
+            when last_before is null and not is_client_session and run_number = 1 and run_layer = 1 then first_index
+        end as unknown_head
+    from followed
 
 ),
 
@@ -131,6 +151,7 @@ final as (
 
     select
         stream_id,
+        is_client_session,
         run_number,
         run_layer,
         first_index,
@@ -140,9 +161,11 @@ final as (
         platform,
         tracker,
         started_at,
+        unknown_head,
         last_index - first_index + 1 as received_count,
         case when first_index - index_before <= 10000 then index_before end as index_before,
-        coalesce(index_before is not null or run_number > 1 or run_layer > 1, false)
+        not is_client_session
+        and coalesce(index_before is not null or run_number > 1 or run_layer > 1, false)
         and coalesce(first_index - index_before > 10000, true) as is_restart
     from preceded
 
