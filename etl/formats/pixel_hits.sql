@@ -36,7 +36,8 @@ select
     named.visitor_id,
     -- Across hosts browsers send the origin alone, which is no page.
     coalesce(
-        named.stated_url, case when regexp_matches(named.referrer, '^[^/?#]+://[^/?#]+(/[^?#]|/?[?])') then named.referrer end
+        named.stated_url,
+        case when regexp_matches(named.referrer, '^[^/?#]+://[^/?#]+(/[^?#]|/?[?])') then named.referrer end
     ) as page_url,
     named.ip,
     named.user_agent,

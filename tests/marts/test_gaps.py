@@ -109,7 +109,7 @@ def of_session(stream: str, *indexes: int, number: int = 1, before: str | None =
         (of_session("s", 1, number=4, before="r"), [(1, 1, 0, 0, 0, 0, 0, 1)]),
         (of_session("s", 1) + of_session("t", 1, number=2, before="s"), [(2, 2, 0, 0, 0, 0, 0, 0)]),
         # A stream that may be older than the lake: its first index, once, and of its first run alone.
-        (counted(4, 5, 0, 1, 2), [(5, 5, 0, 0, 0, 1, 4, 0)]),
+        (counted(4, 5, 4, 5), [(4, 4, 0, 0, 0, 1, 4, 0)]),
         (counted(7, 9) + counted(3, stream="b"), [(4, 3, 0, 1, 0, 0, 10, 0)]),
         (counted(10**18 - 1), [(1, 1, 0, 0, 0, 0, 10**12, 0)]),
     ],

@@ -55,7 +55,7 @@ pings as (
         and session_id is not null
         and page_id is not null
         and {{ built_sessions() }}
-    group by all
+    group by session_id, page_id, app_id
 
 ),
 
