@@ -1,11 +1,12 @@
 """Marketing's questions about people: who assisted, which cohorts buy on, what a new customer costs; by hand."""
 
+import json
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from builders.warehouse import Row, Warehouse, moment, order, visit
+from builders.warehouse import Row, Warehouse, event, moment, order, visit
 
 from etl.vocabulary import columns as schemas
 
@@ -34,13 +35,25 @@ ANN = [
 ]
 BEN = [*tagged("ben", "2026-02-05 10:00", "google", "cpc", "brand"), *visit("ben", "2026-02-06 10:00"),
        order("o3", "2026-02-06 10:30", "ben", "10")]  # fmt: skip
+
+
+def refund(order_id: str, at: str, revenue: str) -> Row:
+    return event(
+        event_id=f"refund-{order_id}-{at}", schema="refund", platform="backend", visitor_id="shop", event_at=moment(at),
+        session_date=moment(at).date(), is_session_event=False,
+        data=json.dumps({"order_id": order_id, "revenue": revenue}),
+    )  # fmt: skip
+
+
+REFUNDS = [refund("o1", "2026-03-09 10:00", "10.5"), refund("o1", "2026-03-10 10:00", "2"),
+           refund("nobody's", "2026-03-10 10:00", "2")]  # fmt: skip
 CID = visit("cid", "2026-02-07 10:00")
 SPEND = [paid("2026-02-02", "SPRING", "12"), paid("2026-03-02", "SPRING", "6"), paid("2026-03-02", "odd", "6", "XXX")]
 
 
 @pytest.fixture(scope="module")
 def built(warehouse: Warehouse) -> Warehouse:
-    warehouse.fill(events=[*ANN, *BEN, *CID], spend=SPEND)
+    warehouse.fill(events=[*ANN, *BEN, *CID, *REFUNDS], spend=SPEND)
     select = ("assists", "cohorts", "new_customers", "orders")
     warehouse.build("--select", *(f"+{name}" for name in select), "--indirect-selection", "cautious")
     return warehouse
@@ -88,4 +101,11 @@ def test_new_customers_and_their_cost(built: Warehouse) -> None:
     assert rows == [
         (FEBRUARY, "Paid Search", "SPRING", 1, 12, 12.0), (FEBRUARY, "Paid Search", "brand", 1, 0, 0.0),
         (MARCH, "Paid Search", "SPRING", 0, 6, None), (MARCH, "Paid Search", "odd", 0, None, None),
+    ]  # fmt: skip
+
+
+def test_orders_are_numbered_and_refunds_add_up(built: Warehouse) -> None:
+    rows = built.query("select order_id, order_number, revenue, refunded, net_revenue from core.orders order by 1")
+    assert rows == [
+        ("o1", 1, 30, Decimal("12.5"), Decimal("17.5")), ("o2", 2, 5, 0, 5), ("o3", 1, 10, 0, 10),
     ]  # fmt: skip

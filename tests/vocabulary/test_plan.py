@@ -59,7 +59,7 @@ def test_page_says_what_every_schema_and_field_means() -> None:
 
 def test_core_schemas_are_all_there() -> None:
     assert set(plan.load_plan(SHIPPED)) == {
-        "page_view", "impression", "click", "experiment_exposure", "order", "feature_use", "email_open",
+        "page_view", "refund", "impression", "click", "experiment_exposure", "order", "feature_use", "email_open",
     }  # fmt: skip
 
 
