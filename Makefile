@@ -66,6 +66,9 @@ $(TRACKER): collector/page/package-lock.json collector/page/source/bh.js
 	npm ci --silent
 	npm run --silent build
 
+.PHONY: tracker
+tracker: $(TRACKER) ## Bundle the page's tracker, by npm
+
 .PHONY: collect
 collect: setup $(TRACKER) ## Collect by nginx, on loopback: HOST=shop.example [INBOX=logs HOME_DIR=results]
 	@test -n "$(HOST)" || { echo "bloodhound: say whose pages are counted: make collect HOST=shop.example" >&2; exit 2; }
@@ -74,6 +77,10 @@ collect: setup $(TRACKER) ## Collect by nginx, on loopback: HOST=shop.example [I
 .PHONY: collect-down
 collect-down: setup ## Stop collecting: [HOME_DIR=results]
 	@$(BIN)/python -m collector down $(if $(HOME_DIR),--home "$(HOME_DIR)")
+
+.PHONY: demo
+demo: setup $(TRACKER) ## A shop, browsers, the collector, Airflow: truth against warehouse: [SHORT=1]
+	@$(BIN)/python -m collector demo $(if $(SHORT),--short)
 
 .PHONY: backfill
 backfill: setup ## Do days again while Airflow is up: FROM=2026-03-01 TO=2026-03-07

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from collector import blocking, processes
 from collector.guard import flag
@@ -131,6 +132,18 @@ def blocks(home: Home = None) -> None:
 def page(home: Home = None, app_id: str = "site") -> None:
     """Print the lines to paste into the site's pages."""
     print(page_snippet(started(home), app_id), end="")
+
+
+@app.command(name="demo")
+def play_demo(
+    short: Annotated[bool, typer.Option("--short", help="Ten scenarios of thirty.")] = False,
+    folder: Annotated[Path, typer.Option(help="Where it plays; emptied before.")] = Path("data/demo"),
+) -> None:
+    """Play a shop with real browsers, take it through Airflow, compare truth and warehouse: exit 1 if they differ."""
+    from collector.demo.play import demo  # noqa: PLC0415  (starts a driver of browsers)
+
+    if not demo(folder.absolute(), is_short=short, console=Console(soft_wrap=True, highlight=False)):
+        raise typer.Exit(1)
 
 
 def main() -> None:

@@ -200,14 +200,29 @@ def trace(
 @app.command()
 def probe(
     look: Annotated[bool, typer.Option("--look", help="Say what became of the probes sent from this home.")] = False,
+    collector: Annotated[str | None, typer.Option(help="Send to this collector over the network: https://t.…")] = None,
+    pixel: Annotated[str | None, typer.Option(help="The collector's pixel, if another host: https://px.…")] = None,
+    page: Annotated[str | None, typer.Option(help="Open this page of your site in a browser, and look on.")] = None,
+    pages: Annotated[int, typer.Option(help="So many of the pages that it links to, too.", min=0)] = 0,
     inbox: Inbox = None,
     home: Home = None,
 ) -> None:
     """Send known messages that count in no KPI, or look for those sent: exit 1 if one is missing or changed."""
     settings = load_settings(inbox, home)
+    if page:
+        visited = pipeline.probe_pages(page, pages)
+        for line in visited["lines"]:
+            print(line)
+        if visited["faults"]:
+            raise typer.Exit(1)
+        return
     if not look:
-        sent = pipeline.send_probe(settings)
-        print(f"probe {sent['run']}: {len(sent['messages'])} messages in {' and '.join(sent['files'])}")
+        sent = pipeline.send_probe(settings, collector=collector, pixel=pixel)
+        where = " and ".join(sent["files"]) or " and ".join(filter(None, (collector, pixel)))
+        print(f"probe {sent['run']}: {len(sent['messages'])} messages in {where}")
+        if any(answer != "200" for answer in sent.get("answers", {}).values()):
+            print(f"answers: {sent['answers']}")
+            raise typer.Exit(1)
         return
     open_runs = [run for run in pipeline.look_for_probes(settings) if run["is_open"]]
     for run in open_runs:

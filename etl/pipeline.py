@@ -224,14 +224,33 @@ def require_inbox(settings: Settings) -> None:
         raise BadUse(f"the inbox {settings.inbox} does not exist", "Make it, or name another by --inbox")
 
 
-def send_probe(settings: Settings) -> dict[str, Any]:
+def send_probe(settings: Settings, *, collector: str | None = None, pixel: str | None = None) -> dict[str, Any]:
     """Send a probe: known messages, to be looked for after the next run.
 
+    Args:
+        collector: the address of a collector, to which it goes over the network; None: it is put into the inbox.
+        pixel: that of its pixel.
+
     Raises:
-        BadUse: nothing has been published yet, or the inbox is missing.
+        BadUse: nothing has been published yet, the inbox is missing, or the collector does not answer.
     """
+    if collector:
+        from etl.tools import probe_network  # noqa: PLC0415  (a client of the network, for this alone)
+
+        return probe_network.send(Lake(settings), collector.rstrip("/"), (pixel or collector).rstrip("/"))
     with published(settings) as con:
         return probes.send(Lake(settings), con)
+
+
+def probe_pages(url: str, more: int = 0) -> dict[str, list[str]]:
+    """Open a site's own pages in a browser and say what each of them sent: `lines`, and what is wrong, `faults`.
+
+    Raises:
+        BadUse: there is no browser, or the page cannot be opened.
+    """
+    from etl.tools import probe_page  # noqa: PLC0415  (starts a driver of browsers)
+
+    return probe_page.probe_pages(url, more)
 
 
 def look_for_probes(settings: Settings) -> list[dict[str, Any]]:
@@ -246,7 +265,25 @@ def look_for_probes(settings: Settings) -> list[dict[str, Any]]:
     commits = lake.commits("publish", Publication)
     publication = commits[0].units["warehouse"].fingerprint.data if commits else None
     with published(settings) as con:
-        return probes.look(lake, con, publication)
+        runs = probes.look(lake, con, publication)
+    notes = {note["run"]: note for note in probes.read_notes(lake) if "answers" in note}
+    for run in runs:
+        if run["is_open"] and run["run"] in notes:
+            say_where_lost(lake, run, notes[run["run"]])
+    return runs
+
+
+def say_where_lost(lake: Lake, run: dict[str, Any], note: dict[str, Any]) -> None:
+    """Say of what is lost of a run that went over the network where it was last seen."""
+    from etl.tools import probe_network  # noqa: PLC0415  (as above)
+
+    sent = {message["number"]: message for message in note["messages"]}
+    for message in run["messages"]:
+        number = message["message_number"]
+        if message["status"] == "lost" and number in sent:
+            message["last_seen"] = probe_network.last_seen(lake, sent[number], note["answers"].get(str(number)))
+    if not run["messages"]:
+        run["last_seen"] = probe_network.last_seen(lake, note["messages"][0], note["answers"].get("1"))
 
 
 def vanished_probes(runs: Sequence[dict[str, Any]]) -> list[str]:

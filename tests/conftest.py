@@ -25,18 +25,24 @@ def house(tmp_path: Path) -> House:
     return House(tmp_path)
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+@pytest.fixture(scope="session")
+def chromium() -> str:
     """Debian's Chromium, or the one in CHROMIUM; CI insists on it."""
     found = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     if not found:
         if os.environ.get("CI"):
             pytest.fail("there is no browser: apt-get install chromium, or set CHROMIUM")
         pytest.skip("there is no browser: apt-get install chromium, or set CHROMIUM")
+    return found
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    """A browser that runs."""
     with sync_playwright() as driver:
         try:
-            launched = driver.chromium.launch(executable_path=found, args=["--no-sandbox"])
+            launched = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         except Error as error:
-            pytest.fail(f"{found} does not start: {error}")
+            pytest.fail(f"{chromium} does not start: {error}")
         yield launched
         launched.close()

@@ -239,21 +239,12 @@ def send(lake: Lake, con: duckdb.DuckDBPyConnection) -> Row:
     if latest is None:
         raise BadUse("no event has arrived yet", "A probe is sent at the time of the latest: run the pipeline first")
     sent_at = latest.astimezone(UTC).replace(microsecond=latest.microsecond // 1000 * 1000)
-    notes = read_notes(lake)
-    order = 1 + max((note["order"] for note in notes), default=0)
-    # Runs between two arrivals have one time: their marks tell which came later.
-    run = f"{epoch_ms(sent_at)}-{order % 0x10000:04x}{uuid.uuid4().hex[:4]}"
-    messages = compose(run, sent_at)
+    note = begin(lake, sent_at, files=("events/probe-{}.jsonl", "pixel/probe-{}.log"))
+    run, messages = note["run"], note["messages"]
     logs = {
         f"events/probe-{run}.jsonl": collector_lines(run, sent_at, messages),
         f"pixel/probe-{run}.log": pixel_lines(sent_at, messages),
     }
-    note = {
-        "run": run, "order": order, "sent_at": iso(sent_at), "files": sorted(logs), "messages": messages,
-        "passed": [], "state": "waiting",
-    }  # fmt: skip
-    # Noted before it is sent: what was sent and not noted could be lost and nobody would know.
-    write_note(note_path(lake, run), note)
     for name, content in logs.items():
         target = settings.inbox / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -263,6 +254,25 @@ def send(lake: Lake, con: duckdb.DuckDBPyConnection) -> Row:
             files.move_into_place(partial, target)
         finally:
             partial.unlink(missing_ok=True)
+    return note
+
+
+def begin(lake: Lake, sent_at: datetime, files: Sequence[str]) -> Row:
+    """Compose a run's messages and note them: what was sent and not noted could be lost and nobody would know.
+
+    Args:
+        sent_at: to the millisecond.
+        files: by which names they will lie in the inbox, with the run in place of `{}`; none that go over the network.
+    """
+    notes = read_notes(lake)
+    order = 1 + max((note["order"] for note in notes), default=0)
+    # Runs between two arrivals have one time: their marks tell which came later.
+    run = f"{epoch_ms(sent_at)}-{order % 0x10000:04x}{uuid.uuid4().hex[:4]}"
+    note = {
+        "run": run, "order": order, "sent_at": iso(sent_at), "files": sorted(name.format(run) for name in files),
+        "messages": compose(run, sent_at), "passed": [], "state": "waiting",
+    }  # fmt: skip
+    write_note(note_path(lake, run), note)
     for old in notes[: max(0, len(notes) + 1 - KEPT)]:
         note_path(lake, old["run"]).unlink(missing_ok=True)
     return note
@@ -299,8 +309,9 @@ def look(lake: Lake, con: duckdb.DuckDBPyConnection, publication: str | None) ->
             states = {message["status"] for message in messages}
             state = next((name for name in ("lost", "changed", "late") if name in states), "found")
         else:
-            passed = passed if publication in passed or publication is None else [*passed, publication][-PATIENCE:]
-            is_gone = not any(
+            if may_hold(con, note):
+                passed = passed if publication in passed or publication is None else [*passed, publication][-PATIENCE:]
+            is_gone = bool(note["files"]) and not any(
                 (lake.settings.inbox / name).exists() or is_landed(lake, name)
                 for name in note["files"]
                 if name.startswith("events/")
@@ -311,6 +322,16 @@ def look(lake: Lake, con: duckdb.DuckDBPyConnection, publication: str | None) ->
         judged.append({"run": note["run"], "state": state, "sent_at": note["sent_at"], "messages": messages})
     whole = max((number for number, run in enumerate(judged) if run["state"] in ("found", "late")), default=-1)
     return [run | {"is_open": number >= whole} for number, run in enumerate(judged)]
+
+
+def may_hold(con: duckdb.DuckDBPyConnection, note: Row) -> bool:
+    """Tell whether a publication could know of a run: what went over the network comes with its hour."""
+    if note["files"]:
+        return True
+    ((is_later,),) = con.execute(
+        "select max(received_at) > $sent::timestamptz from core.events", {"sent": note["sent_at"]}
+    ).fetchall()
+    return bool(is_later)
 
 
 def published_messages(con: duckdb.DuckDBPyConnection, note: Row) -> list[Row]:
@@ -368,7 +389,8 @@ def describe(run: Row) -> list[str]:
         said = {"lost": "lost: nothing of it has arrived", "waiting": "waiting: run the pipeline, then look again"}[
             run["state"]
         ]
-    lines = [f"probe {run['run']}: {said}"]
+    seen = f"; last seen {run['last_seen']}" if run.get("last_seen") else ""
+    lines = [f"probe {run['run']}: {said}{seen}"]
     for message in run["messages"]:
         if message["status"] != "found":
             late = f" {message['late_seconds']:,.0f} s after it was sent" if message["status"] == "late" else ""
@@ -376,5 +398,6 @@ def describe(run: Row) -> list[str]:
                 f"  {message['message_number']} {message['kind']}: {message['status']}{late}; expected"
                 f" {message['expected']}, found as {message['found_as'] or 'nothing'}"
                 + "".join(f"; {difference}" for difference in message["differences"])
+                + (f"; last seen {message['last_seen']}" if message.get("last_seen") else "")
             )
     return lines

@@ -26,6 +26,16 @@ def nginx() -> str:
         pytest.skip(str(error))
 
 
+@pytest.fixture(scope="session")
+def bundled() -> Path:
+    """The tracker, bundled; CI insists on it."""
+    if not processes.BUILT_PAGE.exists():
+        if os.environ.get("CI"):
+            pytest.fail("the tracker is not bundled: make tracker")
+        pytest.skip("the tracker is not bundled: make tracker")
+    return processes.BUILT_PAGE
+
+
 @pytest.fixture(scope="module")
 def place() -> Iterator[Path]:
     """A folder that others may look into, as nginx's workers must: pytest's own are closed."""

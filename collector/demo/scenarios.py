@@ -1,0 +1,369 @@
+"""What people do, and machines; each scenario notes what must come of it.
+
+A visit's `expected` is compared with its rows of the warehouse: `platform`, `channel`, `is_bot`, `navigations`,
+`sessions`, `duplicates`, `persons` (of all its visits with one name).
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from collector.demo.scene import SITE
+from collector.demo.truth import BOTH, NEITHER, PIXEL, TRACKER
+from collector.demo.visit import PHONE, Visit
+
+MakeVisit = Callable[..., Visit]
+Act = Callable[[MakeVisit], Awaitable[None]]
+QUIET = 0.6
+"""Seconds that a sending takes on loopback, with room."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One row of the table.
+
+    Attributes:
+        is_short: whether the short demo plays it.
+        is_alone: whether it changes what others meet, and is played by itself.
+    """
+
+    name: str
+    act: Act
+    is_short: bool
+    is_alone: bool
+
+
+SCENARIOS: list[Scenario] = []
+
+
+def scenario(*, short: bool = False, alone: bool = False) -> Callable[[Act], Act]:
+    """Register a scenario under its function's name."""
+
+    def register(act: Act) -> Act:
+        SCENARIOS.append(Scenario(act.__name__, act, short, alone))
+        return act
+
+    return register
+
+
+@scenario(short=True)
+async def buyer(make: MakeVisit) -> None:
+    visit = make("buyer")
+    page = await visit.browse()
+    await visit.go(page, "/?utm_source=google&utm_medium=cpc&utm_campaign=spring&gclid=abc123")
+    await visit.go(page, "/product")
+    await visit.go(page, "/cart")
+    await visit.go(page, "/thanks?order=o-1&revenue=59.90")
+    visit.truth.orders["o-1"] = "59.90"
+    await visit.buy_at_backend(await visit.visitor(page), "o-1", 59.90)
+    visit.truth.expected = {"platform": "desktop_web", "channel": "Paid Search", "sessions": 1, "is_bot": False}
+
+
+@scenario(short=True)
+async def phone_back_and_reload(make: MakeVisit) -> None:
+    visit = make("phone_back_and_reload", agent=PHONE)
+    page = await visit.browse()
+    first = await visit.go(page, "/?utm_source=news&utm_medium=email&utm_campaign=nov")
+    await visit.go(page, "/product")
+    await page.evaluate("history.back()")
+    await page.wait_for_function("first => window.bh && bh.page !== first && location.pathname === '/'", arg=first)
+    await visit.note(page)
+    await page.reload()
+    await visit.note(page)
+    visit.truth.expected = {"platform": "mobile_web", "channel": "Email", "sessions": 1}
+
+
+@scenario(short=True)
+async def app_of_one_document(make: MakeVisit) -> None:
+    visit = make("app_of_one_document")
+    page = await visit.browse()
+    await visit.go(page, "/", referrer="https://www.google.com/")
+    for number in range(4):
+        await visit.route(page, f"/reviews/{number}")
+    visit.truth.expected = {"platform": "desktop_web", "channel": "Organic Search", "sessions": 1}
+
+
+@scenario(short=True)
+async def tracker_blocked(make: MakeVisit) -> None:
+    visit = make("tracker_blocked")
+    page = await visit.browse()
+    visit.trackers.become("down")
+    await visit.go(page, "/", PIXEL)
+    await visit.go(page, "/product", PIXEL)
+
+
+@scenario(short=True)
+async def pixel_blocked(make: MakeVisit) -> None:
+    visit = make("pixel_blocked")
+    page = await visit.browse()
+    visit.pixels.become("down")
+    await visit.go(page, "/", TRACKER)
+    await visit.go(page, "/product", TRACKER)
+    visit.truth.expected = {"sessions": 1}
+
+
+@scenario(short=True)
+async def no_javascript(make: MakeVisit) -> None:
+    visit = make("no_javascript")
+    page = await visit.browse(java_script_enabled=False)
+    for path in ("/", "/product"):
+        await page.goto(f"https://{SITE}{path}", wait_until="load")
+        visit.see("", path, PIXEL)
+
+
+@scenario(short=True)
+async def endpoint_down(make: MakeVisit) -> None:
+    visit = make("endpoint_down")
+    page = await visit.browse()
+    await visit.go(page, "/")
+    visit.trackers.become("down")
+    for number in range(3):
+        await visit.route(page, f"/while-down/{number}")
+    visit.trackers.become("up")
+    # What waits is sent with the next event, not by time.
+    await visit.route(page, "/up-again")
+    visit.truth.expected = {"sessions": 1}
+
+
+@scenario(short=True)
+async def answer_lost(make: MakeVisit) -> None:
+    visit = make("answer_lost")
+    page = await visit.browse()
+    await visit.go(page, "/")
+    visit.trackers.become("deaf")
+    await visit.route(page, "/answer-lost")
+    await asyncio.sleep(QUIET)
+    visit.trackers.cut()
+    visit.trackers.become("up")
+    await visit.route(page, "/heard")
+    visit.truth.expected = {"sessions": 1, "has_duplicates": True}
+
+
+@scenario(short=True)
+async def two_devices_of_one_person(make: MakeVisit) -> None:
+    desktop, phone = make("two_devices_of_one_person"), make("two_devices_of_one_person", agent=PHONE)
+    for visit in (desktop, phone):
+        page = await visit.browse()
+        await visit.go(page, "/")
+        await page.evaluate("bh.tell('user', 'u-7')")
+        await visit.route(page, "/account")
+        visit.truth.expected = {"sessions": 1, "persons": 1}
+
+
+@scenario(short=True)
+async def headless_bot(make: MakeVisit) -> None:
+    visit = make("headless_bot", agent=None)
+    page = await visit.browse()
+    await visit.go(page, "/")
+    visit.truth.expected = {"is_bot": True}
+
+
+@scenario(short=True, alone=True)
+async def nearly_full_disk(make: MakeVisit) -> None:
+    visit = make("nearly_full_disk")
+    page = await visit.browse()
+    await visit.go(page, "/")
+    visit.scene.refuse(True)
+    visit.is_heard = False
+    # The pixel refuses too, and logs that it was asked: the page was seen.
+    await visit.route(page, "/while-full")
+    visit.is_heard = True
+    visit.scene.refuse(False)
+    await visit.route(page, "/taken-again")
+    visit.truth.expected = {"sessions": 1}
+
+
+@scenario()
+async def two_tabs(make: MakeVisit) -> None:
+    visit = make("two_tabs")
+    one = await visit.browse()
+    two = await visit.contexts[0].new_page()
+    await visit.go(one, "/")
+    await visit.go(two, "/product")
+    for number in range(3):
+        await visit.route(one, f"/one/{number}")
+        await visit.route(two, f"/two/{number}")
+    visit.truth.expected = {"sessions": 1}
+
+
+@scenario()
+async def both_blocked(make: MakeVisit) -> None:
+    visit = make("both_blocked")
+    page = await visit.browse()
+    visit.trackers.become("down")
+    visit.pixels.become("down")
+    await visit.go(page, "/nobody-sees", NEITHER)
+
+
+@scenario()
+async def offline(make: MakeVisit) -> None:
+    visit = make("offline")
+    page = await visit.browse()
+    await visit.go(page, "/")
+    await visit.contexts[0].set_offline(True)
+    visit.is_heard = False
+    await visit.route(page, "/offline", TRACKER)
+    await visit.contexts[0].set_offline(False)
+    visit.is_heard = True
+    await visit.route(page, "/online")
+    visit.truth.expected = {"sessions": 1}
+
+
+@scenario()
+async def left_at_once(make: MakeVisit) -> None:
+    visit = make("left_at_once")
+    page = await visit.browse()
+    for number in range(3):
+        await page.goto(f"https://{SITE}/at-once/{number}", wait_until="load")
+        visit.see(str(await page.evaluate("bh.page")), f"/at-once/{number}", BOTH)
+    await visit.settle(page)
+
+
+@scenario()
+async def consent_given_half_way(make: MakeVisit) -> None:
+    visit = make("consent_given_half_way")
+    page = await visit.browse()
+    await visit.go(page, "/none/a", NEITHER)
+    await page.evaluate("bh.allow()")
+    await visit.note(page)
+    visit.truth.views.pop(0)
+    visit.truth.expected = {"sessions": 1}
+
+
+@scenario()
+async def anonymous(make: MakeVisit) -> None:
+    visit = make("anonymous")
+    page = await visit.browse()
+    await page.goto(f"https://{SITE}/anonymous/a", wait_until="load")
+    await asyncio.sleep(QUIET)
+    visit.see(str(await page.evaluate("bh.page")), "/anonymous/a", BOTH)
+    visit.truth.cookies = len(await visit.contexts[0].cookies())
+    visit.truth.expected = {"sessions": 0, "cookies": 0}
+
+
+@scenario()
+async def asks_for_privacy(make: MakeVisit) -> None:
+    visit = make("asks_for_privacy")
+    page = await visit.browse(extra_http_headers={"Sec-GPC": "1"})
+    await visit.go(page, "/")
+    await visit.go(page, "/product")
+    visit.truth.expected = {"sessions": 1}
+
+
+@scenario()
+async def wrong_clock(make: MakeVisit) -> None:
+    visit = make("wrong_clock")
+    page = await visit.browse()
+    await page.clock.install(time="2019-05-05T05:05:05Z")
+    await page.goto(f"https://{SITE}/", wait_until="load")
+    await page.clock.fast_forward(1000)
+    await asyncio.sleep(QUIET)
+    visit.see(str(await page.evaluate("bh.page")), "/", BOTH)
+    visit.truth.expected = {"sessions": 1}
+
+
+@scenario()
+async def sixty_fast_views(make: MakeVisit) -> None:
+    visit = make("sixty_fast_views")
+    page = await visit.browse()
+    await visit.go(page, "/")
+    for number in range(59):
+        path = f"/fast/{number}"
+        await page.evaluate("path => { history.pushState({}, '', path); bh.view(); }", path)
+        visit.see(str(await page.evaluate("bh.page")), path, BOTH)
+    await visit.settle(page, 30)
+    visit.truth.expected = {"is_bot": True}
+
+
+@scenario()
+async def visitor_by_ipv6(make: MakeVisit) -> None:
+    visit = make("visitor_by_ipv6", address="2001:db8:7::17", agent=PHONE)
+    page = await visit.browse()
+    await visit.go(page, "/", referrer="https://duckduckgo.com/")
+    visit.truth.expected = {"sessions": 1, "channel": "Organic Search", "platform": "mobile_web"}
+
+
+@scenario()
+async def thanks_page_twice(make: MakeVisit) -> None:
+    visit = make("thanks_page_twice")
+    page = await visit.browse()
+    await visit.go(page, "/thanks?order=o-2&revenue=20.00")
+    await page.reload()
+    await visit.note(page)
+    visit.truth.orders["o-2"] = "20.00"
+    visit.truth.expected = {"sessions": 1}
+
+
+@scenario()
+async def order_of_backend_alone(make: MakeVisit) -> None:
+    visit = make("order_of_backend_alone")
+    page = await visit.browse()
+    await visit.go(page, "/?utm_source=facebook&utm_medium=paid_social&utm_campaign=x")
+    await visit.buy_at_backend(await visit.visitor(page), "o-3", 7.5)
+    visit.truth.orders["o-3"] = "7.50"
+    visit.truth.expected = {"sessions": 1, "channel": "Paid Social"}
+
+
+@scenario()
+async def referral(make: MakeVisit) -> None:
+    visit = make("referral")
+    page = await visit.browse()
+    await visit.go(page, "/", referrer="https://blog.example.org/")
+    visit.truth.expected = {"sessions": 1, "channel": "Referral"}
+
+
+@scenario()
+async def click_of_bing(make: MakeVisit) -> None:
+    visit = make("click_of_bing", agent=PHONE)
+    page = await visit.browse()
+    await visit.go(page, "/?msclkid=m1")
+    visit.truth.expected = {"sessions": 1, "channel": "Paid Search"}
+
+
+@scenario()
+async def second_campaign(make: MakeVisit) -> None:
+    visit = make("second_campaign")
+    page = await visit.browse()
+    await visit.go(page, "/?utm_source=news&utm_medium=email&utm_campaign=a")
+    await visit.go(page, "/?utm_source=news&utm_medium=email&utm_campaign=b")
+    visit.truth.expected = {"sessions": 2}
+
+
+@scenario()
+async def foreign_page(make: MakeVisit) -> None:
+    visit = make("foreign_page")
+    page = await visit.browse()
+    await page.goto("https://partner.example/copied", wait_until="load")
+    await asyncio.sleep(QUIET)
+    visit.see(str(await page.evaluate("bh.page")), "/copied", PIXEL)
+
+
+@scenario()
+async def email_open(make: MakeVisit) -> None:
+    visit = make("email_open")
+    opened = {
+        "schema": "iglu:com.snowplowanalytics.snowplow/unstruct_event/jsonschema/1-0-0",
+        "data": {"schema": "iglu:dev.bloodhound/email_open/jsonschema/1-0-0", "data": {"campaign": "nov"}},
+    }
+    said = {"e": "ue", "p": "email", "aid": "shop", "tv": "mail", "duid": "m-1", "ue_pr": json.dumps(opened)}
+    await visit.ask("/i?" + urlencode(said))
+    visit.truth.expected = {"events": 1, "sessions": 0}
+
+
+@scenario()
+async def bot_that_posts(make: MakeVisit) -> None:
+    visit = make("bot_that_posts", agent="curl/7.88.1")
+    view = {
+        "e": "pv",
+        "p": "web",
+        "aid": "shop",
+        "tv": "curl",
+        "duid": "c-1",
+        "url": f"https://{SITE}/curl",
+        "eid": "c",
+    }
+    await visit.ask("/i?" + urlencode(view))
+    visit.see("c", "/curl", TRACKER)
+    visit.truth.expected = {"is_bot": True}
