@@ -82,12 +82,14 @@ def last_seen(lake: Lake, message: Row, answer: str | None) -> str:
     """Say at which stage a message that is in no mart was last seen."""
     with lake.workbench() as con:
         if trace.find_messages(con, lake, message["id"], None):
-            return "parsed, and in no publication yet"
-        if refused := trace.find_refused(con, lake, message["id"], None):
-            return f"in quarantine: {refused[0]['reason']}, {refused[0]['detail']}"
-        if has_landed(con, lake, message["id"]):
-            return "landed, in a line that holds no message"
-    return f"at the collector, whose answer was {answer}" if answer else "nowhere"
+            where = "parsed, and in no publication yet"
+        elif refused := trace.find_refused(con, lake, message["id"], None):
+            where = f"in quarantine: {refused[0]['reason']}, {refused[0]['detail']}"
+        elif has_landed(con, lake, message["id"]):
+            where = "landed, in a line that holds no message"
+        else:
+            where = "at the collector"
+    return f"{where}, whose answer was {answer}" if answer else where
 
 
 def has_landed(con: duckdb.DuckDBPyConnection, lake: Lake, text: str) -> bool:

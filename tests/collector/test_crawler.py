@@ -34,14 +34,18 @@ def test_every_format_is_found_again_and_what_was_refused_is_last_seen_at_the_co
     refused = pipeline.send_probe(settings, **to)
     assert set(refused["answers"].values()) == {"503"}
     rotate(running.settings, datetime.now(UTC) + timedelta(hours=2))
-
     for stage in (pipeline.land, pipeline.parse, pipeline.sessionize, pipeline.build):
         stage(settings)
     runs = {run["run"]: run for run in pipeline.look_for_probes(settings)}
     assert runs[taken["run"]]["state"] == "found"
+    # The pixel logs what it refuses: so the lake knows of the run, and what is missing of it.
     lost = runs[refused["run"]]
-    assert (lost["state"], lost["messages"]) == ("waiting", [])
-    assert probe.describe(lost)[0].endswith("last seen at the collector, whose answer was 503")
+    assert lost["state"] == "lost"
+    seen = {message["kind"]: message.get("last_seen") for message in lost["messages"] if message["status"] == "lost"}
+    assert seen.pop(probe.KINDS["d"]) == "landed, in a line that holds no message, whose answer was 503"
+    assert set(seen.values()) == {"at the collector, whose answer was 503"}
+    assert probe.KINDS["a"] in seen and probe.KINDS["h"] not in seen
+    assert any(line.endswith("last seen at the collector, whose answer was 503") for line in probe.describe(lost))
 
 
 def test_a_collector_that_is_not_there_is_bad_use(house: House) -> None:
