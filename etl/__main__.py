@@ -9,6 +9,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
+import duckdb
 import structlog
 import typer
 from rich import box
@@ -24,7 +25,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from etl import pipeline
+from etl import pipeline, upkeep
 from etl.errors import BadUse, BloodhoundError
 from etl.settings import Settings, load_settings
 from etl.stages.land.inbox import find_files
@@ -122,6 +123,7 @@ def stage_command(name: str) -> None:
 
 for stage in TASKS:
     stage_command(stage)
+upkeep.register(app)
 
 
 @app.command()
@@ -435,6 +437,16 @@ def main() -> None:
         complain(error.format_message(), BadUse.exit_code)
     except typer.Abort:
         complain("stopped; the next run goes on from here", INTERRUPTED)
+    except KeyboardInterrupt:
+        complain("stopped; the next run goes on from here", INTERRUPTED)
+    except duckdb.OutOfMemoryException as error:
+        complain(
+            f"more memory is needed than memory_limit allows ({str(error).splitlines()[0]})."
+            " Raise it: BLOODHOUND_MEMORY_LIMIT=4GB, or in conf/bloodhound.toml",
+            1,
+        )
+    except duckdb.Error as error:
+        complain(f"DuckDB says: {str(error).splitlines()[0]}", 1)
     except OSError as error:
         complain(f"{error.strerror or error}: {error.filename or ''}", 1)
 

@@ -63,8 +63,11 @@ def all_stages() -> list[Stage[Any]]:
 
 
 @contextmanager
-def writing(settings: Settings) -> Iterator[Lake]:
+def writing(settings: Settings, patience_seconds: float = 0) -> Iterator[Lake]:
     """Hold the lock on a lake that is ready; say plainly when the disk is full.
+
+    Args:
+        patience_seconds: how long to wait for another run's stage to end.
 
     Raises:
         Locked: another run holds it.
@@ -72,7 +75,7 @@ def writing(settings: Settings) -> Iterator[Lake]:
     """
     lake = Lake(settings)
     try:
-        with lake.writing():
+        with lake.writing(patience_seconds):
             upgrade.upgrade(lake)
             lake.initialise()
             runner.sweep(lake, all_stages())

@@ -141,14 +141,17 @@ class Lake:
                 files.write_table(path, dataset.columns.empty_table())
 
     @contextmanager
-    def writing(self) -> Iterator[None]:
+    def writing(self, patience_seconds: float = 0) -> Iterator[None]:
         """Hold the home for one writer.
+
+        Args:
+            patience_seconds: how long to wait for another run's stage to end.
 
         Raises:
             Locked: another run holds it.
         """
         self.settings.home.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.settings.home / ".lock", timeout=0)
+        lock = FileLock(self.settings.home / ".lock", timeout=patience_seconds)
         try:
             with lock:
                 yield

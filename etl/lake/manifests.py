@@ -139,7 +139,10 @@ class Day(msgspec.Struct, frozen=True):
 
 
 class Build(msgspec.Struct, frozen=True):
-    """A build of the marts: what it was made of, by kind, so that the next one knows what has changed."""
+    """A build of the marts: what it was made of, by kind, so that the next one knows what has changed.
+
+    `place` is the home in which it was made: what dbt builds names the lake's files by their paths.
+    """
 
     definition: str
     days: dict[str, str]
@@ -147,10 +150,15 @@ class Build(msgspec.Struct, frozen=True):
     models: int
     tests: int
     rebuilt: list[str] | None
+    place: str = ""
 
 
 class Publication(msgspec.Struct, frozen=True):
-    """A published warehouse: the immutable files that it reads, and those that the one before reads."""
+    """A published warehouse: the immutable files that it reads, and those that the one before reads.
+
+    `place` is the warehouse's own path as it was published: its views name files beside it.
+    """
 
     now: list[str]
     before: list[str]
+    place: str = ""

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import duckdb
 
-from etl.errors import BadUse
+from etl.errors import BadUse, Damaged
 from etl.settings import Settings
 
 
@@ -26,11 +26,31 @@ def published(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
 
     Raises:
         BadUse: nothing has been published yet.
+        Damaged: it was published for another folder, whose files it would read.
     """
     require_published(settings)
     with duckdb.connect(str(settings.warehouse), read_only=True) as con:
         con.execute("set timezone = 'UTC'")
+        require_here(con, settings)
         yield con
+
+
+def require_here(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    """Refuse to read a warehouse that was moved or copied since: its views name the files of where it was published.
+
+    Raises:
+        Damaged: it was published elsewhere.
+    """
+    try:
+        con.execute("from lake.place").fetchall()
+    except duckdb.CatalogException:
+        # Published by a version before, which did not say.
+        return
+    except duckdb.InvalidInputException as error:
+        raise Damaged(
+            f"{settings.home} was moved or copied since it was published",
+            f"Publish it again: python -m etl run --home {settings.home}",
+        ) from error
 
 
 def published_at(settings: Settings) -> datetime:

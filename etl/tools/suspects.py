@@ -6,10 +6,8 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
-from etl.errors import BadUse
 from etl.formats import exclusions
+from etl.lake.published import published
 from etl.settings import Settings
 
 KINDS = {"session": "session", "visitor": "visitor", "address": "ip"}
@@ -26,9 +24,7 @@ def write_block_lists(settings: Settings, folder: Path) -> dict[str, Any]:
     Raises:
         BadUse: nothing has been published yet.
     """
-    if not settings.warehouse.exists():
-        raise BadUse(f"there is no warehouse at {settings.warehouse}", "Run the pipeline first")
-    with duckdb.connect(str(settings.warehouse), read_only=True) as con:
+    with published(settings) as con:
         rows = con.execute(
             """
             select date, scope, suspect, string_agg(rule_name || ' (' || evidence || ')', '; ' order by rule_name)

@@ -131,7 +131,9 @@ def damaged_warehouse(lake: Lake) -> list[Damage]:
             if not tables:
                 return [Damage(path, "holds no table", "made again")]
             for schema, name in tables:
-                con.execute(f"select * from {sql.name(schema)}.{sql.name(name)} limit 0")
+                con.execute(f"select * from {sql.name(schema)}.{sql.name(name)} limit 1")
+    except Damaged as error:
+        return [Damage(path, error.message, "made again")]
     except duckdb.Error as error:
         return [Damage(path, f"does not open or is not whole: {str(error).splitlines()[0]}", "made again")]
     return []

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from etl.errors import BadUse
+from etl.lake.published import published
 
 if TYPE_CHECKING:
     from etl.settings import Settings
@@ -17,10 +17,7 @@ def lines(settings: "Settings") -> Iterator[str]:
     Raises:
         BadUse: nothing has been published yet.
     """
-    if not settings.warehouse.exists():
-        raise BadUse(f"there is no warehouse at {settings.warehouse}", "Run the pipeline first")
-    with duckdb.connect(str(settings.warehouse), read_only=True) as con:
-        con.execute("set timezone = 'UTC'")
+    with published(settings) as con:
         yield from came_in(con)
         yield from came_out(con)
         yield from was_lost(con)

@@ -90,9 +90,7 @@ class Marts(Stage[Build]):
         return [UNIT] if days else ()
 
     def is_lost(self, lake: Lake, commit: Commit[Build]) -> bool:
-        del commit
-        work = workplace(lake.settings)
-        return not work.database.exists() or work.unfinished.exists()
+        return is_unfinished(lake) or commit.facts.place != str(lake.settings.home.resolve())
 
     def concerns(self, lake: Lake, units: Collection[str]) -> Iterable[str]:
         if not units:
@@ -131,10 +129,11 @@ class Marts(Stage[Build]):
         lake = work.lake
         before = work.before[0] if work.before else None
         place = workplace(lake.settings)
-        if before is not None and not work.days and is_described_anew(work, before) and not self.is_lost(lake, before):
+        home = str(lake.settings.home.resolve())
+        if before is not None and not work.days and holds_all_rows(work, before) and not is_unfinished(lake):
             name_all_sources(lake)
             read_definitions(lake.settings)
-            return Made(msgspec.structs.replace(before.facts, models=0, tests=0, rebuilt=[]))
+            return Made(msgspec.structs.replace(before.facts, models=0, tests=0, rebuilt=[], place=home))
         days = self.stale_session_days(lake, before)
         place.folder.mkdir(parents=True, exist_ok=True)
         if days is None:
@@ -147,14 +146,21 @@ class Marts(Stage[Build]):
         name_all_sources(lake)
         models, tests = run_dbt(lake.settings, days)
         place.unfinished.unlink()
-        facts = Build(digest(self.definition(lake)), self.days(lake), session_dates(lake), models, tests, days)
+        facts = Build(digest(self.definition(lake)), self.days(lake), session_dates(lake), models, tests, days, home)
         return Made(facts, counts={UNIT: {"models": models, "tests": tests}})
 
 
-def is_described_anew(work: Work[Build], before: Commit[Build]) -> bool:
-    """Say whether nothing but descriptions has changed."""
+def is_unfinished(lake: Lake) -> bool:
+    """Say whether what dbt builds is not there, or was left half built."""
+    work = workplace(lake.settings)
+    return not work.database.exists() or work.unfinished.exists()
+
+
+def holds_all_rows(work: Work[Build], before: Commit[Build]) -> bool:
+    """Say whether nothing but descriptions has changed, or the folder in which all lies."""
     then, now = before.units[UNIT].fingerprint, work.fingerprints[UNIT]
-    return then.data == now.data and then.description != now.description
+    is_moved = before.facts.place != str(work.lake.settings.home.resolve())
+    return then.data == now.data and (then.description != now.description or is_moved)
 
 
 def session_dates(lake: Lake) -> dict[str, list[str]]:

@@ -68,12 +68,30 @@ def select_days(con: duckdb.DuckDBPyConnection, schema: str, name: str, paths: S
     columns = con.execute(f"describe built.{schema}.{name}").fetchall()
     if not paths:
         nothing = ", ".join(f'cast(null as {kind}) as "{column}"' for column, kind, *_ in columns)
-        return f"select {nothing} where false"
+        return f"from (select {nothing} where false)"
     listed = ", ".join(f'cast("{column}" as {kind}) as "{column}"' for column, kind, *_ in columns)
     day = BY_DAY[schema, name]
     return (
         f"select {listed} from read_parquet([{sql.texts(paths)}], hive_partitioning = true,"
         f" hive_types = {{'{day}': date}})"
+    )
+
+
+def is_here(warehouse: Path) -> str:
+    """Say in SQL that the file that is open is the one that was published here, and fail if it is not.
+
+    Views name files by their whole paths, since DuckDB takes others from where the reader happens to stand: a warehouse
+    that was copied would read the files of the one it was copied from, as long as these are there. A reader who names
+    it by a path that is not whole is believed.
+    """
+    known = sql.texts(sorted({str(warehouse), str(warehouse.resolve())}))
+    told = sql.text(
+        f"this warehouse was published as {warehouse} and reads the files there; where it lies now it is published anew"
+        " by: python -m etl run --home …"
+    )
+    return (
+        f"(select case when count(*) > 0 then true else error({told}) end from duckdb_databases()"
+        f" where path in ({known}) or not starts_with(path, '/'))"
     )
 
 

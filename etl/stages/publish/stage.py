@@ -21,12 +21,12 @@ from etl.lake.datasets import DATASETS, PARQUET
 from etl.lake.fingerprint import Fingerprint, digest
 from etl.lake.manifests import Build, Commit, Day, Publication
 from etl.stages.publish import restatements
-from etl.stages.publish.days import link_days, select_days, shown_path, write_days
+from etl.stages.publish.days import is_here, link_days, select_days, shown_path, write_days
 from etl.stages.stage import Made, Stage, Work
 from etl.vocabulary import tracking_plan
 
 UNIT = "warehouse"
-PUBLISHER_VERSION = 1
+PUBLISHER_VERSION = 2
 MART_SCHEMAS = ("core", "traffic", "marketing", "executive", "product", "quality")
 VIEWS = (("core", "events"),)
 """Views of what dbt builds that are published as they are, over the same files."""
@@ -57,8 +57,7 @@ class Publish(Stage[Publication]):
         return {UNIT: Fingerprint(digest(PUBLISHER_VERSION, built.data), built.description)}
 
     def is_lost(self, lake: Lake, commit: Commit[Publication]) -> bool:
-        del commit
-        return not lake.settings.warehouse.exists()
+        return not lake.settings.warehouse.exists() or commit.facts.place != str(lake.settings.warehouse.resolve())
 
     def days_of(self, commit: Commit[Publication]) -> Iterable[str]:
         del commit
@@ -69,7 +68,7 @@ class Publish(Stage[Publication]):
         before = work.before[0].facts if work.before else Publication(now, now)
         kept = before.before if before.now == now else before.now
         remove_old_versions(work.lake, {*now, *kept})
-        return Made(Publication(now, kept))
+        return Made(Publication(now, kept, str(work.lake.settings.warehouse.resolve())))
 
 
 def publish(lake: Lake, folder: Path, meaning: str) -> list[str]:
@@ -97,7 +96,9 @@ def publish(lake: Lake, folder: Path, meaning: str) -> list[str]:
             marts = write_days(con, lake, folder)
             copy_marts(con, marts)
             for (schema, name), paths in marts.items():
-                con.execute(f"create view {schema}.{name} as {select_days(con, schema, name, paths)}")
+                con.execute(
+                    f"create view {schema}.{name} as {select_days(con, schema, name, paths)} where {is_here(target)}"
+                )
             copy_views(con, lake, events)
             create_typed_views(con, lake)
             con.execute("detach built")
@@ -149,7 +150,11 @@ def copy_marts(con: duckdb.DuckDBPyConnection, by_day: Iterable[tuple[str, str]]
 def copy_views(con: duckdb.DuckDBPyConnection, lake: Lake, events: Sequence[Path]) -> None:
     """Publish dbt's own views as it wrote them, over the relations that are published beside them."""
     con.execute("create schema lake")
-    con.execute(f"create view lake.events as select * from {day_files(lake, 'events', events)}")
+    con.execute(
+        f"create view lake.events as select * from {day_files(lake, 'events', events)}"
+        f" where {is_here(lake.settings.warehouse)}"
+    )
+    con.execute(f"create view lake.place as select true as is_here where {is_here(lake.settings.warehouse)}")
     con.execute("create schema metrics")
     views = con.execute(
         """
