@@ -37,6 +37,7 @@ from etl.stages.sessionize.stage import Sessionize
 from etl.stages.spend.stage import Spend
 from etl.stages.stage import Advance, Stage, silent
 from etl.stages.staleness import staleness
+from etl.tools import erase as erasing
 from etl.tools import probe as probes
 from etl.tools import verify as verifying
 from etl.vocabulary.reasons import PARSER_REASONS
@@ -104,6 +105,7 @@ def land(settings: Settings, *, days: Sequence[date] | None = None, advance: Adv
     require_inbox(settings)
     with writing(settings) as lake:
         (landed,) = run_task(lake, "land", (), advance)
+        erasing.search_new(lake)
     found = [(commit.facts, commit.facts.contents[-1]) for commit in landed.made]
     new = [commit.facts.contents[-1] for commit in landed.made if any(unit.counts for unit in commit.units.values())]
     return {
@@ -122,6 +124,7 @@ def land(settings: Settings, *, days: Sequence[date] | None = None, advance: Adv
 def parse(settings: Settings, *, days: Sequence[date] | None = None, advance: Advance = silent) -> dict[str, Any]:
     """Parse the landed files that need it, and those with lines received on `days`."""
     with writing(settings) as lake:
+        erasing.search_new(lake)
         parsed, spent, excluded = run_task(lake, "parse", days or (), advance)
     touched = {
         part.day

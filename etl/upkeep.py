@@ -1,6 +1,6 @@
 """Upkeep of a home, on the command line: back it up, restore it, make it again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,13 +8,19 @@ import typer
 
 from etl import pipeline
 from etl.errors import BadUse
+from etl.lake import figures, files
 from etl.lake.catalogue import Lake
+from etl.lake.erasures import Kind, Request
+from etl.lake.manifests import Publication
 from etl.lake.published import published
 from etl.settings import Settings, load_settings
+from etl.stages.publish.stage import remove_old_versions
 from etl.tools import backup as backups
+from etl.tools import erase as erasing
+from etl.tools import forget as forgetting
 from etl.tools import rebuild as rebuilding
-from etl.warehouse import figures
 
+Inbox = Annotated[Path | None, typer.Option(help="Folder of raw logs.")]
 Home = Annotated[Path | None, typer.Option(help="Folder of everything written.")]
 PATIENCE_SECONDS = 3600.0
 
@@ -29,6 +35,7 @@ def register(app: typer.Typer) -> None:
     app.command()(backup)
     app.command()(restore)
     app.command()(rebuild)
+    app.command()(erase)
 
 
 def backup(
@@ -82,6 +89,84 @@ def rebuild(home: Home = None) -> None:
         print("rebuild: nothing had been published, so there is nothing to compare")
     else:
         conclude("rebuild", "before", figures.differences(before, read_figures(settings)))
+
+
+def erase(
+    visitor: Annotated[
+        list[str] | None,
+        typer.Option(help="A visitor's id: the person, where only one user logged in; repeat for more."),
+    ] = None,
+    user: Annotated[list[str] | None, typer.Option(help="A user's id: the person, on all devices.")] = None,
+    ip: Annotated[list[str] | None, typer.Option(help="An address: what was sent from it.")] = None,
+    inbox: Inbox = None,
+    home: Home = None,
+) -> None:
+    """Take people out of everything, now and whenever they come again; write a receipt. Exit 1 if anything is left."""
+    told: dict[Kind, list[str]] = {"visitor": visitor or [], "user": user or [], "ip": ip or []}
+    asked = [(kind, value) for kind, values in told.items() for value in values]
+    if not asked:
+        raise BadUse("say whom to erase", "Give --visitor, --user or --ip")
+    settings = load_settings(inbox, home)
+    require_lake(settings)
+    # Who is stitched to whom is known once all that has landed is published.
+    if pipeline.pending(settings) or not settings.warehouse.exists():
+        remake(settings)
+    with published(settings) as con:
+        persons = [forgetting.person_of(con, kind, value) for kind, value in asked]
+    names = sorted({value for person in persons for _, value in person.names})
+    with pipeline.writing(settings) as lake:
+        request = forgetting.enlist(lake, persons)
+        found = erasing.search_named(lake, names)
+        forgetting.conclude(lake, request, found, persons)
+        had_page = (settings.home / "report" / "index.html").exists()
+        forgetting.clear(lake)
+    remake(settings)
+    with pipeline.writing(settings) as lake:
+        drop_old_versions(lake)
+    if had_page:
+        pipeline.report(settings)
+    left = forgetting.search(settings.home, names)
+    receipt = receipt_of(settings, request, persons, found, left)
+    path = Lake(settings).history("erasures", f"{request.number}.txt")
+    files.write_bytes(path, ("\n".join(receipt) + "\n").encode())
+    for line in receipt:
+        print(line)
+    print(f"receipt    {path}")
+    if left:
+        raise typer.Exit(1)
+
+
+def receipt_of(
+    settings: Settings, request: Request, persons: Sequence[forgetting.Person], found: Sequence[erasing.Found],
+    left: Sequence[Path],
+) -> list[str]:  # fmt: skip
+    """Say what was erased from where, and what still holds it; nobody can be known by it."""
+    names, shared = sum(len(person.names) for person in persons), sum(len(person.shared) for person in persons)
+    lines = [
+        f"erasure    {request.number} of {len(persons)} persons, asked for at {request.asked_at}",
+        f"found      {names} identifiers of theirs, {shared} sessions on devices that others use too",
+    ]
+    lines += [
+        f"shared     {person.others} users logged in as a visitor that was named: name each by --user to erase the rest"
+        for person in persons if person.others
+    ]  # fmt: skip
+    lines += [f"erased     {one.lines:,} lines, {one.messages:,} messages of {one.source_file}" for one in found]
+    if not found:
+        lines.append("erased     nothing: no landed line holds it; what comes later is searched")
+    still = sorted({one.source_file for one in found if (settings.inbox / one.source_file).is_file()})
+    lines += [f"inbox      {name} still holds it: it is yours to mend or remove" for name in still]
+    for folder in backups.known(Lake(settings)):
+        lines.append(f"backup     {folder} still holds it, until the next backup into it")
+    lines += [f"left       {path} still holds it" for path in left] or [
+        "searched   every file of the home: nothing is left"
+    ]
+    return lines
+
+
+def drop_old_versions(lake: Lake) -> None:
+    """Remove the files of earlier publications, though somebody may read them."""
+    for commit in lake.commits("publish", Publication):
+        remove_old_versions(lake, set(commit.facts.now))
 
 
 def require_lake(settings: Settings) -> None:

@@ -57,5 +57,6 @@ DATASETS = {
         Dataset("conversions", columns.CONVERSIONS),
         Dataset("thresholds", columns.THRESHOLDS),
         Dataset("restatements", columns.RESTATEMENTS),
+        Dataset("erasures", columns.ERASURES),
     )
 }

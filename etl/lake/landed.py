@@ -1,6 +1,6 @@
 """What has landed: the contents of inbox files, as the stages after landing see them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,25 @@ class LandedFile:
         return self.content.status == LOST
 
 
+ERASED = "erased:"
+"""How `line_sha256` of the dataset raw begins for a line of which something was erased."""
+
+
+def tombstone(name: str, places: Collection[int] = ()) -> str:
+    """Write what stands in `line_sha256` of a line that is erased: the keyed hash of the line as it came.
+
+    Args:
+        places: of a line that is others' too, which messages of its batch are erased; none where all of it is.
+    """
+    told = ":" + ",".join(map(str, sorted(places))) if places else ""
+    return f"{ERASED}{name}{told}"
+
+
+def content_name(part: Part) -> str:
+    """Name the content that a raw file holds lines of; after an erasure its own name goes on behind that."""
+    return Path(part.path).stem.partition("-")[0]
+
+
 def file_name(file_id: int) -> str:
     """Write a file's number as the name of its units and raw files: 16 hexadecimal digits."""
     return f"{file_id & 0xFFFF_FFFF_FFFF_FFFF:016x}"
@@ -68,7 +87,7 @@ def landed_files(lake: Lake, source: str | None = None) -> dict[str, LandedFile]
             continue
         paths: dict[str, dict[str, Path]] = {}
         for part in commit.parts:
-            paths.setdefault(Path(part.path).stem, {})[str(part.day)] = lake.path(part.path)
+            paths.setdefault(content_name(part), {})[str(part.day)] = lake.path(part.path)
         for content in facts.contents:
             name = file_name(content.file_id)
             if content.status in {*HELD, LOST}:
@@ -78,7 +97,7 @@ def landed_files(lake: Lake, source: str | None = None) -> dict[str, LandedFile]
 
 def without_lines(contents: Sequence[Content], parts: Sequence[Part]) -> list[Content]:
     """Call lost what counts and of which raw files are missing: one for each received day."""
-    there = {(Path(part.path).stem, part.day) for part in parts}
+    there = {(content_name(part), part.day) for part in parts}
     return [
         msgspec.structs.replace(content, status=LOST, detail="its raw lines are gone, and the inbox has them no more")
         if content.status in HELD and not {(file_name(content.file_id), day) for day in content.days} <= there
@@ -92,10 +111,21 @@ def expected(
 ) -> dict[str, Fingerprint]:
     """Say what stages that read lines want of files: of those whose lines are lost, what they have."""
     return {
-        name: held[name][1].fingerprint if file.is_lost else now
+        name: held[name][1].fingerprint if file.is_lost else marked(now, file)
         for name, file in files.items()
         if not file.is_lost or name in held
     }
+
+
+def marked(now: Fingerprint, file: LandedFile) -> Fingerprint:
+    """Say in a fingerprint what was erased of a file: its number names what had landed."""
+    left = file.content.tombstones
+    return Fingerprint(f"{now.data}+{left}", now.description) if left else now
+
+
+def left_of(fingerprint: Fingerprint) -> str:
+    """Read from a fingerprint what was erased of a file when it was read."""
+    return fingerprint.data.partition("+")[2]
 
 
 def read_text(file: LandedFile) -> str:

@@ -84,6 +84,7 @@ class Content(msgspec.Struct, frozen=True, omit_defaults=True):
     `status`: `landed`; `truncated` (what could be read has landed); `unreadable`, `bomb`, `growing` (nothing has);
     `ignored` (it is not read, for the reason that `detail` gives);
     `superseded` (a longer content of that name begins with it); `replaced`, `withdrawn` (statements that hold no more).
+    `erased` counts the messages that were erased of it, and `tombstones` names which lines.
     `days` are the received days of its lines, as ISO days or `UNKNOWN_DAY`; `limits` and `read_as` name the settings by
     which a bomb and a file of an unknown format were refused.
     """
@@ -97,6 +98,8 @@ class Content(msgspec.Struct, frozen=True, omit_defaults=True):
     days: list[str] = []
     limits: list[int] = []
     read_as: str | None = None
+    erased: int = 0
+    tombstones: str = ""
 
 
 class Landing(msgspec.Struct, frozen=True):

@@ -13,15 +13,17 @@ from pathlib import Path
 import msgspec
 
 from etl.errors import BadUse, Damaged
-from etl.lake import files
+from etl.lake import erasures, figures, files
 from etl.lake.catalogue import Lake, read_note, write_note
 from etl.lake.landed import STAGE
 from etl.lake.manifests import Commit, Landing
 from etl.lake.published import published
 from etl.settings import settings_file
-from etl.warehouse import figures
 
 LIST = "backup.json"
+KNOWN = "backups.json"
+SECRETS = ("key", erasures.NAME)
+"""For their owner alone."""
 SETTINGS = "settings.toml"
 """Under this name the settings that were read lie in a backup, and in the home that it is restored to."""
 
@@ -61,6 +63,18 @@ class Restored:
     mixed: list[str]
 
 
+class Known(msgspec.Struct, frozen=True):
+    """The folders of the backups that were taken of a home."""
+
+    folders: list[str]
+
+
+def known(lake: Lake) -> list[str]:
+    """List the folders of backups that are there, as far as this machine can tell."""
+    noted = read_note(lake.history(KNOWN), Known)
+    return [folder for folder in (noted.folders if noted else ()) if Path(folder, LIST).exists()]
+
+
 def kept_files(lake: Lake) -> Iterator[tuple[Path, str | None]]:
     """List what cannot be made again, with its hash where it is known: landed lines, the history, the key."""
     for commit in lake.commits(STAGE, Landing):
@@ -69,9 +83,10 @@ def kept_files(lake: Lake) -> Iterator[tuple[Path, str | None]]:
     for path in sorted(lake.history().rglob("*")):
         if path.is_file() and not path.name.startswith((".", "pending-")):
             yield path, None
-    key = lake.settings.home / "key"
-    if key.exists():
-        yield key, None
+    for name in SECRETS:
+        path = lake.settings.home / name
+        if path.exists():
+            yield path, None
 
 
 def take(lake: Lake, folder: Path) -> dict[str, int]:
@@ -103,6 +118,7 @@ def take(lake: Lake, folder: Path) -> dict[str, int]:
             new += 1
         held[name] = kept
     write_note(folder / LIST, Backup(held, last_said(lake)))
+    write_note(lake.history(KNOWN), Known(sorted({*known(lake), str(folder.absolute())})))
     wanted = {kept.sha256 for kept in held.values()}
     for path in objects.iterdir():
         if path.name not in wanted:
@@ -170,8 +186,12 @@ def put_back(lake: Lake, folder: Path) -> Restored:
                 continue
             if state == "other":
                 mixed.append(commit.facts.source_file)
+        if name == erasures.NAME:
+            theirs = msgspec.json.decode(source.read_bytes(), type=erasures.Erasures)
+            erasures.write(lake, erasures.merged(erasures.read(lake), theirs))
+            continue
         copy(source, target)
-        if name == "key":
+        if name in SECRETS:
             target.chmod(0o600)
     return Restored(backup, waiting, mixed)
 

@@ -232,6 +232,7 @@ FILES = pa.schema(
         ("messages", pa.int64()),
         ("valid", pa.int64()),
         ("quarantined", pa.int64()),
+        ("erased", pa.int64()),
         ("is_parsed", pa.bool_()),
         ("is_unread", pa.bool_()),
         ("received_from", pa.date32()),
@@ -298,6 +299,20 @@ RESTATEMENTS = pa.schema(
         ("definition", TEXT),
     ]
 )
+
+ERASURES = pa.schema(
+    [
+        ("erasure", TEXT),
+        ("asked_at", UTC),
+        ("kind", TEXT),
+        ("persons", pa.int64()),
+        ("lines", pa.int64()),
+        ("messages", pa.int64()),
+        ("first_day", pa.date32()),
+        ("last_day", pa.date32()),
+    ]
+)
+"""Requests to be forgotten: a row each, with what was found when it was done."""
 
 THRESHOLDS = pa.schema(
     [

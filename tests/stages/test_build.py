@@ -37,7 +37,7 @@ def built(house: House) -> tuple[House, Commit[Build]]:
     workplace(house.settings).folder.mkdir(parents=True)
     workplace(house.settings).database.touch()
     definition = digest(Marts().definition(lake))
-    facts = Build(definition, Marts.days(lake), session_dates(lake), 1, 1, None)
+    facts = Build(definition, Marts.days(lake), session_dates(lake), 1, 1, None, str(house.settings.home.resolve()))
     unit = Unit(Marts().wanted(lake)["marts"])
     commit = Commit("build", "marts", 1, {"marts": unit}, [], facts)
     write_note(lake.manifest_path("build", "marts"), commit)

@@ -1,27 +1,12 @@
 """A home moves, is copied, backed up, restored and made again, on the command line that an operator uses."""
 
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import duckdb
 import pytest
 from builders import House, combined, each, events, lines
-
-from etl.settings import PROJECT
-
-
-def etl(*arguments: str | Path, exit_code: int = 0, **environment: str) -> str:
-    """Run a command of `python -m etl`; return what it printed on either stream."""
-    done = subprocess.run(
-        [sys.executable, "-m", "etl", *map(str, arguments)], cwd=PROJECT, capture_output=True, text=True, check=False,
-        env=os.environ | environment,
-    )  # fmt: skip
-    assert "Traceback" not in done.stderr, done.stderr
-    assert done.returncode == exit_code, done.stdout + done.stderr
-    return done.stdout + done.stderr
+from builders.command import etl
 
 
 def views(home: Path) -> list[tuple[object, ...]]:

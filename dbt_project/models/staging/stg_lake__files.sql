@@ -19,6 +19,7 @@ renamed as (
         messages as message_count,
         valid as valid_count,
         quarantined as quarantined_count,
+        erased as erased_count,
         is_parsed,
         is_unread,
         received_from as received_date

@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 import msgspec
 
+from etl.lake import erasures
 from etl.lake.catalogue import Lake, read_note, write_note
 from etl.lake.fingerprint import Fingerprint, digest
 from etl.lake.landed import landings
@@ -52,9 +53,10 @@ class Marts(Stage[Build]):
         decisive = digest(
             self.definition(lake), sorted(self.days(lake).items()), self.others(lake),
             sorted(
-                (landing.source_file, content.file_id, content.status)
+                (landing.source_file, content.file_id, content.status, content.tombstones)
                 for landing in landings(lake) for content in landing.contents
             ),
+            str(erasures.read(lake).requests),
             str(read_thresholds(lake.settings.thresholds).drop_columns(["owner", "hint"]).to_pylist()),
         )  # fmt: skip
         hints = str(read_thresholds(lake.settings.thresholds).to_pylist())
@@ -185,6 +187,7 @@ def name_all_sources(lake: Lake) -> None:
         "files": files_table(lake),
         "conversions": declared_conversions(settings),
         "thresholds": read_thresholds(settings.thresholds),
+        "erasures": erasures.requests_table(lake),
     }
     with duckdb.connect(str(workplace(settings).database)) as con:
         name_sources(con, lake, (part for _, part in input_parts(lake)), tables)

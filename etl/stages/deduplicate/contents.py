@@ -10,7 +10,7 @@ import pyarrow as pa
 from etl.formats import collector
 from etl.lake import sql
 from etl.lake.catalogue import Lake
-from etl.lake.landed import LandedFile, file_name, landed_files
+from etl.lake.landed import ERASED, LandedFile, file_name, landed_files
 from etl.vocabulary import tracking_plan
 from etl.vocabulary.columns import KEYS
 
@@ -108,7 +108,8 @@ def file_texts(
         create or replace temp table lines as
         select
             cast({file.file_id} as bigint) as file_id, cast(null as varchar) as source_file,
-            line_number, line, line_bytes, line_sha256
+            line_number, line, line_bytes,
+            case when not starts_with(line_sha256, '{ERASED}') then line_sha256 end as line_sha256
         from {sql.scan(file.parts.values(), lake.empty("raw"))} semi join wanted_messages using (line_number)
         """
     )

@@ -9,7 +9,6 @@ was taken out, keeps its lines and holds no more.
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import msgspec
 import pyarrow as pa
@@ -19,8 +18,8 @@ from etl.formats.recognise import FIRST_LINES, binary, chosen, looks_like, recog
 from etl.lake import files
 from etl.lake.catalogue import Lake
 from etl.lake.fingerprint import Fingerprint, digest
-from etl.lake.landed import HELD, STAGE, file_name, without_lines
-from etl.lake.manifests import Commit, Content, Landing
+from etl.lake.landed import HELD, STAGE, content_name, file_name, without_lines
+from etl.lake.manifests import Commit, Content, Landing, Part
 from etl.settings import Settings
 from etl.stages.land.inbox import InboxFile, find_files
 from etl.stages.land.lines import read_chunks
@@ -182,10 +181,11 @@ def take_in(lake: Lake, landed: Landed, file: InboxFile, known: Commit[Landing] 
         ]
         if known and any(begins(lake, known, content, new) for content in others):
             new, outputs = no_more(new, "superseded"), ()
+    stored = {file_name(content.file_id) for content in [*others, new] if content.status in STORED}
+    parts = [part for part in known.parts if content_name(part) in stored] if known else []
+    new, parts = still_erased(new, before, parts)
     contents = [*without_lines(others, known.parts if known else ()), new]
-    stored = {file_name(content.file_id) for content in contents if content.status in STORED}
-    parts = [part for part in known.parts if Path(part.path).stem in stored] if known else []
-    there = {(Path(part.path).stem, part.day) for part in parts}
+    there = {(content_name(part), part.day) for part in parts}
     outputs = [output for output in outputs if (output.name, output.day) not in there]
     is_new = new.status in HELD and not any(
         content.file_id == new.file_id and content.status == new.status for content in before
@@ -194,12 +194,25 @@ def take_in(lake: Lake, landed: Landed, file: InboxFile, known: Commit[Landing] 
     return Made(Landing(file.name, file.source, contents), outputs, {file.name: counts}, kept=parts)
 
 
+def still_erased(
+    new: Content, before: Sequence[Content], parts: Sequence[Part]
+) -> tuple[Content, list[Part]]:  # fmt: skip
+    """Go on with what was erased of a content that came again; where lines of it are missing all of it lands anew."""
+    old = next((content for content in before if content.file_id == new.file_id and content.tombstones), None)
+    if old is None:
+        return new, list(parts)
+    name = file_name(new.file_id)
+    if {str(part.day) for part in parts if content_name(part) == name} >= set(new.days):
+        return msgspec.structs.replace(new, erased=old.erased, tombstones=old.tombstones), list(parts)
+    return new, [part for part in parts if content_name(part) != name]
+
+
 def begins(lake: Lake, known: Commit[Landing], longer: Content, shorter: Content) -> bool:
     """Say whether a content that has landed begins with a shorter one, by its raw lines."""
     if longer.status not in HELD or longer.bytes <= shorter.bytes:
         return False
     name = file_name(longer.file_id)
-    paths = [lake.path(part.path) for part in known.parts if Path(part.path).stem == name]
+    paths = [lake.path(part.path) for part in known.parts if content_name(part) == name]
     tables = [pq.read_table(path, columns=["byte_offset", "line"], partitioning=None) for path in paths]
     found = hashlib.sha256()
     length = 0

@@ -4,7 +4,7 @@ Every source gives `refused` (columns of the dataset quarantine, but for `receiv
 give `decoded` besides, the pixel gives `hits`, and all give `agents`: what the distinct user agents say.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import duckdb
@@ -15,6 +15,7 @@ from etl.formats import access_log, collector, messages
 from etl.lake import sql
 from etl.lake.engine import run_file
 from etl.lake.key import read_key
+from etl.lake.landed import ERASED
 from etl.settings import Settings
 from etl.stages.parse.logs import list_no_pages
 from etl.stages.parse.slices import Piece
@@ -23,8 +24,16 @@ from etl.vocabulary import tracking_plan
 HERE = Path(__file__).parent
 
 
-def register_lines(con: duckdb.DuckDBPyConnection, pieces: Sequence[Piece]) -> None:
-    """Make the view `lines` (file_id, source_file, columns of the dataset raw) of a slice."""
+def register_lines(
+    con: duckdb.DuckDBPyConnection, pieces: Sequence[Piece], only: Collection[int] | None = None
+) -> None:
+    """Make the view `lines` (file_id, source_file, columns of the dataset raw) of a slice, and `erased_messages`.
+
+    A line that is erased whole is none; of a batch, `erased_messages` names the places whose messages are erased.
+
+    Args:
+        only: read these lines alone.
+    """
     table = pa.table(
         {
             "filename": pa.array([str(piece.path) for piece in pieces], pa.string()),
@@ -44,9 +53,24 @@ def register_lines(con: duckdb.DuckDBPyConnection, pieces: Sequence[Piece]) -> N
     ]
     con.execute(
         f"""
-        create temp view lines as
-        select file_id, source_file, line_number, line, line_bytes, line_sha256
+        create temp view marked_lines as
+        select
+            file_id, source_file, line_number, line, line_bytes,
+            case when not starts_with(line_sha256, '{ERASED}') then line_sha256 end as line_sha256,
+            case when starts_with(line_sha256, '{ERASED}') then string_split(line_sha256, ':') end as mark
         from ({" union all ".join(scans)}) inner join slice_paths using (filename)
+        """
+    )
+    chosen = "mark is null or len(mark) > 2"
+    if only is not None:
+        con.register("only_lines", pa.table({"line_number": pa.array(list(only), pa.int64())}))
+        chosen = f"({chosen}) and line_number in (from only_lines)"
+    con.execute(f"create temp view lines as select * exclude (mark) from marked_lines where {chosen}")
+    con.execute(
+        """
+        create temp view erased_messages as
+        select file_id, line_number, cast(unnest(string_split(mark[3], ',')) as integer) as position
+        from marked_lines where len(mark) > 2
         """
     )
 
@@ -58,6 +82,11 @@ def decode_events(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     plan = tracking_plan.load_plan(settings.tracking_plan)
     collector.list_messages(con, settings.max_message_bytes, list(plan))
     messages.decode_messages(con, limits, plan)
+    con.execute(
+        "delete from read_messages using erased_messages where read_messages.file_id = erased_messages.file_id"
+        " and read_messages.line_number = erased_messages.line_number"
+        " and read_messages.position = erased_messages.position"
+    )
     messages.name_people(con, read_key(settings), settings.trusted_proxies)
     describe_agents(con, "decoded")
     run_file(con, HERE / "refused_messages.sql")

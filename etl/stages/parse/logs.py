@@ -8,7 +8,7 @@ import pyarrow as pa
 from etl.formats import access_log
 from etl.formats.recognise import FIRST_LINES, chosen, recognise
 from etl.lake import sql
-from etl.lake.landed import LandedFile
+from etl.lake.landed import ERASED, LandedFile
 from etl.settings import Settings
 from etl.vocabulary.log_formats import FORMATS, LogFormat
 
@@ -55,7 +55,8 @@ def format_of(con: duckdb.DuckDBPyConnection, settings: Settings, file: LandedFi
     if named is not None:
         return named
     rows = con.execute(
-        f"select line from {sql.scan_named(file.parts.values())} where line_number <= $most order by line_number",
+        f"select line from {sql.scan_named(file.parts.values())} where line_number <= $most and"
+        f" not coalesce(starts_with(line_sha256, '{ERASED}'), false) order by line_number",
         {"most": FIRST_LINES},
     ).fetchall() if file.parts else []  # fmt: skip
     return recognise([bytes(line) for (line,) in rows]) or FORMATS["combined"]

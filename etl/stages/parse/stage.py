@@ -21,7 +21,7 @@ from etl.lake import engine
 from etl.lake.catalogue import Lake, write_note
 from etl.lake.fingerprint import Fingerprint, digest
 from etl.lake.key import key_digest
-from etl.lake.landed import LandedFile, expected, file_name, landed_files
+from etl.lake.landed import LandedFile, expected, file_name, landed_files, left_of
 from etl.lake.manifests import UNKNOWN_DAY, Reading
 from etl.settings import Settings
 from etl.stages.parse import dictionaries
@@ -58,7 +58,8 @@ class Parse(Stage[Reading]):
                 commit, unit = held[name]
                 known = commit.facts
                 is_same = known.rules == rules and known.readers == dictionaries.installed()
-                if is_same and known.plan == planned(tuple(known.plan)):
+                is_whole = left_of(unit.fingerprint) == left_of(wanted[name])
+                if is_same and is_whole and known.plan == planned(tuple(known.plan)):
                     wanted[name] = unit.fingerprint
         return wanted
 
@@ -144,7 +145,8 @@ class Parse(Stage[Reading]):
             work.advance("lines", sum(piece.size for piece in pieces))
         planned = tracking_plan.digests(plan, schemas)
         facts = Reading(source, planned, dictionaries.installed(), self.rules(settings), most(paths))
-        meaning = digest(facts.rules, sorted(facts.plan.items()), sorted(work.units))
+        left = sorted(file.content.tombstones for file in files if file.content.tombstones)
+        meaning = digest(facts.rules, sorted(facts.plan.items()), sorted(work.units), *left)
         outputs = [
             output if output.content is None else replace(output, content=digest(meaning, output.content))
             for output in outputs

@@ -59,7 +59,8 @@ joined as (
         coalesce(files.bad_line_count, 0) as bad_lines,
         coalesce(files.unrouted_count, 0) as unrouted,
         coalesce(files.refused_at_edge_count, 0) as refused_at_edge,
-        coalesce(files.message_count, 0) as messages
+        coalesce(files.message_count, 0) as messages,
+        coalesce(files.erased_count, 0) as erased
     from files
     left join counts_by_file on files.file_id = counts_by_file.file_id
 
@@ -82,7 +83,8 @@ final as (
         accepted,
         duplicates,
         quarantined,
-        messages - accepted - duplicates - quarantined as balance
+        erased,
+        messages - accepted - duplicates - quarantined - erased as balance
     from joined
 
 )
