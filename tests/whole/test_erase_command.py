@@ -40,8 +40,9 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> tuple[House, str]:
     ]
     house.put("events/a.jsonl", lines(batches))
     seen = [
-        ("09:00", "p0", ANA), ("09:05", "p1", ANA), ("10:00", "p0", "ben"), ("11:00", "p2", ANA), ("12:00", "p0", PHONE),
-        ("20:00", "p0", SHARED), ("22:00", "p1", SHARED), ("10:00", "s1", ANA), ("10:00", "s2", "carla"),
+        ("09:00", "p0", ANA), ("09:05", "p1", ANA), ("10:00", "p0", "ben"), ("11:00", "p2", ANA),
+        ("12:00", "p0", PHONE), ("20:00", "p0", SHARED), ("22:00", "p1", SHARED), ("10:00", "s1", ANA),
+        ("10:00", "s2", "carla"),
     ]  # fmt: skip
     hits = [
         combined(f"{at}:00 /px.gif?e={page if page[0] == 's' else f'{who}-{page}'}&a=shop&p=desktop_web&v={who}")
