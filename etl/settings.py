@@ -109,6 +109,8 @@ class Settings(BaseSettings):
     max_decompressed_bytes: int = Field(64 * 2**30, gt=0)
     max_compression_ratio: int = Field(300, gt=1)
 
+    readers_group: str = ""
+
     memory_limit: str = Field("1500MB", pattern=r"^\d+(\.\d+)?\s*[KMGT]i?B$")
     threads: int = Field(2, gt=0)
 
@@ -174,6 +176,11 @@ class Settings(BaseSettings):
     def warehouse(self) -> Path:
         """The published DuckDB file."""
         return self.home / "warehouse" / "bloodhound.duckdb"
+
+    @property
+    def marts(self) -> Path:
+        """The published DuckDB file of those marts in which no row is a person's."""
+        return self.home / "warehouse" / "marts.duckdb"
 
 
 PREFIX = "BLOODHOUND_"

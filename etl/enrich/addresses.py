@@ -35,6 +35,10 @@ NOT_PUBLIC: Networks = tuple(
 FIELD = re.compile(r'"[^"]*"|[^\s,"]+(?:\s*,\s*[^\s,"]+)*')
 """A field of a line's head: quoted, or a chain with commas."""
 WITH_PORT = re.compile(r"\[([^\]]*)\](?::[0-9]+)?|([0-9.]+):[0-9]+")
+IN_TEXT = re.compile(
+    r"(?<![\w.:])(?:[0-9]{1,3}(?:[.][0-9]{1,3}){3}|[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f.]{0,15}){2,8})(?![\w])"
+)
+"""What may be an address within a text; whether it is one is asked of it."""
 LONGEST = 60
 MOST_LINKS = 50
 """A longer chain is nobody's proxies."""
@@ -175,6 +179,11 @@ def mask(address: str, how: Masking, key: bytes = b"") -> str | None:
     if found is None:
         return None
     return str(ip_network((found, NETWORK_BITS[found.version]), strict=False).network_address)
+
+
+def mask_text(text: str, how: Masking, key: bytes = b"") -> str:
+    """Cut short or hash every address that stands in a text."""
+    return IN_TEXT.sub(lambda found: mask(found[0], how, key) or "" if read_address(found[0]) else found[0], text)
 
 
 def masked(addresses: Iterable[str], how: Masking, key: bytes = b"") -> pa.Table:

@@ -1,6 +1,10 @@
--- Times as clients and servers write them, in microseconds since 1970; null of what is none.
+-- Lines as text, without the mark of UTF-8 before it and the NULs that a crash leaves behind it; and times as clients
+-- and servers write them, in microseconds since 1970. Null of what is none.
 --
--- Gives: in_range (what a timestamp can hold), iso_us (ISO 8601), epoch_text_us (seconds with a fraction).
+-- Gives: line_text, in_range (what a timestamp can hold), iso_us (ISO 8601), epoch_text_us (seconds with a fraction).
+
+create or replace macro line_text(line) as
+rtrim(ltrim(try(decode(line)), chr(65279)), chr(0));
 
 create or replace macro in_range(us) as
 case when us between -62135596800000000 and 253402300799999999 then us end;

@@ -12,7 +12,7 @@ import duckdb
 from etl.enrich import addresses
 from etl.formats import statements
 from etl.formats.collector import PLATFORMS, shape
-from etl.formats.rules import NOT_A_NUMBER, judge_suspects, sql_list
+from etl.formats.rules import DEEPEST, NOT_A_NUMBER, judge_suspects, sql_list
 from etl.formats.versions import VERSIONS
 from etl.vocabulary import tracking_plan as plan
 
@@ -53,6 +53,7 @@ def decode_messages(con: duckdb.DuckDBPyConnection, limits: Limits, tracking_pla
         con, "messages.sql", shape=shape(MESSAGE), versions=list(map(str, VERSIONS)),
         platforms=list(PLATFORMS), schemas=list(tracking_plan), max_message_bytes=limits.max_message_bytes,
         lateness_us=limits.lateness_us, not_text=NOT_TEXT, not_a_number=NOT_A_NUMBER,
+        deepest=DEEPEST,
     )  # fmt: skip
     judge_suspects(con, limits.max_message_bytes, limits.lateness_us, tracking_plan)
 

@@ -9,7 +9,7 @@
 -- content_key is a key of the message in the newest version.
 -- $shape is what from_json reads of a message, $versions, $platforms and $schemas those that are known,
 -- $max_message_bytes and $lateness_us what is too large and too late, $not_text and $not_a_number what is looked at
--- more closely.
+-- more closely, $deepest how many levels data may have.
 
 create or replace temp table read_messages as
 with read as (
@@ -102,6 +102,11 @@ doubted as (
             or contains(message, ':NaN')
             or contains(message, 'Infinity')
             or coalesce(regexp_matches(data, $not_a_number), false)
+            or coalesce(
+                strlen(data) > $deepest
+                and strlen(data) - strlen(replace(replace(data, '[', ''), '{', '')) > $deepest,
+                false
+            )
             or coalesce(
                 regexp_full_match(event_id, $not_text)
                 or regexp_full_match(app_id, $not_text)

@@ -70,7 +70,8 @@ def binary(lines: Sequence[bytes]) -> str | None:
 
 def readable(lines: Sequence[bytes]) -> list[str]:
     """Read the first lines as text, without those that are none or empty."""
-    texts = [line[:LONGEST_LINE].decode("utf-8", "replace").rstrip("\r") for line in lines[:FIRST_LINES]]
+    read = [line[:LONGEST_LINE].decode("utf-8", "replace") for line in lines[:FIRST_LINES]]
+    texts = [text.lstrip("\ufeff").rstrip("\0").rstrip("\r") for text in read]
     return [text for text in texts if text.strip() and "\0" not in text]
 
 

@@ -15,7 +15,7 @@ create or replace temp view requests as
 with texts as (
     select
         * exclude (line),
-        case when line_sha256 is null then try(decode(line)) end as text,
+        case when line_sha256 is null then line_text(line) end as text,
         line
     from lines
 ),

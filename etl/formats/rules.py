@@ -21,6 +21,9 @@ NOT_A_NUMBER = "(^|[:,[])-?(?i:nan|inf)"
 """What JSON does not have, but some trackers write and DuckDB reads. Python's spellings are looked for in
 whole messages, others (slower to find) in the data alone: elsewhere no harm comes of them."""
 
+DEEPEST = 500
+"""Levels of JSON in a message's data: what is nested deeper not every language reads, Python among them."""
+
 LARGEST_INDEX = 2**62
 """No client counts so far; what lies beyond would overflow whoever counts on."""
 
@@ -124,10 +127,24 @@ def list_rules(max_message_bytes: int, lateness_us: int, tracking_plan: plan.Pla
         for applies, key, field in fields
     ]
     rules.append(
+        ("malformed_key", f"{depth('data')} > {DEEPEST}",
+         f"'data is nested deeper than {DEEPEST} levels'")
+    )  # fmt: skip
+    rules.append(
         ("too_late", f"received_us - event_us > {lateness_us}",
          "'happened ' || ((received_us - event_us) // 86400000000) || ' days before it was received'")
     )  # fmt: skip
     return rules
+
+
+def depth(json: str) -> str:
+    """Say in SQL how many levels of objects and lists a text of JSON has."""
+    brackets = f"regexp_extract_all({without_texts(json)}, '[][{{}}]')"
+    steps = f"list_transform({brackets}, lambda one: {{'at': if(one in ('[', '{{'), 1, -1), 'most': 0}})"
+    return (
+        f"list_reduce(list_prepend({{'at': 0, 'most': 0}}, {steps}),"
+        " lambda one, other: {'at': one.at + other.at, 'most': greatest(one.most, one.at + other.at)}).most"
+    )
 
 
 def without_texts(json: str) -> str:

@@ -1,6 +1,6 @@
 -- Lines of web servers' logs as text, with how their file is read.
 --
--- Takes: lines (file_id, source_file, line_number, line, line_bytes, line_sha256), log_files (file_id, format_name,
+-- Takes: macros of macros.sql, lines (file_id, source_file, line_number, line, line_bytes, line_sha256), log_files (file_id, format_name,
 -- kind, layout, has_agent, forwarded_place).
 -- Gives: texts (the columns of both; text is null of what is no UTF-8 or too long).
 
@@ -12,7 +12,7 @@ select
     lines.line,
     lines.line_bytes,
     lines.line_sha256,
-    case when lines.line_sha256 is null then rtrim(try(decode(lines.line)), chr(13)) end as text,
+    case when lines.line_sha256 is null then rtrim(line_text(lines.line), chr(13)) end as text,
     log_files.format_name,
     log_files.kind,
     log_files.layout,

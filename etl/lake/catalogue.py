@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
 from etl.errors import Damaged, Locked
-from etl.lake import engine, files, key, sql
+from etl.lake import access, engine, files, key, sql
 from etl.lake.datasets import DATASETS
 from etl.lake.manifests import Commit, Part, Unit
 from etl.settings import Settings
@@ -128,14 +128,11 @@ class Lake:
     def initialise(self) -> None:
         """Make the lake's folders and the zero-row file of each dataset.
 
-        Raw lines, and what was just read of them, hold full addresses: those folders are closed to other users.
+        Raw lines, and what was just read of them, hold full addresses: those folders are closed to all but their owner.
         """
+        access.close(self.settings)
         key.make_key(self.settings)
         for dataset in DATASETS.values():
-            if dataset.is_private:
-                folder = self.path(dataset.place)
-                files.make_folder(folder)
-                folder.chmod(0o700)
             path = self.empty(dataset.name)
             if not path.exists() or pq.read_schema(path) != dataset.columns:
                 files.write_table(path, dataset.columns.empty_table())
@@ -153,7 +150,7 @@ class Lake:
         self.settings.home.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.settings.home / ".lock", timeout=patience_seconds)
         try:
-            with lock:
+            with lock, access.keeping_private(self.settings):
                 yield
         except Timeout as error:
             raise Locked(

@@ -45,7 +45,7 @@ DATASETS = {
         Dataset("pixel_hits", columns.PIXEL_HITS, "hit_date", is_private=True),
         Dataset("agents", columns.AGENTS),
         Dataset("hosts", columns.HOSTS),
-        Dataset("quarantine", columns.QUARANTINE),
+        Dataset("quarantine", columns.QUARANTINE, is_private=True),
         Dataset("spend", columns.SPEND),
         Dataset("exclusions", columns.EXCLUSIONS),
         Dataset("copies", columns.COPIES, "event_date"),

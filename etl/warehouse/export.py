@@ -2,6 +2,7 @@
 
 import csv
 import math
+import unicodedata
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
@@ -82,10 +83,18 @@ def write_rows(file: TextIO, names: Sequence[str], rows: Iterable[tuple[Any, ...
 def as_csv(value: Any) -> Any:
     """Write one cell: text that would be a formula gets an apostrophe, moments are UTC."""
     if isinstance(value, str):
-        return f"'{value}" if value.lstrip(" ").startswith(FORMULA_STARTS) else value
+        return f"'{value}" if looks_like_formula(value) else value
     if isinstance(value, datetime):
         return in_utc(value).isoformat(sep=" ")
     return value
+
+
+def looks_like_formula(text: str) -> bool:
+    """Say whether a spreadsheet might run a text: whatever space, mark or control stands before it is stepped over."""
+    if text.startswith(FORMULA_STARTS):
+        return True
+    place = next((place for place, sign in enumerate(text) if unicodedata.category(sign)[0] not in "ZC"), len(text))
+    return text.startswith(FORMULA_STARTS, place)
 
 
 def in_utc(value: datetime) -> datetime:

@@ -15,6 +15,8 @@ import pytest
 from etl import pipeline
 from etl.lake.catalogue import Lake
 from etl.lake.datasets import DATASETS
+from etl.lake.landed import landings
+from etl.lake.manifests import Content
 from etl.settings import PROJECT, Settings
 
 Message = dict[str, Any]
@@ -214,6 +216,10 @@ class House:
     def quarantine(self) -> list[Row]:
         """Read what was quarantined, in order of the inbox."""
         return self.scan("quarantine", "source_file, line_number, position nulls first")
+
+    def landings(self) -> list[Content]:
+        """List what is known of every content that the inbox had, in order of file name."""
+        return [content for landing in landings(Lake(self.settings)) for content in landing.contents]
 
     def reasons(self) -> list[tuple[str, str]]:
         """Say why messages were quarantined, in order of the inbox."""

@@ -14,7 +14,10 @@ from etl.errors import BadUse
 from etl.settings import Settings
 from etl.warehouse import answers, export
 
-FORMULAS = ["=1+1", "+1", "-2+3", "@SUM(A1)", "\t=1", "  =1", "\r=1", "\uff1d1"]
+FORMULAS = [
+    "=1+1", "+1", "-2+3", "@SUM(A1)", "\t=1", "  =1", "\r=1", "\uff1d1", "\u00a0=1", "\u3000=1", "\u200b=1", "\x0b=1",
+    "\ufeff=1", " \u2028 +1",
+]  # fmt: skip
 HARMLESS = ["a=b", "عروض", "🔥", 'quo"te, comma', "two\nlines", "", "https://evil.example", "007"]
 
 
@@ -35,7 +38,7 @@ def con() -> duckdb.DuckDBPyConnection:
 
 
 def test_csv_holds_every_digit_and_no_formula(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
-    assert export.export(con, "marketing.spend", tmp_path / "a.csv", "csv") == 17
+    assert export.export(con, "marketing.spend", tmp_path / "a.csv", "csv") == 23
     assert (tmp_path / "a.csv").read_bytes().startswith(b"\xef\xbb\xbf")
     with (tmp_path / "a.csv").open(newline="", encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(file))
@@ -50,7 +53,7 @@ def test_csv_holds_every_digit_and_no_formula(con: duckdb.DuckDBPyConnection, tm
 
 def test_sheet_has_typed_cells_and_neither_formula_nor_link(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
     for name in ("a.xlsx", "b.xlsx"):
-        assert export.export(con, "marketing.spend", tmp_path / name, "xlsx") == 17
+        assert export.export(con, "marketing.spend", tmp_path / name, "xlsx") == 23
     with zipfile.ZipFile(tmp_path / "a.xlsx") as book:
         sheet = book.read("xl/worksheets/sheet1.xml").decode()
     assert "=1+1" in sheet and "<f>" not in sheet and "hyperlink" not in sheet
@@ -79,7 +82,7 @@ def test_unknown_format_and_missing_warehouse_are_bad_use(con: duckdb.DuckDBPyCo
 def test_more_rows_than_a_sheet_has_are_said(
     con: duckdb.DuckDBPyConnection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(export, "SHEET_ROWS", 16)
-    with pytest.raises(BadUse, match="17 rows"):
+    monkeypatch.setattr(export, "SHEET_ROWS", 22)
+    with pytest.raises(BadUse, match="23 rows"):
         export.export(con, "marketing.spend", tmp_path / "a.xlsx", "xlsx")
-    assert export.export(con, "marketing.spend", tmp_path / "a.csv", "csv") == 17
+    assert export.export(con, "marketing.spend", tmp_path / "a.csv", "csv") == 23

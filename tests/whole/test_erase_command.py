@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,14 @@ def folders(house: House) -> list[str | Path]:
     return ["--inbox", house.root / "inbox", "--home", house.root / "home"]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def masked() -> Iterator[None]:
+    """Addresses are hidden in what is published."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("BLOODHOUND_IP_ADDRESSES", "truncate")
+        yield
+
+
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> tuple[House, str]:
     """Ana has a laptop, a phone, and a tablet that Ben uses too; she is forgotten, after a page and an export."""
@@ -37,6 +46,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> tuple[House, str]:
         request(events("22:00 /f", visitor=SHARED, first=1, user_id="ben@shop.example")),
         posted(PV | {"eid": "s1", "duid": ANA}, PV | {"eid": "s2", "duid": "carla"}),
         request([event("10:20 nonsense", 7, ANA)]),
+        '{"request_id":"r","remote_addr":"203.0.113.77","received_at":',
     ]
     house.put("events/a.jsonl", lines(batches))
     seen = [
@@ -106,6 +116,35 @@ def test_files_and_a_backup_that_come_again_bring_nobody_back(house: tuple[House
     assert rows(tmp_path / "home", "select source_file, erased from quality.ledger where erased > 0 order by 1") == [
         ("events/a.jsonl", 8), ("events/b.jsonl", 8),
     ]  # fmt: skip
+
+
+def test_what_is_published_hides_addresses_and_what_is_whole_is_the_owners_alone(house: tuple[House, str]) -> None:
+    home = house[0].root / "home"
+    (payload,) = rows(home, "select payload from quality.quarantine")
+    assert "203.0.113.0" in payload[0] and "203.0.113.77" not in payload[0]
+    shown = home / "lake" / "marts" / "quality" / "quarantine.parquet"
+    with duckdb.connect() as con:
+        assert con.execute("select payload from read_parquet(?)", [str(shown)]).fetchall() == [payload]
+        kept = [str(path) for path in (home / "lake" / "quarantine").glob("*.parquet")]
+        assert "203.0.113.77" in str(con.execute("select payload from read_parquet(?)", [kept]).fetchall())
+    for name in ("lake/quarantine", "lake/raw", "lake/messages", "warehouse/build", "lake", "warehouse", "history"):
+        assert (home / name).stat().st_mode & 0o777 == 0o700, name
+    made = [path for name in ("lake", "warehouse", "history") for path in (home / name).rglob("*")]
+    assert [path for path in made if path.stat().st_mode & 0o007] == []
+
+
+def test_marts_without_persons_lie_in_a_file_of_their_own(house: tuple[House, str]) -> None:
+    home = house[0].root / "home"
+    with duckdb.connect(str(home / "warehouse" / "marts.duckdb"), read_only=True) as con:
+        tables = {f"{schema}.{name}" for schema, name in con.execute(
+            "select schema_name, table_name from duckdb_tables()"
+        ).fetchall()}  # fmt: skip
+        columns = {name for (name,) in con.execute("select column_name from duckdb_columns()").fetchall()}
+        days = con.execute("select count(*) from executive.kpi_daily").fetchall()
+    assert tables >= {"executive.kpi_daily", "marketing.channel_performance", "quality.checks", "quality.ledger"}
+    assert not {table for table in tables if table.startswith("core.")} | (tables & {"quality.quarantine"})
+    assert not columns & {"visitor_id", "person_id", "user_id", "session_id", "ip", "payload"}
+    assert days == rows(home, "select count(*) from executive.kpi_daily")
 
 
 def test_bad_use_is_one_sentence(house: tuple[House, str]) -> None:

@@ -55,6 +55,7 @@ DECIDES: dict[str, tuple[Any, set[str]]] = {
 DECIDES_NO_ROW = {
     "inbox": "where logs come from; what is in it is landed by its content",
     "home": "where everything lies",
+    "readers_group": "who reads it",
     "memory_limit": "how much is done at once",
     "threads": "how many do it",
     "max_line_bytes": "what has landed holds; asked of what lands from now on",

@@ -119,7 +119,7 @@ def land_file(work: Work[Landing], file: InboxFile, known: Commit[Landing] | Non
         return Landed(msgspec.structs.replace(nothing, status="bomb", detail=str(bomb), limits=limits(settings)))
     except DAMAGE as error:
         cut = isinstance(error, EOFError)
-        detail = "the compressed stream ends before its end marker" if cut else f"damaged: {error}"
+        detail = "the compressed stream ends before its end marker" if cut else damage(error)
         if not writer.lines:
             return Landed(msgspec.structs.replace(nothing, detail=detail))
         status = "truncated"
@@ -139,6 +139,13 @@ def land_file(work: Work[Landing], file: InboxFile, known: Commit[Landing] | Non
     ]
     begins = {old.file_id for old in before if digests.beginnings.get(old.bytes) == old.sha256}
     return Landed(content, outputs, frozenset(begins))
+
+
+def damage(error: Exception) -> str:
+    """Say what is wrong with a compressed stream."""
+    if "too much memory" in str(error):
+        return "compressed by zstd --long with a window of more than 128 MiB; compress it again without --long"
+    return f"damaged: {error}"
 
 
 class Beginnings:

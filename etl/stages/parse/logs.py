@@ -65,8 +65,8 @@ def format_of(con: duckdb.DuckDBPyConnection, settings: Settings, file: LandedFi
 def header_lines(con: duckdb.DuckDBPyConnection, file: LandedFile) -> list[tuple[int, str]]:
     """Read the lines of a file that name its columns; they have no time, so they may lie anywhere."""
     return con.execute(
-        "select line_number, decode(line) as text"
-        f" from {sql.scan_named(file.parts.values())} where starts_with(cast(line as varchar), '#Fields:')"
+        "select line_number, ltrim(decode(line), chr(65279)) as text"
+        f" from {sql.scan_named(file.parts.values())} where contains(left(cast(line as varchar), 24), '#Fields:')"
         " and line_sha256 is null and try(decode(line)) is not null order by 1"
     ).fetchall()
 

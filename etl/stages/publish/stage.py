@@ -13,14 +13,19 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
+from etl.enrich import addresses
 from etl.errors import FailedNode
 from etl.lake import files, sql
 from etl.lake.catalogue import Lake
 from etl.lake.datasets import DATASETS, PARQUET
 from etl.lake.fingerprint import Fingerprint, digest
+from etl.lake.key import read_key
 from etl.lake.manifests import Build, Commit, Day, Publication
+from etl.settings import Settings
 from etl.stages.publish import restatements
+from etl.stages.publish.apart import write_marts
 from etl.stages.publish.days import is_here, link_days, select_days, shown_path, write_days
 from etl.stages.stage import Made, Stage, Work
 from etl.vocabulary import tracking_plan
@@ -57,7 +62,9 @@ class Publish(Stage[Publication]):
         return {UNIT: Fingerprint(digest(PUBLISHER_VERSION, built.data), built.description)}
 
     def is_lost(self, lake: Lake, commit: Commit[Publication]) -> bool:
-        return not lake.settings.warehouse.exists() or commit.facts.place != str(lake.settings.warehouse.resolve())
+        settings = lake.settings
+        is_there = settings.warehouse.exists() and settings.marts.exists()
+        return not is_there or commit.facts.place != str(settings.warehouse.resolve())
 
     def days_of(self, commit: Commit[Publication]) -> Iterable[str]:
         del commit
@@ -95,6 +102,7 @@ def publish(lake: Lake, folder: Path, meaning: str) -> list[str]:
             con.execute(f"attach {sql.text(built)} as built (read_only)")
             marts = write_days(con, lake, folder)
             copy_marts(con, marts)
+            mask_payloads(con, lake.settings)
             for (schema, name), paths in marts.items():
                 con.execute(
                     f"create view {schema}.{name} as {select_days(con, schema, name, paths)} where {is_here(target)}"
@@ -110,6 +118,7 @@ def publish(lake: Lake, folder: Path, meaning: str) -> list[str]:
             restatements.forget(lake, partial)
             partial.unlink()
     restatements.settle(lake)
+    write_marts(lake)
     export_marts(lake, folder)
     marts[("core", "events")] = events
     for (schema, name), paths in marts.items():
@@ -145,6 +154,23 @@ def copy_marts(con: duckdb.DuckDBPyConnection, by_day: Iterable[tuple[str, str]]
     for schema, name in rows:
         if (schema, name) not in {*VIEWS, *by_day}:
             con.execute(f'create table {schema}."{name}" as select * from built.{schema}."{name}"')
+
+
+def mask_payloads(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    """Hide in what was refused the addresses that the setting hides; the lake has it whole, for its owner alone."""
+    if settings.ip_addresses == "keep":
+        return
+    for column in ("payload", "detail"):
+        texts = [
+            text
+            for (text,) in con.execute(
+                f"select distinct {column} from quality.quarantine where {column} is not null"
+            ).fetchall()
+        ]
+        shown = [addresses.mask_text(text, settings.ip_addresses, read_key(settings)) for text in texts]
+        con.register("shown", pa.table({"text": pa.array(texts, pa.string()), "shown": pa.array(shown, pa.string())}))
+        con.execute(f"update quality.quarantine set {column} = shown.shown from shown where {column} = shown.text")
+        con.unregister("shown")
 
 
 def copy_views(con: duckdb.DuckDBPyConnection, lake: Lake, events: Sequence[Path]) -> None:
@@ -201,6 +227,7 @@ def note_failure(lake: Lake, failed: Sequence[FailedNode]) -> None:
         files.move_into_place(partial, target)
     finally:
         partial.unlink(missing_ok=True)
+    write_marts(lake)
     with lake.staging() as folder:
         export_marts(lake, folder, only=("quality", "checks"))
 
