@@ -325,6 +325,22 @@ def test_changed_file_supersedes_what_it_was(house: House) -> None:
     assert stems == [file_name(content_of(house, "events/a.log").file_id)]
 
 
+def test_a_change_is_seen_though_size_and_time_are_as_before(house: House) -> None:
+    """What copies times along, or writes within a tick of the clock, changes the file's number or its other time."""
+    path = house.put("events/a.log", b"one\n")
+    tasks.land(house.settings)
+    before = path.stat()
+    house.put("events/new.log", b"two\n").replace(path)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert path.stat().st_mtime_ns == before.st_mtime_ns and path.stat().st_size == before.st_size
+    tasks.land(house.settings)
+    assert [content.status for content in contents(house, "events/a.log")] == ["landed", "landed"]
+    path.write_bytes(b"six\n")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    tasks.land(house.settings)
+    assert len(contents(house, "events/a.log")) == 3
+
+
 def test_changed_file_that_cannot_be_read_keeps_what_it_landed(house: House) -> None:
     house.put("events/a.log.gz", gzip.compress(b"one\n"))
     tasks.land(house.settings)

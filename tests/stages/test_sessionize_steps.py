@@ -144,6 +144,12 @@ def test_what_the_next_day_could_extend_is_left_open() -> None:
     assert refs(sessions(rows, end_us=10_000)["left_open"], "visitor_id") == ["v2"]
 
 
+def test_the_latest_campaign_is_handed_on_though_it_came_within_the_first_millisecond() -> None:
+    """It started no session; what comes tomorrow is compared with it, and not with the one before."""
+    (left,) = sessions(visit("1000 c1", "1500 c2", "1900 c3", "2000"), end_us=3000)["left_open"]
+    assert (left["session_start_us"], left["campaign_key"], left["session_event_number"]) == (1000, 3, 4)
+
+
 def test_visitors_in_rounds_are_cut_the_same() -> None:
     rows = [
         row

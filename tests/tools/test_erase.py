@@ -12,6 +12,7 @@ from builders.snowplow import PV, contexts, encoded, entity, gotten, posted
 from etl import pipeline
 from etl.lake.catalogue import Lake
 from etl.lake.landed import landings
+from etl.lake.manifests import Day
 from etl.stages.build.ledger import files_table
 from etl.tools import erase, forget
 
@@ -216,6 +217,19 @@ def test_an_erased_file_that_is_damaged_lands_again_without_the_person(gone: Hou
     assert left(gone) == []
     assert gone.events() == events
     assert pipeline.verify(gone.settings, deep=True)["found"] == []
+
+
+def test_a_day_on_which_nobody_is_left_is_no_more(house: House) -> None:
+    house.put("events/a.jsonl", lines([request(events("10:00 /a", visitor="stays"))]))
+    house.put("events/b.jsonl", lines([request(events("23:59 /b", visitor=GONE, day="2026-03-05"))]))
+    house.digest()
+    assert len(house.events()) == 2
+    erased(house)
+    assert [row["visitor_id"] for row in house.events()] == ["stays"]
+    assert "2026-03-05" not in Lake(house.settings).units("sessionize", Day)
+    assert not any(
+        "2026-03-05" in str(path) for name in ("events", "copies", "event_counts") for path in house.files(name)
+    )
 
 
 def test_of_a_shared_device_only_the_sessions_of_the_person_go(house: House) -> None:

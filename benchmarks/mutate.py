@@ -1,0 +1,140 @@
+"""Mutants: does any test notice when a line of the pipeline says something else? `make mutate`, by hand and not by CI.
+
+Each mutant changes one place of one file in a copy of the project, and runs the tests of that file there until one
+fails. A mutant that all of them pass survives: a test is missing, or what was changed does not matter. The survivors
+that are known stand in benchmarks/survivors.md, each with why.
+"""
+
+import argparse
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent
+COPIED = ("etl", "dags", "ops", "plugins", "collector", "conf", "dbt_project", "tests", "benchmarks", "pyproject.toml")
+SECONDS = 900
+
+TARGETS: dict[str, tuple[str, ...]] = {
+    "etl/stages/deduplicate/*.sql": ("tests/stages/test_deduplicate_steps.py", "tests/stages/test_deduplicate.py"),
+    "etl/stages/deduplicate/decide.py": ("tests/stages/test_deduplicate.py",),
+    "etl/stages/deduplicate/history.py": ("tests/stages/test_deduplicate.py",),
+    "etl/stages/sessionize/*.sql": ("tests/stages/test_sessionize_steps.py", "tests/stages/test_sessionize.py"),
+    "etl/stages/land/stage.py": ("tests/stages/test_land.py", "tests/tools/test_erase.py"),
+    "etl/stages/build/ledger.py": ("tests/tools/test_erase.py", "tests/stages/test_spend.py"),
+    "etl/lake/files.py": ("tests/lake/test_files.py",),
+    "etl/tools/erase.py": ("tests/tools/test_erase.py",),
+    "etl/formats/persons.py": ("tests/tools/test_erase.py",),
+    "etl/stages/publish/*.py": ("tests/stages/test_publish.py", "tests/marts/test_restatements.py"),
+    "dbt_project/models/core/persons/*.sql": ("tests/marts/test_people.py",),
+    "dbt_project/models/core/orders/*.sql": ("tests/marts/test_people.py", "tests/marts/test_shop.py"),
+    "dbt_project/models/marketing/attribution/*.sql": ("tests/marts/test_marketing.py",),
+    "dbt_project/models/quality/books/*.sql": ("tests/marts/test_shop.py",),
+}
+"""Files by pattern, and the tests that are to notice; the quickest first."""
+
+SQL_CHANGES = (
+    (r" nulls last", " nulls first"), (r"\banti join\b", "semi join"), (r"\bsemi join\b", "anti join"),
+    (r"\bleft join\b", "inner join"), (r"\binner join\b", "left join"), (r"\bmin\(", "max("), (r"\bmax\(", "min("),
+    (r" <= ", " < "), (r" >= ", " > "), (r" < ", " <= "), (r" > ", " >= "), (r" = 1\b", " = 2"), (r" <> ", " = "),
+    (r" \+ ", " - "), (r" and not ", " and "), (r"\bwhere not ", "where "), (r"\bunion all\b", "except"),
+    (r"\barg_max\(", "arg_min("), (r"\blast_value\(", "first_value("), (r"\bfirst_value\(", "last_value("),
+    (r"\bcoalesce\(([^(),]+), ([^(),]+)\)", r"coalesce(\2, \1)"), (r" desc\b", ""),
+    (r"(order by [^,\n]+), [^,\n]+(?=,|\n)", r"\1"),
+)  # fmt: skip
+PYTHON_CHANGES = (
+    (r" == ", " != "), (r" != ", " == "), (r" not in ", " in "), (r" <= ", " < "), (r" >= ", " > "), (r" < ", " <= "),
+    (r" > ", " >= "), (r" and ", " or "), (r" or ", " and "), (r"\bif not ", "if "), (r" \| ", " & "),
+    (r"\bos\.fsync\([^)]*\)", "pass"), (r"\bsync_folder\([^)]*\)$", "pass"), (r" is None\b", " is not None"),
+    (r" is not None\b", " is None"), (r"\bFalse\b", "True"), (r"\bTrue\b", "False"), (r"file\.stamp", "file.size"),
+    (r" \+ ", " - "),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A change of one place."""
+
+    file: str
+    line: int
+    before: str
+    after: str
+    tests: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.before.strip()} → {self.after.strip()}"
+
+
+def mutants() -> Iterator[Mutant]:
+    """List every change of every target that is no comment, docstring, import or line of logging."""
+    for pattern, tests in TARGETS.items():
+        for path in sorted(PROJECT.glob(pattern)):
+            changes = SQL_CHANGES if path.suffix == ".sql" else PYTHON_CHANGES
+            in_docstring = False
+            for number, line in enumerate(path.read_text().splitlines(), 1):
+                quotes = line.count('"""')
+                skipped = in_docstring or quotes or line.lstrip().startswith(("--", "#", "import", "from etl", "raise"))
+                in_docstring ^= quotes % 2 == 1
+                if skipped:
+                    continue
+                name = path.relative_to(PROJECT).as_posix()
+                for expression, instead in changes:
+                    after = re.sub(expression, instead, line, count=1)
+                    if after != line:
+                        yield Mutant(name, number, line, after, tests)
+
+
+def survives(mutant: Mutant, copy: Path) -> bool:
+    """Run a mutant's tests; True where none of them fails."""
+    path = copy / mutant.file
+    original = path.read_text()
+    lines = original.splitlines(keepends=True)
+    lines[mutant.line - 1] = mutant.after + "\n"
+    path.write_text("".join(lines))
+    try:
+        for tests in mutant.tests:
+            done = subprocess.run(
+                [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", tests],
+                cwd=copy, capture_output=True, check=False, timeout=SECONDS,
+            )  # fmt: skip
+            if done.returncode:
+                return False
+    except subprocess.TimeoutExpired:
+        return False
+    finally:
+        path.write_text(original)
+    return True
+
+
+def main() -> None:
+    """Try mutants, say which survive, and fail if one is not known."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", default="", help="a part of the names of the files to change")
+    parser.add_argument("--most", type=int, default=40, help="try so many, chosen at random")
+    parser.add_argument("--seed", type=int, default=1)
+    asked = parser.parse_args()
+    found = [mutant for mutant in mutants() if asked.only in mutant.file]
+    chosen = random.Random(asked.seed).sample(found, min(asked.most, len(found)))
+    known = (PROJECT / "benchmarks" / "survivors.md").read_text()
+    survivors = []
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder)
+        for name in COPIED:
+            source = PROJECT / name
+            shutil.copytree(source, copy / name) if source.is_dir() else shutil.copy(source, copy / name)
+        for number, mutant in enumerate(sorted(chosen, key=str), 1):
+            lives = survives(mutant, copy)
+            print(f"{number:3}/{len(chosen)} {'SURVIVES' if lives else 'found   '} {mutant}", flush=True)
+            survivors += [mutant] if lives else []
+    print(f"{len(survivors)} of {len(chosen)} mutants survive; there are {len(found)} in all")
+    new = [mutant for mutant in survivors if f"`{mutant.before.strip()}` → `{mutant.after.strip()}`" not in known]
+    sys.exit(f"{len(new)} of them are not in benchmarks/survivors.md" if new else 0)
+
+
+if __name__ == "__main__":
+    main()
