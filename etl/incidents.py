@@ -13,12 +13,10 @@ import msgspec
 from filelock import FileLock
 
 from etl.lake.catalogue import Lake, read_note, write_note
-from etl.lake.published import published
+from etl.stages.reconcile.stage import Incident, read_incidents
 
 # Who cannot be told for so long has other worries: the oldest are dropped.
 WAITING_ALERTS = 200
-
-Incident = dict[str, Any]
 
 
 class Alerts(msgspec.Struct):
@@ -27,47 +25,6 @@ class Alerts(msgspec.Struct):
     told: list[Incident] = []
     tasks: list[str] = []
     waiting: list[dict[str, Any]] = []
-
-
-def read_incidents(lake: Lake) -> list[Incident]:
-    """Read what is in error: series of days, and checks that are about no day.
-
-    Returns:
-        `key` (check, app and platform, or scope), `first_date` and `last_date` (ISO; none for a check about no
-        day), `is_ongoing`, `text`.
-    """
-    with published(lake.settings) as con:
-        series = con.execute(
-            """
-            select "check", app_id, platform, first_date, last_date, is_ongoing, worst_value, threshold, owner, hint
-            from quality.incidents where status = 'error' order by 1, 2, 3, 4
-            """
-        ).fetchall()
-        others = con.execute(
-            """
-            select "check", scope, value, threshold, owner, hint
-            from quality.checks where status = 'error' and date is null order by 1, 2
-            """
-        ).fetchall()
-    found = []
-    for check, app_id, platform, first, last, is_ongoing, value, threshold, owner, hint in series:
-        days = f"{first}" if first == last else f"{first} to {last}"
-        scope = " ".join(part for part in (app_id, platform) if part) or "all messages"
-        found.append(
-            {
-                "key": [check, app_id, platform], "first_date": first.isoformat(), "last_date": last.isoformat(),
-                "is_ongoing": is_ongoing, "owner": owner,
-                "text": f"{check} ({scope}, {days}): {value:g}, allowed {threshold:g}; {hint}",
-            }
-        )  # fmt: skip
-    for check, scope, value, threshold, owner, hint in others:
-        found.append(
-            {
-                "key": [check, scope, None], "first_date": None, "last_date": None, "is_ongoing": True, "owner": owner,
-                "text": f"{check} ({scope}): {value:g}, allowed {threshold:g}; {hint}",
-            }
-        )  # fmt: skip
-    return found
 
 
 def is_same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
@@ -131,7 +88,7 @@ def note_incidents(lake: Lake, others: Sequence[Incident] = ()) -> list[dict[str
     Args:
         others: incidents that no mart knows.
     """
-    found = [*read_incidents(lake), *others]
+    found = [*read_incidents(lake.settings), *others]
     with alert_state(lake) as state:
         state.told, alerts = follow(state.told, found)
         state.waiting += alerts

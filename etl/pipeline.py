@@ -31,7 +31,7 @@ from etl.stages.land.stage import Land
 from etl.stages.parse.replay import quarantined_by_file
 from etl.stages.parse.stage import Parse
 from etl.stages.publish.stage import Publish, note_failure
-from etl.stages.reconcile.stage import Reconcile, read_checks, refuse_errors
+from etl.stages.reconcile.stage import Reconcile, judge, refuse_errors
 from etl.stages.runner import Outcome
 from etl.stages.sessionize.stage import Sessionize
 from etl.stages.spend.stage import Spend
@@ -205,11 +205,11 @@ def reconcile(settings: Settings, *, days: Sequence[date] | None = None, advance
     """Judge the published checks, and look for the probes that this home has sent.
 
     Raises:
-        CheckFailed: at least one is in error; the message says which and why.
+        CheckFailed: an error is new or goes on; the message says which and why.
     """
     del days
     lake = Lake(settings)
-    outcome = read_checks(settings)
+    outcome = judge(lake)
     vanished = vanished_probes(look_for_probes(settings)) if probes.read_notes(lake) else []
     outcome["errors"] += [f"probe ({run}): nothing of it has arrived" for run in vanished]
     incidents.note_incidents(lake, [incidents.vanished_probe(run) for run in vanished])

@@ -79,6 +79,7 @@ class Settings(BaseSettings):
     tracking_plan: Path = PROJECT / "conf" / "tracking_plan"
     thresholds: Path = PROJECT / "conf" / "thresholds.toml"
     ad_platforms: Path = PROJECT / "conf" / "ad_platforms.toml"
+    holidays: Path | None = None
 
     session_gap_minutes: int = Field(30, gt=0, lt=1440)
     max_lateness_days: int = Field(30, gt=0)
@@ -101,6 +102,7 @@ class Settings(BaseSettings):
     reporting_timezone: str = "UTC"
     own_hosts: list[str] = []
     heartbeats: dict[str, Heartbeat] = {ANY_APP: Heartbeat(every=10, first=5)}
+    blocked_share_bound: float = Field(0.3, ge=0, lt=1)
     asset_extensions: list[str] = []
     bot_rules: list[Literal[tuple(BEHAVIOUR)]] = []  # type: ignore[valid-type]
 

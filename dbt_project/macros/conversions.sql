@@ -3,6 +3,14 @@
     case when abs({{ amount }}) < 1000000000000 then cast({{ amount }} as decimal(18, 4)) end
 {%- endmacro %}
 
+{#-
+    What money adds up to. Amounts without a rate to the reporting currency are not added, and of nothing but such
+    amounts the sum is unknown; of nothing at all it is nought.
+-#}
+{% macro known_sum(amount, is_unrated) -%}
+    case when not coalesce(bool_and({{ is_unrated }}), false) then coalesce(sum({{ amount }}), 0) end
+{%- endmacro %}
+
 {#- Whole cents as money; a division would be one of floating point. -#}
 {% macro money_of_cents(cents) -%}
     cast({{ cents }} as decimal(18, 0)) * cast(0.01 as decimal(3, 2))

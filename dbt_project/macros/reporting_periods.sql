@@ -3,6 +3,11 @@
     cast(timezone('{{ var("reporting_timezone") }}', {{ moment }}) as date)
 {%- endmacro %}
 
+{#- The moment at which a day of the reporting time zone begins. -#}
+{% macro reporting_midnight(day) -%}
+    timezone('{{ var("reporting_timezone") }}', cast({{ day }} as timestamp))
+{%- endmacro %}
+
 {#- The Monday that a day's ISO week starts with. -#}
 {% macro week_of(day) -%}
     cast(date_trunc('week', {{ day }}) as date)
@@ -48,6 +53,7 @@
 {% macro kpi_columns() -%}
     day_count,
     is_complete,
+    is_revenue_complete,
     visitors,
     new_visitors,
     sessions,
@@ -67,7 +73,8 @@
     completeness,
     page_views_estimated,
     page_views_low,
-    page_views_high
+    page_views_high,
+    page_views_dependent_high
     {%- for metric in compared_counts() + compared_measures() %},
     {{ metric }}_previous,
     {{ metric }}_change,

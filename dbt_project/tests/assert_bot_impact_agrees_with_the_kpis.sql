@@ -36,7 +36,8 @@ different as (
         or now_counted.visitors is distinct from kpi_daily.visitors
         or now_counted.page_views is distinct from kpi_daily.page_views
         or now_counted.orders is distinct from kpi_daily.orders
-        or now_counted.revenue is distinct from kpi_daily.revenue
+        -- Of nothing but amounts without a rate the KPIs know no revenue; here what is not added is nought.
+        or now_counted.revenue is distinct from coalesce(kpi_daily.revenue, 0)
 
 )
 

@@ -56,6 +56,7 @@ DATASETS = {
         Dataset("files", columns.FILES),
         Dataset("conversions", columns.CONVERSIONS),
         Dataset("thresholds", columns.THRESHOLDS),
+        Dataset("holidays", columns.HOLIDAYS),
         Dataset("restatements", columns.RESTATEMENTS),
         Dataset("erasures", columns.ERASURES),
     )

@@ -287,6 +287,9 @@ CONVERSIONS = pa.schema(
 )
 """What the setting `conversions` declares: a row each."""
 
+HOLIDAYS = pa.schema([("date", pa.date32()), ("name", TEXT), ("app_id", TEXT)])
+"""The calendar file: days on which nobody needs to come, of one app or (null) of all."""
+
 RESTATEMENTS = pa.schema(
     [
         ("published_at", UTC),

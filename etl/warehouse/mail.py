@@ -219,15 +219,21 @@ def as_html(days: list[Row], errors: list[Any], currency: str) -> str:
 """
 
 
+def known(amount: Any) -> float | None:
+    """Read an amount; of orders without a rate alone there is none."""
+    return None if amount is None else float(amount)
+
+
 def draw(days: list[Row]) -> dict[str, bytes]:
     """Draw the charts as PNG."""
     rows = []
     for index, row in enumerate(days):
-        week = [float(other["revenue"]) for other in days[max(0, index - 6) : index + 1]]
+        week = [known(other["revenue"]) for other in days[max(0, index - 6) : index + 1]]
+        whole = [value for value in week if value is not None]
         rows.append(
             {
-                "day": f"{row['date']:%d %b}", "revenue": float(row["revenue"]),
-                "mean": sum(week) / 7 if len(week) == 7 else None, "measured": row["completeness"],  # noqa: PLR2004
+                "day": f"{row['date']:%d %b}", "revenue": known(row["revenue"]),
+                "mean": sum(whole) / 7 if len(whole) == 7 else None, "measured": row["completeness"],  # noqa: PLR2004
             }
         )  # fmt: skip
     shown = rows[-DAYS_DRAWN:]

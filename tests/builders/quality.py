@@ -227,6 +227,7 @@ class World:
         ])  # fmt: skip
         models.fill("page_views", [{"event_id": row["event_id"], "viewed_at": row["event_at"]} for row in events])
         models.fill("stg_lake__pixel_hits", self.hits)
+        models.fill("stg_lake__holidays", [])
         models.fill("int_lake_now", [{"latest_received_at": START + timedelta(days=WORLD_DAYS)}])
         for name in ("sessions", "orders", "int_sessions_aggregated", "int_order_events", "int_orders_chosen",
                      "int_spend_chosen", *OTHERS_CHECKS):  # fmt: skip

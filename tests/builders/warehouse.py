@@ -32,6 +32,7 @@ DATASETS = {
     "messages": schemas.MESSAGES,
     "restatements": schemas.RESTATEMENTS,
     "thresholds": schemas.THRESHOLDS,
+    "holidays": schemas.HOLIDAYS,
 }
 
 

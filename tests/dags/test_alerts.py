@@ -112,6 +112,7 @@ def test_checks_in_error_are_told_as_incidents_and_not_as_a_failed_task(
             0.02 as threshold, 'me' as owner, 'look' as hint, 'error' as status""")
         con.execute("""
             create table quality.checks as select 'event_loss' as "check", '2026-03-02 shop ios' as scope, 0.5 as value,
+            'shop' as app_id, 'ios' as platform,
             0.02 as threshold, 'error' as status, 'me' as owner, 'look' as hint, date '2026-03-02' as date""")
     for _ in range(2):
         with pytest.raises(CheckFailed) as failed:

@@ -38,28 +38,24 @@ def test_a_day_without_a_pixel_log_is_unknown_and_the_others_stay_ok(models: Mod
     assert found["2026-03-02 shop desktop_web"] == "ok"
 
 
-def test_a_day_without_events_is_an_error_of_all_three_witnesses(models: Models, world: World) -> None:
-    """GIVEN a day's event logs are gone THEN pixel, indexes and silence say so, as one incident each."""
+def test_a_day_without_events_is_an_error_of_pixel_and_indexes(models: Models, world: World) -> None:
+    """GIVEN a day's event logs are gone THEN both say so, as one incident each; after three days silence cannot."""
     World([row for row in world.views if row["viewed_at"].day != 4], world.hits).check(models)
     assert statuses(models, "event_loss")["2026-03-04 shop desktop_web"] == "error"
-    assert statuses(models, "silence")["2026-03-04 shop desktop_web"] == "error"
+    assert statuses(models, "silence")["2026-03-04 shop desktop_web"] == "unknown"
     assert statuses(models, "message_gaps")["2026-03-05 shop desktop_web"] == "error"
     rows = models.query("""select "check", first_date, last_date from build.quality.incidents order by 1""")
     fourth, fifth = date(2026, 3, 4), date(2026, 3, 5)
-    assert rows == [("event_loss", fourth, fourth), ("message_gaps", fifth, fifth), ("silence", fourth, fourth)]
+    assert rows == [("event_loss", fourth, fourth), ("message_gaps", fifth, fifth)]
 
 
 def test_a_collector_whose_log_is_gone_is_an_error(models: Models, world: World) -> None:
-    """GIVEN every other message of each stream is not there for two days THEN all three say so, and which host."""
+    """GIVEN every other message of each stream is not there for two days THEN pixel and indexes say so."""
     kept = [row for number, row in enumerate(world.views) if number // 50 % 2 or row["viewed_at"].day not in (3, 4)]
     World(kept, world.hits).check(models)
-    for check in ("event_loss", "message_gaps", "silence"):
+    for check in ("event_loss", "message_gaps"):
         found = statuses(models, check)
         assert found["2026-03-03 shop desktop_web"] == found["2026-03-04 shop desktop_web"] == "error"
-    hints = models.query("""
-        select distinct hint[:19], platform from build.quality.incidents where "check" = 'silence'
-    """)
-    assert hints == [("Silent: t0.example.", "desktop_web")]
     ((first, last, is_ongoing),) = models.query("""
         select first_date, last_date, is_ongoing from build.quality.incidents where "check" = 'event_loss'
     """)
@@ -168,3 +164,37 @@ def test_each_cause_has_its_step_in_the_waterfall(models: Models, world: World) 
         rows["sent"] + sum(value for cause, value in rows.items() if cause not in ("sent", "counted"))
         == rows["counted"]
     )
+
+
+def test_an_incident_has_the_threshold_that_its_worst_day_broke(models: Models) -> None:
+    """GIVEN a day that warns, one in error and one that warns again THEN the error's threshold and days are told."""
+    shares = [
+        {"check_name": "event_loss", "check_date": START.date() + timedelta(days=number), "app_id": "shop",
+         "platform": "desktop_web", "part": lost, "whole": 10_000}
+        for number, lost in enumerate((300, 900, 400))
+    ]  # fmt: skip
+    World([], []).check(models)
+    models.fill("int_shares_daily", shares)
+    models.make("int_checks_daily", "int_incidents_cut")
+    assert models.query("""
+        select first_date, last_date, status, worst_value, threshold from build.intermediate.int_incidents_cut
+    """) == [(START.date(), START.date() + timedelta(days=2), "error", 0.09, 0.05)]
+
+
+@pytest.mark.parametrize(
+    ("host", "is_all_silent", "beginning"),
+    [
+        ("t0.example", False, "Silent: t0.example. See"),
+        (None, True, "Silent: all sources at once"),
+        (None, False, "See"),
+    ],
+)
+def test_silence_says_who_is_silent(models: Models, host: str | None, is_all_silent: bool, beginning: str) -> None:
+    World([], []).check(models)
+    models.fill("silence", [{"hour": START, "app_id": "shop", "platform": "ios", "host": host, "missed": 30.0,
+                             "status": "error", "is_all_silent": is_all_silent}])  # fmt: skip
+    models.make("int_checks_daily")
+    ((status, warn, error, hint),) = models.query("""
+        select status, warn, error, hint from build.intermediate.int_checks_daily
+    """)
+    assert (status, warn, error) == ("error", 10, 20) and hint.startswith(beginning)

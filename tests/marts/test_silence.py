@@ -33,6 +33,8 @@ def heard(
 def listen(models: Models, rows: list[Row], hours: int) -> None:
     """Run silence over these hours; now is their end."""
     models.fill("stg_lake__events", [])
+    models.fill("stg_lake__holidays", [])
+    models.fill("stg_lake__pixel_hits", [])
     models.fill("int_messages_hourly", rows)
     models.fill("int_lake_now", [{"latest_received_at": START + timedelta(hours=hours)}])
     models.make("silence")

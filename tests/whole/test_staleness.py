@@ -46,6 +46,7 @@ DECIDES: dict[str, tuple[Any, set[str]]] = {
     "reporting_timezone": ("Europe/Berlin", {"build"}),
     "heartbeats": ({"shop": Heartbeat(every=30, first=5)}, {"build"}),
     "own_hosts": (["shop.example"], {"build"}),
+    "blocked_share_bound": (0.5, {"build"}),
     "asset_extensions": (["pdf"], {"parse"}),
     "bot_rules": (["many_visitors_one_address"], {"build"}),
     "max_message_bytes": (2**19, {"parse"}),
@@ -63,6 +64,7 @@ DECIDES_NO_ROW = {
     "max_compression_ratio": "the same",
     "tracking_plan": "its content decides, schema by schema",
     "thresholds": "its content decides",
+    "holidays": "its content decides",
     "ad_platforms": "its content decides",
 }
 

@@ -39,6 +39,7 @@ session_facts as (
         -- Whole microseconds add up to the same in any order; fractions of seconds would not.
         epoch_us(ended_at) - epoch_us(started_at) as session_microseconds,
         cast(null as decimal(18, 4)) as revenue,
+        cast(null as boolean) as is_unrated,
         coalesce(country, '(unknown)') as country
     from sessions
     where is_counted
@@ -66,9 +67,8 @@ page_view_facts as (
         cast(null as boolean) as has_order,
         cast(null as bigint) as session_microseconds,
         cast(null as decimal(18, 4)) as revenue,
-        coalesce(
-            case when sessions.session_id is null then page_views.country else sessions.country end, '(unknown)'
-        ) as country
+        cast(null as boolean) as is_unrated,
+        coalesce(sessions.country, '(unknown)') as country
     from page_views
     left join sessions on page_views.session_id = sessions.session_id
 
@@ -94,6 +94,7 @@ order_facts as (
         cast(null as boolean) as has_order,
         cast(null as bigint) as session_microseconds,
         orders.reporting_revenue as revenue,
+        orders.is_unrated,
         coalesce(sessions.country, '(unknown)') as country
     from orders
     left join sessions on orders.session_id = sessions.session_id

@@ -22,6 +22,7 @@ from etl.stages.build.project import read_project, variables
 from etl.stages.build.sources import name_sources
 from etl.stages.stage import Made, Stage, Work
 from etl.vocabulary import tracking_plan
+from etl.vocabulary.holidays import read_holidays
 from etl.vocabulary.thresholds import read_thresholds
 
 UNIT = "marts"
@@ -58,6 +59,7 @@ class Marts(Stage[Build]):
             ),
             str(erasures.read(lake).requests),
             str(read_thresholds(lake.settings.thresholds).drop_columns(["owner", "hint"]).to_pylist()),
+            str(read_holidays(lake.settings.holidays).to_pylist()),
         )  # fmt: skip
         hints = str(read_thresholds(lake.settings.thresholds).to_pylist())
         return {UNIT: Fingerprint(decisive, digest(described, repr(plan), hints))}
@@ -188,6 +190,7 @@ def name_all_sources(lake: Lake) -> None:
         "conversions": declared_conversions(settings),
         "thresholds": read_thresholds(settings.thresholds),
         "erasures": erasures.requests_table(lake),
+        "holidays": read_holidays(settings.holidays),
     }
     with duckdb.connect(str(workplace(settings).database)) as con:
         name_sources(con, lake, (part for _, part in input_parts(lake)), tables)

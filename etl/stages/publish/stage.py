@@ -213,8 +213,8 @@ def note_failure(lake: Lake, failed: Sequence[FailedNode]) -> None:
             for node in failed:
                 con.execute(
                     """
-                    insert into quality.checks ("check", scope, value, threshold, status, owner, hint)
-                    values ('dbt_build', ?, ?, 0, 'error', 'platform', ?)
+                    insert into quality.checks ("check", scope, value, warn, error, threshold, status, owner, hint)
+                    values ('dbt_build', ?, ?, 0, 0, 0, 'error', 'platform', ?)
                     """,
                     [
                         node.name, max(node.rows, 1),

@@ -34,6 +34,8 @@ final as (
         orders.is_excluded,
         cast(coalesce(refunds.refunded, 0) as decimal(18, 4)) as refunded,
         cast(orders.revenue - coalesce(refunds.refunded, 0) as decimal(18, 4)) as net_revenue,
+        orders.revenue is not null
+        and orders.reporting_revenue is null as is_unrated,
         not orders.is_bot
         and not orders.is_excluded as is_counted,
         case

@@ -50,7 +50,7 @@ orders_by_person as (
         person_id,
         count(*) as order_count,
         max(person_id) filter (where person_id <> visitor_id) as user_id,
-        coalesce(sum(reporting_revenue), 0) as revenue,
+        {{ known_sum('reporting_revenue', 'is_unrated') }} as revenue,
         min(ordered_at) as first_ordered_at,
         max(ordered_at) as last_ordered_at,
         bool_or(is_bot) as is_bot,
@@ -73,7 +73,8 @@ final as (
     select
         persons.person_id,
         cast(coalesce(sessions_by_person.page_view_count, 0) as bigint) as page_view_count,
-        cast(coalesce(orders_by_person.revenue, 0) as decimal(38, 4)) as revenue,
+        cast(case when orders_by_person.person_id is null then 0 else orders_by_person.revenue end as decimal(38, 4))
+            as revenue,
         sessions_by_person.platforms,
         orders_by_person.first_ordered_at,
         orders_by_person.last_ordered_at,

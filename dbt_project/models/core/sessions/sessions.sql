@@ -27,7 +27,7 @@ orders_by_session as (
     select
         session_id,
         count(*) as order_count,
-        coalesce(sum(reporting_revenue), 0) as revenue
+        {{ known_sum('reporting_revenue', 'is_unrated') }} as revenue
     from orders
     where session_id is not null
     group by session_id
@@ -59,7 +59,8 @@ final as (
         sessions.duration_seconds,
         sessions.page_view_count,
         sessions.event_count,
-        cast(coalesce(orders_by_session.revenue, 0) as decimal(38, 4)) as revenue,
+        cast(case when orders_by_session.session_id is null then 0 else orders_by_session.revenue end as decimal(38, 4))
+            as revenue,
         sessions.is_bounce,
         sessions.is_excluded,
         persons.visit_number,

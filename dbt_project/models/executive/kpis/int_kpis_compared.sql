@@ -4,6 +4,16 @@ with measured as (
 
 ),
 
+complete_periods as (
+
+    select
+        grain,
+        period_date
+    from {{ ref('int_reporting_periods') }}
+    where is_complete
+
+),
+
 -- The same day or month of the year before; the same ISO week, which is 52 or 53 weeks back. What has no
 -- counterpart (29 February, week 53) is compared with nothing.
 dated as (
@@ -36,8 +46,8 @@ joined as (
 
     select
         dated.*,
-        dated.is_complete and coalesce(previous.is_complete, true) as is_like_previous,
-        dated.is_complete and coalesce(year_before.is_complete, true) as is_like_year_before,
+        dated.is_complete and complete_before.period_date is not null as is_like_previous,
+        dated.is_complete and complete_year_before.period_date is not null as is_like_year_before,
         previous.completeness as completeness_previous,
         year_before.completeness as completeness_year_before,
         {% for metric in compared_counts() %}
@@ -63,6 +73,14 @@ joined as (
             and dated.dimension = year_before.dimension
             and dated.dimension_value = year_before.dimension_value
             and dated.year_before_date = year_before.period_date
+    left join complete_periods as complete_before
+        on
+            dated.grain = complete_before.grain
+            and dated.previous_date = complete_before.period_date
+    left join complete_periods as complete_year_before
+        on
+            dated.grain = complete_year_before.grain
+            and dated.year_before_date = complete_year_before.period_date
 
 ),
 

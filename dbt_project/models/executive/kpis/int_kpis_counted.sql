@@ -4,6 +4,12 @@ with periods_counted as (
 
 ),
 
+pages_estimated as (
+
+    select * from {{ ref('int_pages_estimated') }}
+
+),
+
 sessions as (
 
     select
@@ -33,15 +39,6 @@ dated_sessions as (
 
 ),
 
-dated_pages as (
-
-    select
-        *,
-        {{ kpi_periods() }}
-    from {{ ref('int_pages_counted') }}
-
-),
-
 dated_orders as (
 
     select
@@ -66,26 +63,13 @@ sessions_counted as (
 
 ),
 
-pages_counted as (
-
-    select
-        {{ kpi_keys() }},
-        sum(page_views) as page_views,
-        sum(page_views_without_witness) as page_views_without_witness,
-        sum(pixel_hits) as pixel_hits,
-        sum(event_page_views) as event_page_views,
-        sum(matched) as matched
-    from dated_pages
-    group by {{ kpi_grouping_sets() }}
-
-),
-
 orders_counted as (
 
     select
         {{ kpi_keys() }},
         count(*) as orders,
-        sum(revenue) as revenue
+        count(*) filter (where is_unrated) as unrated_orders,
+        {{ known_sum('revenue', 'is_unrated') }} as revenue
     from dated_orders
     group by {{ kpi_grouping_sets() }}
 
@@ -95,7 +79,7 @@ facts_counted as (
 
     select * from sessions_counted
     union all by name
-    select * from pages_counted
+    select * from pages_estimated
     union all by name
     select * from orders_counted
 
@@ -112,16 +96,19 @@ totals as (
         cast(coalesce(sum(page_views), 0) as bigint) as page_views,
         cast(coalesce(sum(page_views_without_witness), 0) as bigint) as page_views_without_witness,
         cast(coalesce(sum(pixel_hits), 0) as bigint) as pixel_hits,
-        cast(coalesce(sum(event_page_views), 0) as bigint) as event_page_views,
         cast(coalesce(sum(matched), 0) as bigint) as matched,
-        cast(coalesce(sum(revenue), 0) as decimal(38, 4)) as revenue,
+        cast(coalesce(sum(seen_count), 0) as bigint) as seen_count,
+        cast(sum(revenue) as decimal(38, 4)) as revenue,
+        cast(coalesce(sum(unrated_orders), 0) as bigint) as unrated_orders,
         cast(coalesce(sum(visitors), 0) as bigint) as visitors,
         cast(coalesce(sum(new_visitors), 0) as bigint) as new_visitors,
         cast(coalesce(sum(sessions), 0) as bigint) as sessions,
         cast(coalesce(sum(bounces), 0) as bigint) as bounces,
         cast(coalesce(sum(sessions_with_order), 0) as bigint) as sessions_with_order,
         cast(coalesce(sum(session_microseconds), 0) as hugeint) as session_microseconds,
-        cast(coalesce(sum(orders), 0) as bigint) as orders
+        cast(coalesce(sum(orders), 0) as bigint) as orders,
+        coalesce(sum(unseen_count), 0) as unseen_count,
+        coalesce(sum(unseen_variance), 0) as unseen_variance
     from facts_counted
     group by all
 
@@ -179,9 +166,12 @@ joined as (
         coalesce(totals.page_views, 0) as page_views,
         coalesce(totals.page_views_without_witness, 0) as page_views_without_witness,
         coalesce(totals.pixel_hits, 0) as pixel_hits,
-        coalesce(totals.event_page_views, 0) as event_page_views,
         coalesce(totals.matched, 0) as matched,
-        coalesce(totals.revenue, 0) as revenue,
+        coalesce(totals.seen_count, 0) as seen_count,
+        coalesce(totals.unseen_count, 0) as unseen_count,
+        coalesce(totals.unseen_variance, 0) as unseen_variance,
+        case when coalesce(totals.orders, 0) = 0 then 0 else totals.revenue end as revenue,
+        coalesce(totals.unrated_orders, 0) as unrated_orders,
         coalesce(totals.visitors, 0) as visitors,
         coalesce(totals.new_visitors, 0) as new_visitors,
         coalesce(totals.sessions, 0) as sessions,

@@ -10,8 +10,10 @@ estimated as (
 
     select
         *,
-        {{ chapman_estimate('pixel_hits', 'event_page_views', 'matched') }} as web_estimated,
-        {{ chapman_margin('pixel_hits', 'event_page_views', 'matched') }} as web_margin
+        case when pixel_hits > 0 then seen_count + unseen_count end as web_estimated,
+        case when pixel_hits > 0 then {{ chapman_low('seen_count', 'unseen_count', 'unseen_variance') }} end as web_low,
+        case when pixel_hits > 0 then {{ chapman_high('seen_count', 'unseen_count', 'unseen_variance') }} end
+            as web_high
     from counted
 
 ),
@@ -25,6 +27,7 @@ measured as (
         period_date,
         day_count,
         is_complete,
+        unrated_orders = 0 as is_revenue_complete,
         visitors,
         new_visitors,
         sessions,
@@ -43,8 +46,9 @@ measured as (
         matched,
         {{ rate('matched', 'pixel_hits') }} as completeness,
         web_estimated + page_views_without_witness as page_views_estimated,
-        web_estimated - web_margin + page_views_without_witness as page_views_low,
-        web_estimated + web_margin + page_views_without_witness as page_views_high
+        web_low + page_views_without_witness as page_views_low,
+        web_high + page_views_without_witness as page_views_high,
+        {{ dependent_high('web_high') }} + page_views_without_witness as page_views_dependent_high
     from estimated
 
 )

@@ -3,8 +3,8 @@ with page_views as (
     select
         page_id,
         session_id,
+        app_id,
         platform,
-        country,
         viewed_at,
         is_access,
         is_bot,
@@ -55,8 +55,8 @@ placed_page_views as (
 
     select
         page_views.session_id,
+        page_views.app_id,
         page_views.platform,
-        page_views.country,
         page_views.viewed_at,
         page_views.is_access
         or coalesce(hits.platform, page_views.platform) not in ('desktop_web', 'mobile_web') as is_without_witness
@@ -70,11 +70,10 @@ placed_page_views as (
 counted_page_views as (
 
     select
+        placed_page_views.app_id,
         placed_page_views.platform,
         {{ reporting_date('placed_page_views.viewed_at') }} as reporting_date,
-        coalesce(
-            case when sessions.session_id is null then placed_page_views.country else sessions.country end, '(unknown)'
-        ) as country,
+        coalesce(sessions.country, '(unknown)') as country,
         coalesce(sessions.channel, '(unknown)') as channel,
         count(*) as page_views,
         count(*) filter (where placed_page_views.is_without_witness) as page_views_without_witness
@@ -114,6 +113,7 @@ lost_pages_placed as (
 counted_witnesses as (
 
     select
+        witnessed.app_id,
         witnessed.platform,
         {{ reporting_date('witnessed.seen_at') }} as reporting_date,
         coalesce(sessions.country, '(unknown)') as country,
@@ -132,6 +132,7 @@ unioned as (
 
     select
         reporting_date,
+        app_id,
         platform,
         country,
         channel,
@@ -144,6 +145,7 @@ unioned as (
     union all
     select
         reporting_date,
+        app_id,
         platform,
         country,
         channel,
@@ -160,6 +162,7 @@ counted as (
 
     select
         reporting_date,
+        app_id,
         country,
         channel,
         cast(sum(page_views) as bigint) as page_views,

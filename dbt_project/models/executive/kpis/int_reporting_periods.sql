@@ -1,10 +1,16 @@
-{{ config(materialized='ephemeral') }}
+{{ config(materialized='in_place_view') }}
 
 with calendar as (
 
     select
         {{ kpi_periods() }}
     from {{ ref('int_reporting_calendar') }}
+
+),
+
+lake_now as (
+
+    select * from {{ ref('int_lake_now') }}
 
 ),
 
@@ -35,15 +41,33 @@ periods_counted as (
     select
         grain,
         period_date,
-        count(*) as day_count,
-        case grain
-            when 'week' then count(*) = 7
-            when 'month' then count(*) = day(last_day(period_date))
-            else true
-        end as is_complete
+        cast(case grain
+            when 'day' then period_date + interval 1 day
+            when 'week' then period_date + interval 7 day
+            else period_date + interval 1 month
+        end as date) as next_date,
+        count(*) as day_count
     from periods
     group by grain, period_date
 
+),
+
+-- The data covers the hour in which the first message was received, that of the last one, and all between.
+final as (
+
+    select
+        periods_counted.grain,
+        periods_counted.period_date,
+        periods_counted.day_count,
+        coalesce(
+            {{ reporting_midnight('periods_counted.period_date') }} >= date_trunc('hour', lake_now.first_received_at)
+            and {{ reporting_midnight('periods_counted.next_date') }}
+            <= date_trunc('hour', lake_now.latest_received_at) + interval 1 hour,
+            false
+        ) as is_complete
+    from periods_counted
+    cross join lake_now
+
 )
 
-select * from periods_counted
+select * from final

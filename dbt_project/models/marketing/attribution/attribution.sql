@@ -52,6 +52,7 @@ weighted_touches as (
         touches.person_id,
         touches.converted_at,
         touches.revenue,
+        touches.is_unrated,
         touches.session_id,
         touches.touched_at,
         touches.channel,
@@ -91,6 +92,7 @@ weighted_untouched as (
         conversion_touches.person_id,
         conversion_touches.converted_at,
         conversion_touches.revenue,
+        conversion_touches.is_unrated,
         cast(null as varchar) as session_id,
         conversion_touches.converted_at as touched_at,
         markov_shares.channel,
@@ -174,6 +176,7 @@ final as (
         medium,
         campaign,
         credit,
+        is_unrated,
         cast(
             case
                 -- A fraction of a cent that the order itself has goes with the first cent left over.

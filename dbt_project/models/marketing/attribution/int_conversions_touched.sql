@@ -7,7 +7,8 @@ with conversions as (
         person_id,
         converted_at,
         {{ utc_month('converted_at') }} as conversion_month,
-        revenue
+        revenue,
+        is_unrated
     from {{ ref('conversions') }}
 
 ),

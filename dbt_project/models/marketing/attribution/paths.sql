@@ -16,6 +16,7 @@ journeys as (
         conversion_id,
         conversion_month,
         any_value(revenue) as revenue,
+        any_value(is_unrated) as is_unrated,
         max(touch_count) as touch_count,
         count(*) filter (where not is_continued) as path_length,
         coalesce(
@@ -33,7 +34,7 @@ summed as (
         conversion,
         conversion_month,
         path,
-        cast(coalesce(sum(revenue), 0) as decimal(38, 4)) as revenue,
+        cast({{ known_sum('revenue', 'is_unrated') }} as decimal(38, 4)) as revenue,
         cast(sum(touch_count) as bigint) as touches,
         max(path_length) as path_length,
         count(*) as conversions,
@@ -59,7 +60,7 @@ final as (
         median_days_to_convert,
         row_number() over (
             partition by conversion, conversion_month
-            order by conversions desc, revenue desc, path asc
+            order by conversions desc, revenue desc nulls last, path asc
         ) as path_rank
     from summed
     window month_of_conversion as (partition by conversion, conversion_month)

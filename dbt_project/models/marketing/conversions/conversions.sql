@@ -25,7 +25,8 @@ unioned as (
         ordered_at as converted_at,
         revenue as value,
         currency,
-        reporting_revenue as revenue
+        reporting_revenue as revenue,
+        is_unrated
     from orders
     union all
     select
@@ -38,7 +39,9 @@ unioned as (
         converted_at,
         value,
         currency,
-        reporting_value as revenue
+        reporting_value as revenue,
+        value is not null
+        and reporting_value is null as is_unrated
     from declared
 
 )

@@ -82,7 +82,8 @@ parts as (
         facts.cost,
         facts.unconverted_spend_count,
         cast(0 as decimal(18, 15)) as credit,
-        cast(0 as decimal(18, 4)) as revenue_credit
+        cast(0 as decimal(18, 4)) as revenue_credit,
+        cast(null as boolean) as is_unrated
     from facts
     cross join models
     union all
@@ -100,7 +101,8 @@ parts as (
         0 as unconverted_spend_count,
         -- Decimals add up to the same in any order; fractions would not.
         cast(credit as decimal(18, 15)) as credit,
-        revenue_credit
+        revenue_credit,
+        is_unrated
     from attribution
 
 ),
@@ -118,6 +120,7 @@ spelt as (
         parts.unconverted_spend_count,
         parts.credit,
         parts.revenue_credit,
+        parts.is_unrated,
         coalesce(spellings.source, parts.source) as source,
         coalesce(spellings.medium, parts.medium) as medium,
         coalesce(spellings.campaign, parts.campaign) as campaign
@@ -141,7 +144,8 @@ summed as (
         cast(sum(clicks) as bigint) as clicks,
         cast(sum(cost) as decimal(38, 6)) as cost,
         cast(sum(credit) as double) as conversions,
-        cast(coalesce(sum(revenue_credit), 0) as decimal(38, 4)) as revenue,
+        cast({{ known_sum('revenue_credit', 'is_unrated') }} as decimal(38, 4)) as revenue,
+        not coalesce(bool_or(is_unrated), false) as is_revenue_complete,
         sum(unconverted_spend_count) = 0 as is_cost_complete
     from spelt
     group by fact_date, model, channel, source, medium, campaign
@@ -174,6 +178,7 @@ final as (
         is_cost_complete,
         conversions,
         revenue,
+        is_revenue_complete,
         {{ rate('clicks', 'impressions') }} as click_through_rate,
         {{ rate('complete_cost', 'clicks') }} as cost_per_click,
         {{ rate('complete_cost', 'sessions') }} as cost_per_session,

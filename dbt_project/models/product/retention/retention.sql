@@ -13,6 +13,7 @@ orders as (
     select
         person_id,
         reporting_revenue,
+        is_unrated,
         {{ week_of(reporting_date('ordered_at')) }} as week_date
     from {{ ref('orders') }}
     where
@@ -68,7 +69,8 @@ bought as (
         cohorts.cohort_week,
         orders.week_date,
         count(*) as orders,
-        sum(orders.reporting_revenue) as revenue
+        count(*) filter (where orders.is_unrated) as unrated_orders,
+        {{ known_sum('orders.reporting_revenue', 'orders.is_unrated') }} as revenue
     from orders
     inner join cohorts on orders.person_id = cohorts.person_id
     group by cohorts.cohort_week, orders.week_date
@@ -98,11 +100,11 @@ final as (
         coalesce(active.retained_persons, 0) as retained_persons,
         {{ rate('coalesce(active.retained_persons, 0)', 'dense.persons') }} as retention_rate,
         coalesce(bought.orders, 0) as orders,
-        cast(coalesce(bought.revenue, 0) as decimal(38, 4)) as revenue,
-        cast(sum(coalesce(bought.revenue, 0)) over (
-            partition by dense.cohort_week
-            order by dense.week_date
-        ) as decimal(38, 4)) as revenue_to_date
+        cast(case when bought.cohort_week is null then 0 else bought.revenue end as decimal(38, 4)) as revenue,
+        case
+            when sum(bought.unrated_orders) over so_far = sum(bought.orders) over so_far then null
+            else cast(sum(coalesce(bought.revenue, 0)) over so_far as decimal(38, 4))
+        end as revenue_to_date
     from dense
     left join active
         on
@@ -112,6 +114,7 @@ final as (
         on
             dense.cohort_week = bought.cohort_week
             and dense.week_date = bought.week_date
+    window so_far as (partition by dense.cohort_week order by dense.week_date)
 
 )
 

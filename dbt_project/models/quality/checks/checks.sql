@@ -44,7 +44,9 @@ daily_checks as (
             checks_daily.platform
         ) as scope,
         checks_daily.check_value,
-        checks_daily.threshold,
+        checks_daily.warn,
+        checks_daily.error,
+        case checks_daily.status when 'error' then checks_daily.error else checks_daily.warn end as threshold,
         checks_daily.status,
         case when checks_daily.status <> 'unknown' then checks_daily.hint end as hint,
         cast(
@@ -109,6 +111,8 @@ final as (
         unioned.check_date as date,
         unioned.app_id,
         unioned.platform,
+        coalesce(unioned.warn, unioned.threshold) as warn,
+        coalesce(unioned.error, case when unioned.status = 'error' then unioned.threshold end) as error,
         coalesce(unioned.owner, registry.owner) as owner,
         case unioned.status
             when 'ok' then null

@@ -25,7 +25,8 @@ judged_shares as (
         shares.app_id,
         shares.platform,
         {{ rate('shares.part', 'shares.whole') }} as check_value,
-        thresholds.warn as threshold,
+        thresholds.warn,
+        thresholds.error,
         {{ threshold_status('shares.part', 'shares.whole') }} as status,
         thresholds.owner,
         thresholds.hint
@@ -47,7 +48,8 @@ silent_days as (
         {{ utc_date('hour') }} as check_date,
         max(missed) filter (where status <> 'unknown') as check_value,
         coalesce(max(case status when 'error' then 3 when 'warn' then 2 when 'ok' then 1 end), 0) as severity,
-        string_agg(distinct host, ', ' order by host) filter (where status in ('warn', 'error')) as silent_hosts
+        string_agg(distinct host, ', ' order by host) filter (where status in ('warn', 'error')) as silent_hosts,
+        coalesce(bool_or(is_all_silent) filter (where status in ('warn', 'error')), false) as is_all_silent
     from silence
     group by all
 
@@ -61,10 +63,12 @@ judged_silence as (
         silent_days.app_id,
         silent_days.platform,
         silent_days.check_value,
-        thresholds.warn as threshold,
+        thresholds.warn,
+        thresholds.error,
         case silent_days.severity when 3 then 'error' when 2 then 'warn' when 1 then 'ok' else 'unknown' end as status,
         thresholds.owner,
-        coalesce('Silent: ' || silent_days.silent_hosts || '. ', '') || thresholds.hint as hint
+        case when silent_days.is_all_silent then 'Silent: all sources at once, trackers and pixel. ' else '' end
+        || coalesce('Silent: ' || silent_days.silent_hosts || '. ', '') || thresholds.hint as hint
     from silent_days
     left join thresholds
         on

@@ -29,9 +29,10 @@ incidents as (
         max(check_date) as last_date,
         case when bool_or(status = 'error') then 'error' else 'warn' end as status,
         max(check_value) as worst_value,
-        arg_max(threshold, check_date) as threshold,
-        arg_max(owner, check_date) as owner,
-        arg_max(hint, check_date) as hint
+        -- What the worst of its days broke, and of these the last says what to do.
+        arg_max(case status when 'error' then error else warn end, (status = 'error', check_date)) as threshold,
+        arg_max(owner, (status = 'error', check_date)) as owner,
+        arg_max(hint, (status = 'error', check_date)) as hint
     from spaced
     group by check_name, app_id, platform, incident
 

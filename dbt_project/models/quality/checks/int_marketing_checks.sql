@@ -84,7 +84,8 @@ rate_checks as (
         'No rate to {{ var("reporting_currency") }} for '
         || string_agg(distinct unconverted.currency, ', ' order by unconverted.currency)
         || ': their ' || min(unconverted.amount_name)
-        || ' is not added; put rates into seeds/currency_rates.csv' as hint
+        || ' is not added, and unknown where there is nothing else. Put rates into'
+        || ' dbt_project/seeds/currency_rates.csv, or set reporting_currency in conf/bloodhound.toml' as hint
     from scopes
     left join unconverted on scopes.scope = unconverted.scope
     group by scopes.scope

@@ -135,6 +135,15 @@ daily as (
 
 ),
 
+estimated as (
+
+    select
+        *,
+        {{ chapman_cell() }}
+    from daily
+
+),
+
 final as (
 
     select
@@ -149,12 +158,10 @@ final as (
         pixel_hits - matched as only_pixel,
         event_page_views - matched as only_event,
         {{ rate('(pixel_hits - matched)', 'pixel_hits') }} as event_loss_rate,
-        {{ chapman_estimate('pixel_hits', 'event_page_views', 'matched') }} as estimated_page_views,
-        {{ chapman_estimate('pixel_hits', 'event_page_views', 'matched') }}
-        - {{ chapman_margin('pixel_hits', 'event_page_views', 'matched') }} as low,
-        {{ chapman_estimate('pixel_hits', 'event_page_views', 'matched') }}
-        + {{ chapman_margin('pixel_hits', 'event_page_views', 'matched') }} as high
-    from daily
+        seen_count + unseen_count as estimated_page_views,
+        {{ chapman_low('seen_count', 'unseen_count', 'unseen_variance') }} as low,
+        {{ chapman_high('seen_count', 'unseen_count', 'unseen_variance') }} as high
+    from estimated
 
 )
 

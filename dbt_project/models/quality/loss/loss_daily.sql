@@ -37,6 +37,24 @@ judged as (
 
 ),
 
+estimated as (
+
+    select
+        *,
+        {{ chapman_cell() }}
+    from judged
+
+),
+
+limited as (
+
+    select
+        *,
+        {{ chapman_high('seen_count', 'unseen_count', 'unseen_variance') }} as high
+    from estimated
+
+),
+
 final as (
 
     select
@@ -51,15 +69,13 @@ final as (
         {{ rate('(pixel_hits - matched)', 'pixel_hits') }} as event_loss_rate,
         case when pixel_hits > 0 then {{ rate('(event_page_views - matched)', 'event_page_views') }} end
             as pixel_loss_rate,
-        {{ chapman_estimate('pixel_hits', 'event_page_views', 'matched') }} as estimated_page_views,
-        {{ chapman_estimate('pixel_hits', 'event_page_views', 'matched') }}
-        - {{ chapman_margin('pixel_hits', 'event_page_views', 'matched') }} as low,
-        {{ chapman_estimate('pixel_hits', 'event_page_views', 'matched') }}
-        + {{ chapman_margin('pixel_hits', 'event_page_views', 'matched') }} as high,
-        {{ dependent_low('pixel_hits', 'event_page_views', 'matched') }} as dependent_low,
-        {{ dependent_high('pixel_hits', 'event_page_views', 'matched') }} as dependent_high,
+        seen_count + unseen_count as estimated_page_views,
+        {{ chapman_low('seen_count', 'unseen_count', 'unseen_variance') }} as low,
+        high,
+        cast(seen_count as double) as dependent_low,
+        {{ dependent_high('high') }} as dependent_high,
         status
-    from judged
+    from limited
 
 )
 

@@ -38,6 +38,15 @@ judged as (
 
 ),
 
+estimated as (
+
+    select
+        *,
+        {{ chapman_cell() }}
+    from judged
+
+),
+
 final as (
 
     select
@@ -55,13 +64,11 @@ final as (
             when sum(pixel_hits) over (partition by {{ utc_date('hour') }}) > 0
                 then {{ rate('(event_page_views - matched)', 'event_page_views') }}
         end as pixel_loss_rate,
-        {{ chapman_estimate('pixel_hits', 'event_page_views', 'matched') }} as estimated_page_views,
-        {{ chapman_estimate('pixel_hits', 'event_page_views', 'matched') }}
-        - {{ chapman_margin('pixel_hits', 'event_page_views', 'matched') }} as low,
-        {{ chapman_estimate('pixel_hits', 'event_page_views', 'matched') }}
-        + {{ chapman_margin('pixel_hits', 'event_page_views', 'matched') }} as high,
+        seen_count + unseen_count as estimated_page_views,
+        {{ chapman_low('seen_count', 'unseen_count', 'unseen_variance') }} as low,
+        {{ chapman_high('seen_count', 'unseen_count', 'unseen_variance') }} as high,
         status
-    from judged
+    from estimated
 
 )
 

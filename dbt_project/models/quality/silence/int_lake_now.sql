@@ -12,15 +12,23 @@ quarantine as (
 
 received as (
 
-    select latest_received_at as received_at from messages_hourly
+    select
+        earliest_received_at,
+        latest_received_at
+    from messages_hourly
     union all
-    select received_at from quarantine
+    select
+        received_at as earliest_received_at,
+        received_at as latest_received_at
+    from quarantine
 
 ),
 
 latest as (
 
-    select max(received_at) as latest_received_at
+    select
+        min(earliest_received_at) as first_received_at,
+        max(latest_received_at) as latest_received_at
     from received
 
 )

@@ -1,6 +1,12 @@
-with heard as (
+with baselined as (
 
-    select * from {{ ref('int_speakers_expected') }}
+    select * from {{ ref('int_speakers_baselined') }}
+
+),
+
+pixel_hits as (
+
+    select hit_at from {{ ref('stg_lake__pixel_hits') }}
 
 ),
 
@@ -11,79 +17,46 @@ thresholds as (
 
 ),
 
--- The same hour of the last four weeks; where there are not two of them yet, of the last seven days.
-compared as (
+hours_with_hits as (
 
-    select
-        *,
-        avg(visit_count) over four_weeks as weekly_mean,
-        count(*) over four_weeks as week_count,
-        avg(visit_count) over seven_days as daily_mean,
-        count(*) over seven_days as day_count,
-        coalesce(sum(message_count) over (
-            partition by series, era
-            order by hour
-            rows between 672 preceding and 1 preceding
-        ), 0) as month_count
-    from heard
-    window
-        four_weeks as (
-            partition by series, era, epoch_us(hour) // 3600000000 % 168
-            order by hour
-            rows between 4 preceding and 1 preceding
-        ),
-        seven_days as (
-            partition by series, era, epoch_us(hour) // 3600000000 % 24
-            order by hour
-            rows between 7 preceding and 1 preceding
-        )
+    select distinct date_trunc('hour', hit_at) as hour
+    from pixel_hits
 
 ),
 
-baselined as (
+-- Hours in which somebody was heard: by a tracker, a server's log or the pixel.
+spoken_hours as (
 
-    select
-        *,
-        case
-            when week_count >= 2 then weekly_mean
-            when day_count >= 2 then daily_mean
-        end as expected_count,
-        case
-            when week_count >= 2 then 'hour of week'
-            when day_count >= 2 then 'hour of day'
-        end as baseline
-    from compared
+    select hour from baselined
+    where message_count > 0
+    union
+    select hour from hours_with_hits
 
 ),
 
--- Within a silence the visits missed add up from hour to hour.
-streaked as (
+unheard as (
 
     select
         *,
-        count(*) filter (where message_count > 0) over (
-            partition by series, era
-            order by hour
-            rows between unbounded preceding and current row
-        ) as streak
+        case when message_count = 0 then coalesce(expected_count, 0) else 0 end as unheard_count
     from baselined
 
 ),
 
+-- Within a silence the visits missed add up from hour to hour; those of the first week, whose baseline is a guess, only
+-- towards a warning.
 missed as (
 
     select
         *,
-        case
-            when message_count > 0 then 0
-            else
-                coalesce(sum(case when message_count = 0 then expected_count end) over (
-                    partition by series, era, streak
-                    order by hour
-                    rows between unbounded preceding and current row
-                ), 0)
-        end as missed_count
-    from streaked
+        sum(unheard_count) over silent_hours as missed_count,
+        sum(case when is_settled then unheard_count else 0 end) over silent_hours as settled_missed_count
+    from unheard
+    window silent_hours as (
+        partition by series, era, last_heard_at
+        order by hour
+        rows between unbounded preceding and current row
+    )
 
 ),
 
@@ -92,9 +65,10 @@ judged as (
     select
         missed.*,
         case
-            -- Nothing is expected of what has been silent for four weeks, and so nothing is known of it.
-            when missed.expected_count is null or missed.month_count = 0 or thresholds.error is null then 'unknown'
-            when missed.missed_count >= thresholds.error then 'error'
+            -- Who is heard on few days of a week may well be silent on the others.
+            when missed.expected_count is null or missed.heard_day_count < 5 or thresholds.error is null
+                then 'unknown'
+            when missed.settled_missed_count >= thresholds.error then 'error'
             when missed.missed_count >= thresholds.warn then 'warn'
             else 'ok'
         end as status
@@ -106,22 +80,24 @@ judged as (
 ),
 
 final (
-    hour, app_id, platform, host, messages, expected, missed, baseline, status, first_heard_at, is_new
+    hour, app_id, platform, host, messages, expected, missed, baseline, status, first_heard_at, is_new, is_all_silent
 ) as (
 
     select
-        hour,
-        app_id,
-        platform,
-        collector_host,
-        message_count,
-        expected_count,
-        missed_count,
-        baseline,
-        status,
-        first_heard_at,
-        hour < first_heard_at + interval 7 days
+        judged.hour,
+        judged.app_id,
+        judged.platform,
+        judged.collector_host,
+        judged.message_count,
+        judged.expected_count,
+        judged.missed_count,
+        judged.baseline,
+        judged.status,
+        judged.first_heard_at,
+        not judged.is_settled,
+        spoken_hours.hour is null
     from judged
+    left join spoken_hours on judged.hour = spoken_hours.hour
 
 )
 
