@@ -197,7 +197,8 @@ class World:
         """Run all the models of quality over it, with the books that the pipeline would have kept."""
         events = [
             {
-                "event_id": view["event_id"], "schema_name": "page_view", "app_id": view["app_id"],
+                "event_id": view["event_id"], "message_version": 3, "schema_name": "page_view",
+                "app_id": view["app_id"],
                 "platform": view["platform"], "tracker": view["tracker"], "stream_id": view["stream_id"],
                 "message_index": view["message_index"], "event_at": view["viewed_at"],
                 "received_at": view["viewed_at"], "batch_position": 0, "session_id": None,

@@ -138,7 +138,7 @@ preceded as (
 
     select
         *,
-        coalesce(last_before, case when is_client_session then 0 end) as index_before,
+        coalesce(last_before, case when is_client_session then least(first_index - 1, 0) end) as index_before,
         case
             when last_before is null and not is_client_session and run_number = 1 and run_layer = 1 then first_index
         end as unknown_head
