@@ -1,13 +1,16 @@
 """What the real nginx answers, and what stands in its log then."""
 
 import gzip
+import shutil
 import time
+from pathlib import Path
 
 import httpx
 import pytest
-from builders.collector import OWN_PAGE, Running, Started, waited
+from builders.collector import OWN_PAGE, Running, Started, made, waited
 
-from collector import processes
+from collector import guard, processes
+from collector.guard import flag, mute_flag, watch_disk
 
 BATCH = {"sent_at": "2026-03-01T00:00:01Z", "messages": []}
 SNOWPLOW = "/com.snowplowanalytics.snowplow/tp2"
@@ -180,11 +183,8 @@ def test_a_page_without_scripts_is_given_an_id_on_its_way(running: Running) -> N
 
 
 def test_a_full_disk_is_said_before_it_is_true(start: Started) -> None:
-    running = start(reserve_mb=2**40)
-    for _ in range(100):
-        if running.post(BATCH).status_code == 503:
-            break
-        time.sleep(0.05)
+    running = start(guard_seconds=3600.0)
+    flag(running.settings).touch()
     answer = running.post(BATCH)
     assert answer.status_code == 503 and answer.headers["retry-after"] == "60"
     assert answer.headers["access-control-allow-origin"] == OWN_PAGE["Origin"]
@@ -192,6 +192,42 @@ def test_a_full_disk_is_said_before_it_is_true(start: Started) -> None:
     assert running.line(answer)["status"] == "503"
     assert httpx.get(f"{running.pixel}/px.gif?e=p").status_code == 503
     assert running.ask("GET", "/health").status_code == 503
+    # Those who try again and again must not fill what is left.
+    before = len(running.lines())
+    mute_flag(running.settings).touch()
+    assert running.post(BATCH).status_code == 503
+    time.sleep(0.2)
+    assert len(running.lines()) == before
+
+
+def test_the_keeper_looks_at_the_disk(start: Started) -> None:
+    running = start(reserve_mb=2**40)
+    assert waited(lambda: running.post(BATCH).status_code == 503)
+
+
+@pytest.mark.parametrize(
+    ("free_mb", "before", "marks"),
+    [
+        (1000, set(), set()),
+        (511, set(), {"full"}),
+        (255, set(), {"full", "mute"}),
+        (520, {"full"}, {"full"}),
+        (540, {"full"}, set()),
+        (260, {"full", "mute"}, {"full", "mute"}),
+        (300, {"full", "mute"}, {"full"}),
+    ],
+)
+def test_answers_change_when_the_disk_has_changed_for_good(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free_mb: int, before: set[str], marks: set[str]
+) -> None:
+    settings = made(tmp_path / "home", reserve_mb=512)
+    settings.run.mkdir(parents=True)
+    for mark in before:
+        (settings.run / mark).touch()
+    used = shutil.disk_usage(tmp_path)._replace(free=free_mb * 2**20)
+    monkeypatch.setattr(guard.shutil, "disk_usage", lambda _: used)
+    assert watch_disk(settings) == ("full" in marks)
+    assert {path.name for path in settings.run.iterdir()} == marks
 
 
 def test_one_witness_answers_when_the_other_is_dead(start: Started) -> None:
