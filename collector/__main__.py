@@ -111,6 +111,23 @@ def block(
     print(f"{network} is blocked until {until:%Y-%m-%d %H:%M} UTC. Undo: python -m collector unblock {network}")
 
 
+@app.command(name="block-list")
+def block_list(
+    file: Annotated[Path, typer.Argument(help="As `python -m etl suspects` writes it: network,reason.")],
+    by: Annotated[str, typer.Option(help="Who has judged it.")],
+    hours: Annotated[int | None, typer.Option(help="For how long.", min=1)] = None,
+    home: Home = None,
+) -> None:
+    """Block what stands in a list that somebody has judged."""
+    chosen, now = started(home), datetime.now(UTC)
+    until = now + timedelta(hours=hours or chosen.block_hours)
+    suggested = blocking.read_suggestions(file)
+    changes = [blocking.block(chosen, network, reason, until, by, now) for network, reason in suggested]
+    if any(changes):
+        processes.reload_tracker(chosen)
+    print(f"{len(suggested)} networks are blocked until {until:%Y-%m-%d %H:%M} UTC, by the word of {by}.")
+
+
 @app.command()
 def unblock(network: str, home: Home = None) -> None:
     """Take an address or network from the block list."""

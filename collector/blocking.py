@@ -102,6 +102,19 @@ def block(settings: CollectorSettings, network: str, reason: str, until: datetim
     return write_blocks(settings, [*others, Block(str(found), reason, until.isoformat(timespec="seconds"), by)], now)
 
 
+def read_suggestions(file: Path) -> list[tuple[str, str]]:
+    """Read networks and reasons that somebody has judged.
+
+    Raises:
+        BadUse: it is no such list.
+    """
+    try:
+        with file.open(newline="", encoding="utf-8") as lines:
+            return [(row["network"], row["reason"]) for row in csv.DictReader(lines)]
+    except (OSError, KeyError, UnicodeDecodeError, csv.Error) as error:
+        raise BadUse(f"{file} is no list of blocks: {error}", "As etl suspects writes it: network,reason") from error
+
+
 def proxies(settings: CollectorSettings, version: int) -> list[IPv4Network | IPv6Network]:
     """List the trusted proxies of a version of IP."""
     return [found for text in settings.trusted_proxies if (found := ip_network(text, strict=False)).version == version]

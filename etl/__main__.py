@@ -378,10 +378,10 @@ def suspects(
     home: Home = None,
     out: Annotated[Path | None, typer.Option(help="Where the lists go; default: `suspects` in the home.")] = None,
 ) -> None:
-    """Write the suspects as an exclusions file and as nginx `deny` lines, for a human to judge."""
+    """Write the suspects as an exclusions file and as networks to block, for a human to judge."""
     settings = load_settings(None, home)
     made = suspecting.write_block_lists(settings, out or settings.home / "suspects")
-    print(f"suspects: {made['suspects']:,} in block_list.csv, {made['addresses']:,} in deny.conf, in {made['folder']}")
+    print(f"suspects: {made['suspects']:,} in block_list.csv, {made['addresses']:,} in blocks.csv, in {made['folder']}")
 
 
 @app.command()

@@ -1,7 +1,8 @@
-"""Suspects as block lists, for a human to judge: exclusions to put into the inbox, and nginx's `deny` lines."""
+"""Suspects as block lists, for a human to judge: exclusions to put into the inbox, and networks for the collector."""
 
 import csv
 import ipaddress
+import re
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,16 @@ from etl.settings import Settings
 
 KINDS = {"session": "session", "visitor": "visitor", "address": "ip"}
 """The kind of exclusion for each scope of a rule."""
+LONGEST_REASON = 100
 
 
 def write_block_lists(settings: Settings, folder: Path) -> dict[str, Any]:
-    """Write `block_list.csv` and `deny.conf` from the published suspects; return how many each names.
+    """Write `block_list.csv` and `blocks.csv` from the published suspects; return how many each names.
 
     Of suspects whose sessions are all bots' or excluded already there is nothing to decide. Visitors and addresses are
-    excluded for their day only: an address is somebody else's tomorrow. Where addresses are not kept as they were
-    (setting `ip_addresses`) what stands in their place names nobody, or too many, and no list names it.
+    excluded for their day only: an address is somebody else's tomorrow. An address from which anybody logged in or
+    ordered is an office's or a household's, and stands in no list of networks. Where addresses are not kept as they
+    were (setting `ip_addresses`) what stands in their place names nobody, or too many, and no list names it.
 
     Raises:
         BadUse: nothing has been published yet.
@@ -32,6 +35,9 @@ def write_block_lists(settings: Settings, folder: Path) -> dict[str, Any]:
             group by all order by date, scope, suspect
             """
         ).fetchall()
+        theirs = con.execute(
+            "select distinct ip from lake.events where user_id is not null or schema in ('order', 'refund')"
+        ).fetchall()
     rows = [row for row in rows if row[1] != "address" or settings.ip_addresses == "keep"]
     folder.mkdir(parents=True, exist_ok=True)
     written = [block_row(*row) for row in rows]
@@ -39,10 +45,22 @@ def write_block_lists(settings: Settings, folder: Path) -> dict[str, Any]:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(exclusions.COLUMNS)
         writer.writerows(written)
-    addresses = sorted({address for row in rows if row[1] == "address" and (address := canonical(row[2]))})
-    lines = [f"deny {address};\n" for address in addresses]
-    (folder / "deny.conf").write_text("".join(["# Suggested by quality.suspects; judge before use.\n", *lines]))
-    return {"suspects": len(written), "addresses": len(lines), "folder": str(folder)}
+    shared = {canonical(address) for (address,) in theirs if address}
+    networks = {
+        address: plain(reason)
+        for _, scope, suspect, reason in rows
+        if scope == "address" and (address := canonical(suspect)) and address not in shared
+    }
+    with (folder / "blocks.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("network", "reason"))
+        writer.writerows(sorted(networks.items()))
+    return {"suspects": len(written), "addresses": len(networks), "folder": str(folder)}
+
+
+def plain(reason: str) -> str:
+    """Write a reason with the characters alone that cannot end a word of nginx's configuration, and not too long."""
+    return re.sub(r"[^\w .,:;()/+-]+", " ", reason)[:LONGEST_REASON]
 
 
 def block_row(day: date, scope: str, suspect: str, reason: str) -> tuple[str, str, str, str, str]:

@@ -8,7 +8,7 @@ import pytest
 from builders.collector import Running, made
 
 from collector import processes
-from collector.blocking import block, block_list, read_blocks, unblock, write_blocks
+from collector.blocking import block, block_list, read_blocks, read_suggestions, unblock, write_blocks
 from collector.settings import CollectorSettings
 from etl.errors import BadUse
 
@@ -72,6 +72,15 @@ def test_what_would_hit_others_or_break_out_is_refused(
     with pytest.raises(BadUse, match=complaint):
         block(settings, network, reason, LATER, "ada", NOW)
     assert read_blocks(settings) == []
+
+
+def test_a_list_that_somebody_judged_is_blocked_whole(tmp_path: Path) -> None:
+    listed = tmp_path / "blocks.csv"
+    listed.write_text("network,reason\n203.0.113.5,too_fast (views 200)\n2001:db8::5,no_cookies\n")
+    assert read_suggestions(listed) == [("203.0.113.5", "too_fast (views 200)"), ("2001:db8::5", "no_cookies")]
+    listed.write_text("address\n203.0.113.5\n")
+    with pytest.raises(BadUse, match="no list of blocks"):
+        read_suggestions(listed)
 
 
 def test_nobody_is_taken_from_a_list_on_which_he_is_not(settings: CollectorSettings) -> None:

@@ -11,6 +11,7 @@ import duckdb
 import pytest
 from builders.warehouse import Row, Warehouse, moment, order, visit
 
+from collector.blocking import REASON
 from etl.errors import BadUse
 from etl.settings import Settings, load_settings
 from etl.stages.exclusions import stage as exclusions
@@ -158,7 +159,7 @@ def test_rule_switched_on_flags_with_its_name(built: SimpleNamespace) -> None:
     assert query(built.on, "select sum(orders)::int from executive.kpi_daily") == [(0,)]
 
 
-def test_block_lists_are_exclusions_and_deny_lines(built: SimpleNamespace, tmp_path: Path) -> None:
+def test_block_lists_are_exclusions_and_networks_for_the_collector(built: SimpleNamespace, tmp_path: Path) -> None:
     settings = Settings(home=tmp_path / "home")
     settings.warehouse.parent.mkdir(parents=True)
     settings.warehouse.write_bytes(built.on.read_bytes())
@@ -171,8 +172,28 @@ def test_block_lists_are_exclusions_and_deny_lines(built: SimpleNamespace, tmp_p
     assert not any(value.startswith("walker") for _, value in good), "flagged already"
     assert good["visitor", "sleepless"].since == moment("2026-03-01")
     assert good["visitor", "sleepless"].until == moment("2026-03-02")
-    deny = (tmp_path / "out" / "deny.conf").read_text().splitlines()[1:]
-    assert deny == ["deny 198.51.100.50;", "deny 203.0.113.5;", "deny 203.0.113.6;"]
+    listed = list(csv.DictReader((tmp_path / "out" / "blocks.csv").read_text().splitlines()))
+    assert [row["network"] for row in listed] == ["198.51.100.50", "203.0.113.5", "203.0.113.6"]
+    assert all(REASON.fullmatch(row["reason"]) for row in listed)
+
+
+def test_an_address_from_which_somebody_logged_in_is_in_no_list_of_networks(
+    built: SimpleNamespace, tmp_path: Path
+) -> None:
+    settings = Settings(home=tmp_path / "home")
+    settings.warehouse.parent.mkdir(parents=True)
+    settings.warehouse.write_bytes(built.on.read_bytes())
+    with duckdb.connect(str(settings.warehouse)) as con:
+        con.execute(
+            "create or replace view lake.events as"
+            " select '203.0.113.5' as ip, 'u-7' as user_id, 'page_view' as schema"
+            " union all select '::ffff:203.0.113.6', null, 'order' union all select '198.51.100.50', null, 'page_view'"
+        )
+    suspects.write_block_lists(settings, tmp_path)
+    assert [line.partition(",")[0] for line in (tmp_path / "blocks.csv").read_text().splitlines()[1:]] == [
+        "198.51.100.50"
+    ]
+    assert "ip,203.0.113.5," in (tmp_path / "block_list.csv").read_text()
 
 
 def test_addresses_that_are_cut_short_block_nobody(built: SimpleNamespace, tmp_path: Path) -> None:
@@ -183,7 +204,7 @@ def test_addresses_that_are_cut_short_block_nobody(built: SimpleNamespace, tmp_p
     assert "\nip," not in (tmp_path / "block_list.csv").read_text()
 
 
-def test_what_is_no_address_is_no_deny_line() -> None:
+def test_what_is_no_address_is_in_no_list() -> None:
     assert suspects.canonical("::ffff:198.51.100.9") == "198.51.100.9"
     assert suspects.canonical("all; allow 0.0.0.0/0") is None
 
