@@ -185,7 +185,7 @@ def test_an_address_from_which_somebody_logged_in_is_in_no_list_of_networks(
     settings.warehouse.write_bytes(built.on.read_bytes())
     with duckdb.connect(str(settings.warehouse)) as con:
         con.execute(
-            "create or replace view lake.events as"
+            "create or replace table lake.events as"
             " select '203.0.113.5' as ip, 'u-7' as user_id, 'page_view' as schema"
             " union all select '::ffff:203.0.113.6', null, 'order' union all select '198.51.100.50', null, 'page_view'"
         )
