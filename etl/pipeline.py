@@ -186,11 +186,11 @@ def build(settings: Settings, *, days: Sequence[date] | None = None, advance: Ad
     with writing(settings) as lake:
         marts, publish = makers()["build"]
         try:
-            built: Outcome[Build] = runner.run(lake, marts, days=days or ())
+            built: Outcome[Build] = runner.run(lake, marts, days=days or (), advance=advance)
         except BuildFailed as failure:
             note_failure(lake, failure.failed)
             raise
-        advance("dbt", 1)
+        advance("publishing", 1)
         # What was built anew is published, though its inputs are the same.
         units = ["warehouse"] if built.made else []
         shown: Outcome[Publication] = runner.run(lake, publish, units=units)

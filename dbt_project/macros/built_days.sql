@@ -1,16 +1,21 @@
 {#-
     Which days a run rebuilds. The days are passed in; no day is ever looked up in what was built before.
-    Everything (days is null) is written out as `true`, so that one query serves both.
+    As a list (null: everything) they stand in the text. As the word `bound` they are DuckDB's variable built_days, so
+    that one compiled text serves any days; DuckDB puts its value in before it plans, and opens those days' files only.
 -#}
-{% macro built_days(column) -%}
+{% macro built_days_listed() -%}
     {%- set days = var('days', none) -%}
-    {%- if days is none -%}
-        true
-    {%- elif days | length == 0 -%}
-        false
+    {%- if days == 'bound' -%}
+        cast(getvariable('built_days') as date[])
+    {%- elif days is none -%}
+        cast(null as date[])
     {%- else -%}
-        {{ column }} in ({% for day in days %}date '{{ day }}'{{ ', ' if not loop.last }}{% endfor %})
+        cast([{% for day in days %}'{{ day }}'{{ ', ' if not loop.last }}{% endfor %}] as date[])
     {%- endif -%}
+{%- endmacro %}
+
+{% macro built_days(column) -%}
+    ({{ built_days_listed() }} is null or list_contains({{ built_days_listed() }}, {{ column }}))
 {%- endmacro %}
 
 {#-
@@ -18,17 +23,12 @@
     so older partitions are not opened; the range on session_date lets Parquet statistics skip the later ones.
 -#}
 {% macro built_sessions() -%}
-    {%- set days = var('days', none) -%}
-    {{ built_days('session_date') }}
-    {%- if days %}
-        and event_date >= date '{{ days | min }}'
-        and session_date between date '{{ days | min }}' and date '{{ days | max }}'
-    {%- endif -%}
-{%- endmacro %}
-
-{#- Before an incremental model adds the rebuilt days: what it held of them goes, also of days now empty. -#}
-{% macro forget_built_days() -%}
-    {%- if is_incremental() -%}
-        delete from {{ this }} where {{ built_days('session_date') }}
-    {%- endif -%}
+    (
+        {{ built_days_listed() }} is null
+        or (
+            list_contains({{ built_days_listed() }}, session_date)
+            and event_date >= list_min({{ built_days_listed() }})
+            and session_date between list_min({{ built_days_listed() }}) and list_max({{ built_days_listed() }})
+        )
+    )
 {%- endmacro %}

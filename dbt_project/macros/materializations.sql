@@ -22,6 +22,30 @@
     {{ return({'relations': [target_relation]}) }}
 {%- endmaterialization %}
 
+{#-
+    A table that is built some days at a time: what it held of the days of this run goes, also of days that are empty
+    now, and they are added anew. `meta.built_by` names the column of the day.
+-#}
+{% materialization in_place_days, adapter='duckdb' -%}
+    {%- set existing = load_cached_relation(this) -%}
+    {%- set target_relation = this.incorporate(type='table') -%}
+    {{ run_hooks(pre_hooks) }}
+    {%- call statement('main') -%}
+        {%- if existing is none or should_full_refresh() -%}
+            {{ drop_existing(existing) }}
+            {{ create_table_as(False, target_relation, compiled_code) }}
+        {%- else -%}
+            delete from {{ target_relation }} where {{ built_days(config.get('meta')['built_by']) }};
+            insert into {{ target_relation }} by name (
+                {{ compiled_code }}
+            )
+        {%- endif -%}
+    {%- endcall -%}
+    {{ run_hooks(post_hooks) }}
+    {%- do adapter.commit() -%}
+    {{ return({'relations': [target_relation]}) }}
+{%- endmaterialization %}
+
 {% materialization in_place_view, adapter='duckdb' -%}
     {%- set existing = load_cached_relation(this) -%}
     {%- set target_relation = this.incorporate(type='view') -%}

@@ -4,7 +4,7 @@ import shutil
 
 from etl.lake.catalogue import Lake
 from etl.lake.landed import STAGE
-from etl.stages.build.dbt import workplace
+from etl.stages.build.workplace import workplace
 
 KEPT = ("raw", "manifests", "schemas", "versions", "marts", "events", "sessions", "page_views")
 """Folders of the lake that stay: landed lines, and what those read who read the warehouse of now."""

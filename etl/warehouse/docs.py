@@ -35,9 +35,9 @@ def make(settings: Settings, target: Path) -> int:
         common = [
             "--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT),
             "--target-path", work, "--log-path", work, "--log-level", "none", "--no-use-colors",
-            "--vars", dbt_variables(settings, None),
+            "--vars", dbt_variables(settings),
         ]  # fmt: skip
-        with dbt_environment(settings, ":memory:"):
+        with dbt_environment(":memory:"):
             outcome = dbtRunner().invoke(["parse", *common])
             if outcome.success:
                 # To compile the models their seeds would have to be there: the page shows them as they are written.

@@ -9,6 +9,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from etl.stages.build.plan import Node
 from etl.stages.build.sources import name_tables
 from etl.vocabulary.thresholds import read_thresholds
 
@@ -35,11 +36,6 @@ COLUMNS |= dict.fromkeys(
     OTHERS_CHECKS,
     "check_name varchar, scope varchar, check_value double, threshold double, status varchar, hint varchar",
 )
-MODELS = [
-    *COLUMNS, "sessions", "page_views", "orders", "int_stream_islands", "int_stream_runs", "int_stream_rejections",
-    "int_messages_hourly", "int_access_days", "int_refusals_deduplicated", "int_shares_daily",
-    "int_checks_daily", "int_incidents_cut", "int_access_policy", "int_page_hits_deduplicated", "int_pages_witnessed",
-]  # fmt: skip
 
 
 @dataclass
@@ -47,32 +43,29 @@ class Models:
     """The project's models as compiled SQL, and a database in memory to run them in."""
 
     con: duckdb.DuckDBPyConnection
-    nodes: dict[str, Any]
+    nodes: dict[str, Node]
 
     def fill(self, name: str, rows: Iterable[Row] | pa.Table) -> None:
         """Let a model consist of just these rows; columns that are not given are null."""
         table = rows if isinstance(rows, pa.Table) else pa.Table.from_pylist(list(rows)) if rows else None
         node = self.nodes[name]
-        target = f'build."{node.schema}"."{name}"'
-        self.con.execute(f'create schema if not exists build."{node.schema}"')
-        columns = COLUMNS.get(name) or ", ".join(
-            f'"{column}" {details.data_type}' for column, details in node.columns.items() if details.data_type
-        )
+        self.con.execute(f"create schema if not exists {node.relation.rpartition('.')[0]}")
+        columns = COLUMNS.get(name) or ", ".join(f'"{column}" {kind}' for column, kind in node.columns)
         if columns:
-            self.con.execute(f"create or replace table {target} ({columns})")
+            self.con.execute(f"create or replace table {node.relation} ({columns})")
         else:
-            self.con.execute(f"create or replace table {target} as select * from ({node.compiled_code}) limit 0")
+            self.con.execute(f"create or replace table {node.relation} as select * from ({node.sql}) limit 0")
         if table is not None and table.num_rows:
             self.con.register("given", table)
-            self.con.execute(f"insert into {target} by name select * from given")
+            self.con.execute(f"insert into {node.relation} by name select * from given")
             self.con.unregister("given")
 
     def make(self, *names: str) -> None:
         """Run models in the order given."""
         for name in names:
             node = self.nodes[name]
-            self.con.execute(f'create schema if not exists build."{node.schema}"')
-            self.con.execute(f'create or replace table build."{node.schema}"."{name}" as {node.compiled_code}')
+            self.con.execute(f"create schema if not exists {node.relation.rpartition('.')[0]}")
+            self.con.execute(f"create or replace table {node.relation} as {node.sql}")
 
     def expect(self, thresholds: Path) -> None:
         """Judge by this thresholds file."""

@@ -1,7 +1,9 @@
 """Rows of a lake as dbt reads it, and the warehouse that dbt builds of them."""
 
 import json
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,10 +11,11 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
-from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-from dbt.contracts.graph.manifest import Manifest
 
+from etl.errors import FailedNode
 from etl.settings import PROJECT
+from etl.stages.build.execute import execute
+from etl.stages.build.plan import Plan, read_plan
 from etl.stages.build.sources import name_tables
 from etl.vocabulary import columns as schemas
 from etl.vocabulary.thresholds import read_thresholds
@@ -153,12 +156,14 @@ def hits(*events: Row, **columns: Any) -> list[Row]:
 
 @dataclass
 class Warehouse:
-    """A lake and the database that dbt builds from it, at one place for all tests."""
+    """A lake and the database that the plan of the dbt project builds from it, as a run does, at one place."""
 
-    database: Path
-    manifest: Manifest
-    dbt: Callable[..., Any]
+    folder: Path
     rows: dict[str, pa.Table] = field(default_factory=dict)
+
+    @property
+    def database(self) -> Path:
+        return self.folder / "build.duckdb"
 
     def fill(self, **datasets: list[Row]) -> None:
         """Let the lake hold just these rows, and the thresholds of the project."""
@@ -166,38 +171,83 @@ class Warehouse:
         if "thresholds" not in datasets:
             self.rows["thresholds"] = read_thresholds(PROJECT / "conf" / "thresholds.toml")
 
-    def build(self, *arguments: str, fresh: bool = True, **variables: Any) -> None:
-        """Build all models and run all tests, or what the arguments say; nothing may fail."""
+    def build(self, *selected: str, fresh: bool = True, tested: bool = True, **variables: Any) -> None:
+        """Build all models and run all tests, or those selected, as dbt would write it; nothing may fail."""
+        days = variables.pop("days", None)
+        plan = compiled_plan(**variables)
+        chosen = choose(plan, selected, tested)
         if fresh:
             self.database.unlink(missing_ok=True)
-        with duckdb.connect(str(self.database)) as connection:
-            name_tables(connection, self.rows)
-        result = self.invoke("build", *arguments, **variables)
-        failed = [node for node in result.result if node.status in ("fail", "error", "skipped")]
-        assert result.success, [(node.node.name, node.message) for node in failed]
+        else:
+            chosen -= {node.name for node in plan.nodes if node.kind == "seed"}
+        with self.opened() as con:
+            name_tables(con, self.rows)
+            outcome = execute(con, plan, days, self.folder, chosen=chosen)
+        assert outcome.failed == []
 
-    def run(self, *arguments: str, fresh: bool = True, **variables: Any) -> None:
-        """Build all models, without their tests."""
-        exclude = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
-        self.build(*exclude, *arguments, fresh=fresh, **variables)
+    def run(self, *selected: str, fresh: bool = True, **variables: Any) -> None:
+        """Build all models, or those selected, without their tests."""
+        self.build(*selected, fresh=fresh, tested=False, **variables)
 
-    def invoke(self, command: str, *arguments: str, **variables: Any) -> Any:
-        """Call dbt in this process."""
-        result = self.dbt(command, *arguments, "--vars", json.dumps(variables))
-        # dbt leaves the file open in this process; until it is closed others read an older state.
-        DuckDBConnectionManager.close_all_connections()
-        return result
+    def test(self, *names: str, **variables: Any) -> list[FailedNode]:
+        """Run tests by their names, or by those they are told by; return those that fail."""
+        plan = compiled_plan(**variables)
+        chosen = {node.name for node in plan.nodes if node.kind == "test" and {node.name, node.told} & {*names}}
+        assert len(chosen) == len(names), names
+        with self.opened() as con:
+            return execute(con, plan, None, self.folder, chosen=chosen).failed
+
+    @contextmanager
+    def opened(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Open what was built."""
+        with duckdb.connect(str(self.database)) as con:
+            con.execute("set timezone = 'UTC'")
+            yield con
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """Read from what was built."""
-        with duckdb.connect(str(self.database)) as connection:
-            connection.execute("set timezone = 'UTC'")
-            return connection.execute(sql).fetchall()
+        with self.opened() as con:
+            return con.execute(sql).fetchall()
 
     def execute(self, sql: str) -> None:
         """Change what was built."""
-        with duckdb.connect(str(self.database)) as connection:
-            connection.execute(sql)
+        with self.opened() as con:
+            con.execute(sql)
+
+
+def compiled_plan(**variables: Any) -> Plan:
+    """Read the plan with the project's own variables but for these."""
+    with tempfile.TemporaryDirectory() as spare:
+        return read_plan(variables, Path(spare))
+
+
+def choose(plan: Plan, selected: Sequence[str], tested: bool) -> set[str]:
+    """Name the nodes that dbt would choose by these selectors; all without one.
+
+    Known are `name` or a folder of models, a `+` before it (and all it needs) and behind it (and all that needs it),
+    and a comma for both at once. Of tests those come whose every parent is chosen.
+    """
+    needs = {node.name: set(node.needs) for node in plan.nodes}
+    before: dict[str, set[str]] = {}
+    for node in plan.nodes:
+        before[node.name] = needs[node.name].union(*(before[name] for name in needs[node.name]))
+
+    def part(text: str) -> set[str]:
+        word = text.strip("+")
+        named = {node.name for node in plan.nodes if node.name == word or f"/{word}/" in f"/{node.file}"}
+        assert named, text
+        found = set(named)
+        if text.startswith("+"):
+            found = found.union(*(before[name] for name in named))
+        if text.endswith("+"):
+            found |= {name for name, behind in before.items() if behind & named}
+        return found
+
+    wanted = [set.intersection(*map(part, text.split(","))) for text in selected] or [set(needs)]
+    chosen = set[str]().union(*wanted)
+    tests = {node.name for node in plan.nodes if node.kind == "test"}
+    models = chosen - tests
+    return models | {name for name in tests if needs[name] <= models} if tested else models
 
 
 Query = Callable[[str], list[tuple[Any, ...]]]

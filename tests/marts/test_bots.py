@@ -94,17 +94,17 @@ def built(warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Ite
     """Build the rows with the rules off, a day at a time, then with one rule on; keep both databases."""
     root = tmp_path_factory.mktemp("bots")
     rows = [row for made, _ in DAY_ROWS.values() for row in made]
-    wanted = ("--select", "+suspects", "+bot_impact", "+kpi_daily", "+page_views", "+visitors")
+    wanted = ("+suspects", "+bot_impact", "+kpi_daily", "+page_views", "+visitors")
     warehouse.fill(events=[*rows, ORDER])
     warehouse.run(*wanted, **RULES)
     warehouse.fill(events=[*rows, ORDER, *NEXT_DAY])
     warehouse.run(*wanted, fresh=False, days=["2026-03-02"], **RULES)
-    test = ("test", "--select", "assert_bot_impact_agrees_with_the_kpis", "suspects", "bot_impact")
-    assert warehouse.invoke(*test, **RULES).success
+    tests = ("assert_bot_impact_agrees_with_the_kpis", "models.suspects", "models.bot_impact")
+    assert warehouse.test(*tests, **RULES) == []
     off = root / "off.duckdb"
     off.write_bytes(warehouse.database.read_bytes())
     warehouse.run(*wanted, bot_rules=["fan_out"], **RULES)
-    assert warehouse.invoke(*test, bot_rules=["fan_out"], **RULES).success
+    assert warehouse.test(*tests, bot_rules=["fan_out"], **RULES) == []
     yield SimpleNamespace(off=off, on=warehouse.database)
 
 

@@ -55,7 +55,7 @@ SPEND = [paid("2026-02-02", "SPRING", "12"), paid("2026-03-02", "SPRING", "6"), 
 def built(warehouse: Warehouse) -> Warehouse:
     warehouse.fill(events=[*ANN, *BEN, *CID, *REFUNDS], spend=SPEND)
     select = ("assists", "cohorts", "new_customers", "orders")
-    warehouse.build("--select", *(f"+{name}" for name in select), "--indirect-selection", "cautious")
+    warehouse.build(*(f"+{name}" for name in select))
     return warehouse
 
 

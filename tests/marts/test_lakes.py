@@ -17,7 +17,7 @@ def test_login_after_more_than_thirty_days_is_used_only_backwards(warehouse: War
             *visit("near", "2026-04-01 10:00", user="after"),
         ]
     )
-    warehouse.run("--select", "+int_persons_stitched")
+    warehouse.run("+int_persons_stitched")
     rows = warehouse.query("select session_id, person_id from intermediate.int_persons_stitched")
     persons = {(session.split("-")[0], session): person for session, person in rows}
     assert [persons[key] for key in sorted(persons)] == [
@@ -76,7 +76,7 @@ def test_access_log_counts_as_set(warehouse: Warehouse, count_access: str, with_
     access = visit("log", "2026-03-01 10:00", app_id="access:site", is_access=True)
     tracker = visit("anna", "2026-03-01 11:00") if with_tracker else []
     warehouse.fill(events=[*access, *tracker])
-    warehouse.run("--select", "+kpi_daily", "+loss_hourly", count_access=count_access)
+    warehouse.run("+kpi_daily", "+loss_hourly", count_access=count_access)
     assert warehouse.query("select sessions, page_views from executive.kpi_daily") == [(expected, expected)]
     assert warehouse.query("select count(*) from quality.loss_hourly") == [(int(with_tracker),)]
 
@@ -91,14 +91,14 @@ def test_foreign_currency_without_a_rate_is_not_added(warehouse: Warehouse) -> N
             order("odd", "2026-03-01 10:03", "anna", "a lot"),
         ]
     )
-    warehouse.run("--select", "+kpi_daily", "+checks")
+    warehouse.run("+kpi_daily", "+checks")
     assert warehouse.query("select orders, revenue from executive.kpi_daily") == [(3, 10)]
     assert warehouse.query("""
         select status, value from quality.checks
         where "check" in ('currency_rates', 'orders_with_revenue') and scope = 'orders' order by 1
     """) == [("error", 1.0), ("warn", 1.0)]
     warehouse.execute("insert into seeds.currency_rates values ('EUR', 'USD', '2026-01-01', 1.25)")
-    warehouse.run("--select", "int_orders_chosen+,+kpi_daily", fresh=False)
+    warehouse.run("int_orders_chosen+,+kpi_daily", fresh=False)
     assert warehouse.query("select orders, revenue from executive.kpi_daily") == [(3, 35)]
 
 

@@ -198,7 +198,7 @@ def market(warehouse: Warehouse) -> Warehouse:
     """Build the market with its tests."""
     conversions = declared_conversions(Settings(conversions=DECLARED)).to_pylist()
     warehouse.fill(events=MARKET, spend=SPENT, conversions=conversions)
-    warehouse.build("--select", "+marketing", "+int_marketing_checks", "--indirect-selection", "cautious")
+    warehouse.build("+marketing", "+int_marketing_checks")
     return warehouse
 
 
@@ -251,7 +251,7 @@ def test_money_without_a_rate_is_not_added_and_a_check_errors(market: Warehouse)
     ]  # fmt: skip
     market.execute("insert into seeds.currency_rates values ('EUR', 'USD', '2026-01-01', 1.25)")
     concerned = ("spend", "int_conversions_declared", "conversions", "int_marketing_checks", "channel_performance")
-    market.run("--select", *concerned, fresh=False)
+    market.run(*concerned, fresh=False)
     totals = "select currency, sum(cost), sum(reporting_cost) from marketing.spend group by 1 order by 1"
     assert market.query(totals) == [
         ("EUR", 4, 5), ("USD", 22, 22),
@@ -299,15 +299,14 @@ def test_late_news_rebuilt_by_days_equal_a_rebuild(warehouse: Warehouse) -> None
     """
     conversions = declared_conversions(Settings(conversions=DECLARED)).to_pylist()
     own = {"position_first_share": 0.6, "position_last_share": 0.2, "time_decay_half_life_days": 0.001}
-    select = ("--select", "+marketing")
     late = [*visit("p3", "2026-03-04 10:00", **SEARCH), order("late", "2026-03-04 10:05", "p3", "7.77")]
     corrected = [*SPENT, cost("2026-03-05", "tiktok cpc -", "8", file="spend/2026-03-10.csv")]
     warehouse.fill(events=[row for row in MARKET if row["event_id"] != "c3"], spend=SPENT, conversions=conversions)
-    warehouse.run(*select, **own)
+    warehouse.run("+marketing", **own)
     warehouse.fill(events=[*MARKET, *late], spend=corrected, conversions=conversions)
-    warehouse.run(*select, fresh=False, days=["2026-03-04", "2026-04-02"], **own)
+    warehouse.run("+marketing", fresh=False, days=["2026-03-04", "2026-04-02"], **own)
     by_days = marts(warehouse)
-    warehouse.run(*select, **own)
+    warehouse.run("+marketing", **own)
     assert marts(warehouse) == by_days
     assert warehouse.query("select credit from marketing.attribution where order_id = 'o1' and model = 'position_based'"
                            " order by touched_at") == [(pytest.approx(0.75),), (pytest.approx(0.25),)]  # fmt: skip
@@ -333,7 +332,7 @@ def test_spend_meets_visits_whatever_their_capitals(warehouse: Warehouse) -> Non
             cost("2026-03-03", "Google Cpc Brand", "8", file="spend/a/1.csv"),
         ],
     )  # fmt: skip
-    warehouse.build("--select", "+marketing", "+int_marketing_checks", "--indirect-selection", "cautious")
+    warehouse.build("+marketing", "+int_marketing_checks")
     assert warehouse.query("select date, source, medium, campaign, cost from marketing.spend order by 1") == [
         (date(2026, 3, day), "Google", "Cpc", "Brand", amount) for day, amount in ((2, 7), (3, 8))
     ]
@@ -358,27 +357,26 @@ def test_spend_that_meets_no_visit_is_told(warehouse: Warehouse) -> None:
         cost("2026-03-03", "a cpc shown", "9", clicks=0), cost("2026-03-03", "a cpc free", "0"),
         cost("2020-03-03", "a cpc before", "9"),
     ]  # fmt: skip
-    build = ("--select", "+int_marketing_checks", "--indirect-selection", "cautious")
     warehouse.fill(events=MARKET, spend=[*met, *silent])
-    warehouse.build(*build)
+    warehouse.build("+int_marketing_checks")
     assert warehouse.query(UNMET) == [(0, "ok", None)]
     unmet = [cost("2026-03-03", f"google cpc c{number}", str(number), line_number=number) for number in range(2, 6)]
     warehouse.fill(events=MARKET, spend=[*met, *silent, *unmet, cost("2026-03-04", "tiktok paid -", "9", clicks=None)])
-    warehouse.build(*build)
+    warehouse.build("+int_marketing_checks")
     ((value, status, hint),) = warehouse.query(UNMET)
     assert (value, status) == (5, "warn")
     assert hint.startswith(
         "No visit names what was paid for: tiktok / paid, google / cpc / c5, google / cpc / c4, …; write"
     )
     warehouse.fill(spend=unmet)
-    warehouse.build(*build)
+    warehouse.build("+int_marketing_checks")
     assert warehouse.query(UNMET) == [(0, "ok", None)], "without any visit nothing is known of visits"
 
 
 def test_spend_alone_makes_a_row_in_every_model(warehouse: Warehouse) -> None:
     """GIVEN spend and not one event THEN it is there, with nothing that came of it."""
     warehouse.fill(spend=[cost("2026-03-05", "tiktok cpc -", "7")])
-    warehouse.run("--select", "+channel_performance", "paths", "removal_effects")
+    warehouse.run("+channel_performance", "+paths", "+removal_effects")
     assert warehouse.query("select model, cost, conversions from marketing.channel_performance order by 1") == [
         (model, 7, 0.0) for model in sorted(MODELS)
     ]

@@ -208,7 +208,7 @@ def check(warehouse: Warehouse, drawn: list[Any]) -> None:
     world = populate(drawn)
     judge(world)
     warehouse.fill(events=world.rows())
-    warehouse.run("--select", "+visitors", "+page_views")
+    warehouse.run("+visitors", "+page_views")
     orders = {
         row["event_id"]: row["user_id"] or name_at(world.sessions, row["event_at"], row["visitor_id"])
         for row in world.orders
@@ -282,7 +282,7 @@ def shared_device(warehouse: Warehouse) -> Iterator[dict[str, list[str]]]:
     changing = [chain((0, "ann"), (1, "bob")), chain((0, None)), chain((0, None))]
     world = populate([*((devices, []) for devices in cases), (changing, at_a_login)])
     warehouse.fill(events=world.rows())
-    warehouse.run("--select", "+visitors", "+page_views")
+    warehouse.run("+visitors", "+page_views")
     found: dict[str, list[str]] = {}
     for visitor, person in warehouse.query("select visitor_id, person_id from core.sessions order by 1, started_at"):
         found.setdefault(visitor, []).append(person)
@@ -325,10 +325,9 @@ def exclusions_file(bad_lines: int) -> Row:
 
 def test_references_and_exclusions_have_checks_that_can_fail(warehouse: Warehouse) -> None:
     """Nine of ten pages found are enough, eight are not; without a reference nothing is known."""
-    select = ("--select", "+int_visit_checks")
     read_checks = "select check_name, scope, check_value, status from intermediate.int_visit_checks order by 1, 2"
     warehouse.fill()
-    warehouse.run(*select)
+    warehouse.run("+int_visit_checks")
     assert warehouse.query(read_checks) == [
         ("exclusions_readable", "rows of exclusions", 0.0, "ok"),
         ("references_resolved", "referring clicks", None, "unknown"),
@@ -341,7 +340,7 @@ def test_references_and_exclusions_have_checks_that_can_fail(warehouse: Warehous
         for row in naming[: 1 if is_enough else 12]:
             row["referring_page_id"] = row["referring_click_id"] = "nowhere"
         warehouse.fill(events=rows, files=[exclusions_file(0 if is_enough else 2)])
-        warehouse.run(*select)
+        warehouse.run("+int_visit_checks")
         found = {scope: (value, status) for _, scope, value, status in warehouse.query(read_checks)}
         assert {status for _, status in found.values()} == {"ok" if is_enough else "warn"}
         assert found["rows of exclusions"][0] == (0 if is_enough else 2)

@@ -288,7 +288,7 @@ def product(warehouse: Warehouse) -> Warehouse:
         messages=[{name: row[name] for name in MESSAGE} for row in (*SHOWN, SHOWN[0])],
         quarantine=[refused | {"payload": payload} for payload in payloads],
     )
-    warehouse.build("--select", "+models/product", "--indirect-selection", "cautious")
+    warehouse.build("+models/product")
     return warehouse
 
 
@@ -393,7 +393,7 @@ def test_mismatch_overrides_the_verdict_and_names_the_bots(warehouse: Warehouse)
     deeds = [*crowd("a", 300, 20), *crowd("b", 300, 150, bots=120)]
     exposures = [row for row in deeds if row["schema"] == "experiment_exposure"]
     warehouse.fill(events=deeds, messages=[{name: row[name] for name in MESSAGE} for row in exposures])
-    warehouse.run("--select", "+experiment_lift")
+    warehouse.run("+experiment_lift")
     select = """
         select control, visitors, control_visitors, p_value < 1e-9, srm_deduplicated_p_value, srm_stage, verdict
         from product.experiment_lift where metric = 'conversion_rate'
@@ -401,12 +401,12 @@ def test_mismatch_overrides_the_verdict_and_names_the_bots(warehouse: Warehouse)
     assert warehouse.query(select) == [("a", 180, 300, True, 1.0, "bots out", "sample ratio mismatch")]
     # The same crowd when the operator says that the split was meant so.
     warehouse.execute("insert into seeds.experiments values ('x', 'a', 5, false), ('x', 'b', 3, true)")
-    warehouse.run("--select", "int_experiment_arms+", "--exclude", "resource_type:seed", fresh=False)
+    warehouse.run("int_experiment_arms+", fresh=False)
     # Before bots 300 and 300 instead of 375 and 225: chi-square is 15 + 25.
     assert warehouse.query(select) == [("b", 300, 180, True, pytest.approx(stats.chi2.sf(40, 1)), None, "lower")]
     # A variant that the declaration does not know should have had nobody.
     warehouse.execute("update seeds.experiments set variant = 'c' where variant = 'a'")
-    warehouse.run("--select", "int_experiment_arms+", "--exclude", "resource_type:seed", fresh=False)
+    warehouse.run("int_experiment_arms+", fresh=False)
     verdicts = warehouse.query(
         "select variant, srm_stage, verdict from product.experiment_lift where metric = 'conversion_rate'"
     )
@@ -416,7 +416,7 @@ def test_mismatch_overrides_the_verdict_and_names_the_bots(warehouse: Warehouse)
 def test_one_variant_alone_is_shown_and_not_judged(warehouse: Warehouse) -> None:
     """GIVEN an experiment of one variant THEN it has rows without a control."""
     warehouse.fill(events=crowd("a", 3, 1))
-    warehouse.run("--select", "+experiment_lift")
+    warehouse.run("+experiment_lift")
     rows = warehouse.query("""
         select variant, control, visitors, value, lift, srm_p_value, verdict from product.experiment_lift
         where metric = 'conversion_rate'

@@ -11,10 +11,7 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 from builders.shop import LEDGER, SHOP, SHOP_HITS
-from builders.warehouse import DBT, Query, Warehouse
-
-from etl.stages.build.failures import failed_node, relation_of
-from etl.warehouse.page import definitions
+from builders.warehouse import DBT, Query, Warehouse, compiled_plan
 
 
 @pytest.fixture(scope="module")
@@ -240,14 +237,6 @@ CORRUPTIONS = {
 }
 
 
-def test_every_model_says_its_grain_and_what_is_published_holds_a_contract(warehouse: Warehouse) -> None:
-    models = [node for node in warehouse.manifest.nodes.values() if node.resource_type == "model"]
-    assert [node.name for node in models if not node.description.startswith("One row per ")] == []
-    published = {node.name for node in models if node.schema not in {"staging", "intermediate"}}
-    assert {node.name for node in models if node.config.contract.enforced} == published
-    assert {node.schema for node in models} == {"staging", "intermediate", *definitions.SCHEMAS}
-
-
 def test_every_singular_test_has_a_case_that_makes_it_fail() -> None:
     """GIVEN the project's singular tests THEN each one is in the list below."""
     assert {path.stem for path in (DBT / "tests").glob("*.sql")} == set(CORRUPTIONS)
@@ -259,8 +248,7 @@ def test_corrupted_mart_is_found(warehouse: Warehouse, shop: Path, name: str) ->
     warehouse.fill(events=SHOP, pixel_hits=SHOP_HITS, **LEDGER)
     shutil.copy(shop, warehouse.database)
     warehouse.execute(CORRUPTIONS[name])
-    result = warehouse.invoke("test", "--select", name)
-    assert [node.status for node in result.result] == ["fail"]
+    assert [node.name for node in warehouse.test(name)] == [name]
 
 
 ROW_RULES = {
@@ -279,42 +267,19 @@ ROW_RULES = {
 
 
 @pytest.mark.parametrize("named", ROW_RULES)
-def test_broken_rule_of_a_models_rows_is_found_and_named(
-    warehouse: Warehouse, shop: Path, tmp_path: Path, named: str
-) -> None:
+def test_broken_rule_of_a_models_rows_is_found_and_named(warehouse: Warehouse, shop: Path, named: str) -> None:
     """GIVEN rows that break one rule WHEN rows are tested THEN that rule alone is named, and those rows are kept."""
     model = named.split(":", maxsplit=1)[0].removeprefix("models.")
     shutil.copy(shop, warehouse.database)
     warehouse.execute(ROW_RULES[named])
-    (result,) = warehouse.invoke("test", "--select", f"{model},test_name:rows_hold").result
-    assert result.status == "fail"
-    relation = relation_of(warehouse.manifest, result.node)
-    with duckdb.connect(str(warehouse.database), read_only=True) as con:
-        found = failed_node(con, result, relation, tmp_path)
-    kept = tmp_path / f"models.{model}.parquet"
+    (found,) = warehouse.test(f"models.{model}")
+    kept = warehouse.folder / f"models.{model}.parquet"
     assert (found.name, found.reason, found.kept) == (f"models.{model}", f"{named}, rows in {kept}", kept)
     rows = pq.read_table(kept).to_pylist()
     rule = named.partition(": ")[2].rpartition(" (")[0]
     assert {row.pop("broken_rule") for row in rows} == {rule}
     # Of a key that comes twice, both rows.
     assert len(rows) == found.rows * (2 if rule.endswith("repeated") else 1)
+    (relation,) = {node.relation for node in compiled_plan().nodes if node.name == model}
     names = warehouse.query(f"select column_name from (describe {relation})")
     assert [(name,) for name in rows[0]] == names
-
-
-def test_every_mart_has_a_key_that_is_tested(warehouse: Warehouse) -> None:
-    """GIVEN the project THEN each table people query has a key that may not come twice.
-
-    Events are the lake's, and facts are rows of three tables that have theirs.
-    """
-    nodes = warehouse.manifest.nodes.values()
-    marts = {node.name for node in nodes if node.resource_type == "model" and node.config.contract.enforced}
-    keyed = {
-        node.file_key_name.removeprefix("models.")
-        for node in nodes
-        if node.resource_type == "test"
-        and getattr(node, "test_metadata", None) is not None
-        and node.test_metadata.name == "rows_hold"
-        and node.test_metadata.kwargs.get("unique")
-    }
-    assert marts - keyed == {"events", "quarantine", "facts"}

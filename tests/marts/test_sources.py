@@ -31,7 +31,7 @@ def test_published_channel_cases_all_agree(warehouse: Warehouse) -> None:
             for row in landing(number, **{f"utm_{name}": case[name] or None for name in utm})
         ]
     )
-    warehouse.run("--select", "+int_sessions_aggregated")
+    warehouse.run("+int_sessions_aggregated")
     rows = warehouse.query("select channel from intermediate.int_sessions_aggregated order by visitor_id")
     wrong = [
         (case, channel) for case, (channel,) in zip(cases, rows, strict=True) if case["expected_channel"] != channel
@@ -63,7 +63,7 @@ def test_published_referrer_cases_agree(warehouse: Warehouse) -> None:
             for row in landing(number, referrer=case["referer"], referrer_host=host)
         ]
     )
-    warehouse.run("--select", "+int_sessions_aggregated")
+    warehouse.run("+int_sessions_aggregated")
     rows = warehouse.query("select source, medium from intermediate.int_sessions_aggregated order by visitor_id")
     wrong = [
         (case["referer"], case["referer_class"], source, medium)
@@ -122,7 +122,7 @@ LANDINGS: list[tuple[Row, tuple[Any, ...]]] = [
 def test_landing_gives_the_session_its_source(warehouse: Warehouse) -> None:
     """GIVEN campaigns, click ids and referrers THEN the first that speaks decides."""
     warehouse.fill(events=[row for number, (columns, _) in enumerate(LANDINGS) for row in landing(number, **columns)])
-    warehouse.run("--select", "+int_sessions_aggregated", own_hosts=["example.net", "xn--bcher-kva.example"])
+    warehouse.run("+int_sessions_aggregated", own_hosts=["example.net", "xn--bcher-kva.example"])
     rows = warehouse.query("""
         select source, medium, campaign, channel
         from intermediate.int_sessions_aggregated order by visitor_id

@@ -37,7 +37,7 @@ SEEN = [*hits(ANN[0], ANN[1], ANN[3], *BEN), *hits(event(**LOST))]
 @pytest.fixture(scope="module")
 def built(warehouse: Warehouse) -> Warehouse:
     warehouse.fill(events=EVENTS, pixel_hits=SEEN)
-    warehouse.build("--select", "+models/traffic", "--indirect-selection", "cautious")
+    warehouse.build("+models/traffic")
     return warehouse
 
 
@@ -121,8 +121,7 @@ def test_hits_are_those_of_the_loss(built: Warehouse) -> None:
 def test_a_day_is_one_of_the_reporting_zone(warehouse: Warehouse) -> None:
     """GIVEN a visit at half past eleven in UTC THEN in Berlin it is the next day's first hour."""
     warehouse.fill(events=CID)
-    select = ("--select", "+hours", "--indirect-selection", "cautious")
-    warehouse.run(*select, reporting_timezone="Europe/Berlin")
+    warehouse.run("+hours", reporting_timezone="Europe/Berlin")
     assert rows(warehouse, "hours", "date, hour, sessions, page_views") == [(date(2026, 3, 11), 0, 1, 2)]
 
 

@@ -17,8 +17,8 @@ from etl.lake.fingerprint import Fingerprint, digest
 from etl.lake.manifests import Build, Commit, Publication, Unit
 from etl.settings import Settings
 from etl.stages.build import project
-from etl.stages.build.dbt import workplace
 from etl.stages.build.stage import Marts, Unfinished, name_all_sources, session_dates
+from etl.stages.build.workplace import workplace
 from etl.stages.publish.stage import note_failure
 from etl.stages.staleness import staleness
 
@@ -222,8 +222,8 @@ def test_dbt_reads_what_manifests_name_and_nothing_else(tmp_path: Path) -> None:
 def asked(house: House) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the file that dbt builds once its sources are named."""
     workplace(house.settings).folder.mkdir(parents=True, exist_ok=True)
-    name_all_sources(Lake(house.settings))
     with duckdb.connect(str(workplace(house.settings).database)) as con:
+        name_all_sources(con, Lake(house.settings))
         yield con
 
 

@@ -6,7 +6,7 @@ from builders import House, each, events
 
 from etl import pipeline as tasks
 from etl.lake.catalogue import Lake
-from etl.stages.build.dbt import workplace
+from etl.stages.build.workplace import workplace
 from etl.stages.publish.days import BY_DAY, shown_path
 from etl.tools.trace import trace
 from etl.warehouse.page import definitions

@@ -2,51 +2,26 @@
 
 import logging
 import os
-import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import duckdb
+import msgspec
+import orjson
 
 from etl.errors import BuildFailed
-from etl.settings import Settings
-from etl.stages.build.failures import failed_node, relation_of
-from etl.stages.build.project import DBT_PROJECT, dbt_variables
+from etl.lake import sql
+from etl.lake.datasets import DATASETS
+from etl.stages.build.plan import Node, Plan
+from etl.stages.build.project import DBT_PROJECT
+from etl.stages.build.sources import name_tables
 
-
-@dataclass(frozen=True)
-class Workplace:
-    """Where dbt builds: files of one home that nobody else reads."""
-
-    folder: Path
-
-    @property
-    def database(self) -> Path:
-        """The DuckDB file that dbt writes."""
-        return self.folder / "build.duckdb"
-
-    @property
-    def definitions(self) -> Path:
-        """The definitions of the metrics, as dbt read them for the last build."""
-        return self.folder / "metrics.json"
-
-    @property
-    def failures(self) -> Path:
-        """The folder of the rows that broke tests of the last build."""
-        return self.folder / "failures"
-
-    @property
-    def unfinished(self) -> Path:
-        """A note that a build has begun and not come to its end: which session days it was to make."""
-        return self.folder / "unfinished.json"
-
-
-def workplace(settings: Settings) -> Workplace:
-    """Name the files of a home's builds."""
-    return Workplace(settings.home / "warehouse" / "build")
+KINDS = {"in_place_table": "table", "in_place_view": "view", "in_place_days": "days", "seed": "seed", "test": "test"}
+"""Materializations of the project → kinds of a plan's nodes; those of ephemeral models stand in who reads them."""
+BOUND = "bound"
+"""The variable `days` where a statement is to ask DuckDB for them; see the macro built_days."""
 
 
 @contextmanager
@@ -65,94 +40,10 @@ def environment(values: Mapping[str, str]) -> Iterator[None]:
 
 
 @contextmanager
-def dbt_environment(settings: Settings, database: Path | str) -> Iterator[None]:
-    """Tell dbt's profile its paths and limits."""
-    with environment(
-        {
-            "BLOODHOUND_BUILD_DB": str(database),
-            "BLOODHOUND_MEMORY_LIMIT": settings.memory_limit,
-            "BLOODHOUND_THREADS": str(settings.threads),
-        }
-    ):
+def dbt_environment(database: Path | str) -> Iterator[None]:
+    """Tell dbt's profile its file; its limits are the profile's own, for here dbt reads no data."""
+    with environment({"BLOODHOUND_BUILD_DB": str(database)}), quiet_logging():
         yield
-
-
-def options(work: Workplace) -> list[str]:
-    """Say where dbt finds the project and puts what it writes, and that it keeps quiet."""
-    return [
-        "--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT),
-        "--target-path", str(work.folder / "target"), "--log-path", str(work.folder / "logs"),
-        "--log-level-file", "info", "--no-write-json", "--log-level", "none", "--no-use-colors",
-    ]  # fmt: skip
-
-
-def read_definitions(settings: Settings) -> Any:
-    """Let dbt read the project, and write down what its metrics mean; return dbt's manifest.
-
-    Read without the days, so that dbt's own memory of the parsed project holds from run to run: a variable that
-    differs makes it parse everything anew, which takes longer than a day's models.
-
-    Raises:
-        BuildFailed: the project cannot be read.
-    """
-    from dbt.cli.main import dbtRunner  # noqa: PLC0415  (slow to import)
-    from dbt.contracts.graph.semantic_manifest import SemanticManifest  # noqa: PLC0415
-
-    work = workplace(settings)
-    work.folder.mkdir(parents=True, exist_ok=True)
-    with dbt_environment(settings, work.database), quiet_logging():
-        outcome = dbtRunner().invoke(["parse", *options(work), "--vars", dbt_variables(settings, None)])
-        if not outcome.success:
-            raise_failure(outcome)
-        manifest: Any = outcome.result
-        SemanticManifest(manifest).write_json_to_file(str(work.definitions))
-    return manifest
-
-
-def run_dbt(settings: Settings, days: Sequence[str] | None) -> tuple[int, int]:
-    """Run `dbt build` for session days, or for all; return how many models and tests ran.
-
-    Raises:
-        BuildFailed: something failed; the message names each node and why.
-    """
-    from dbt.adapters.duckdb.connections import DuckDBConnectionManager  # noqa: PLC0415  (slow to import)
-    from dbt.cli.main import dbtRunner  # noqa: PLC0415
-
-    work = workplace(settings)
-    shutil.rmtree(work.failures, ignore_errors=True)
-    # Unit tests judge the code, not the data: the project's own tests run them. Seeds are files of the
-    # project, so a build of some days finds them as the first build left them.
-    command = ["build", "--exclude-resource-type", "unit_test"]
-    if days is not None:
-        command += ["--exclude-resource-type", "seed"]
-    manifest = read_definitions(settings)
-    with dbt_environment(settings, work.database), quiet_logging():
-        outcome = dbtRunner(manifest=manifest).invoke(
-            [*command, *options(work), "--vars", dbt_variables(settings, days)]
-        )
-        # dbt leaves the file open, and a second connection in this process would see its old state.
-        DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
-    if outcome.exception is not None:
-        raise_failure(outcome)
-    results: list[Any] = list(outcome.result)  # type: ignore[arg-type]
-    failed = [result for result in results if result.status in {"error", "fail", "runtime error"}]
-    if failed or not outcome.success:
-        with duckdb.connect(str(work.database), read_only=True) as con:
-            nodes = [failed_node(con, result, relation_of(manifest, result.node), work.failures) for result in failed]
-        raise BuildFailed(
-            f"dbt failed at {'; '.join(node.reason for node in nodes)}",
-            f"The warehouse stays as it was; see {work.folder / 'logs' / 'dbt.log'}",
-            nodes,
-        )
-    kinds = [result.node.resource_type.value for result in results]
-    return kinds.count("model"), kinds.count("test") + kinds.count("unit_test")
-
-
-def raise_failure(outcome: Any) -> NoReturn:
-    """Say that dbt did not run, and why."""
-    if isinstance(outcome.exception, OSError):
-        raise outcome.exception
-    raise BuildFailed(f"dbt did not run: {outcome.exception}") from outcome.exception
 
 
 @contextmanager
@@ -164,3 +55,149 @@ def quiet_logging() -> Iterator[None]:
         yield
     finally:
         logging.raiseExceptions = before
+
+
+def compile_plan(values: Mapping[str, Any], folder: Path) -> Plan:
+    """Let dbt compile the project over a lake without rows.
+
+    Args:
+        values: of the models' variables, but for the days.
+        folder: where dbt works; its memory of the parsed project is kept there from plan to plan.
+
+    Raises:
+        BuildFailed: the project cannot be compiled.
+    """
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager  # noqa: PLC0415  (slow to import)
+    from dbt.cli.main import dbtRunner  # noqa: PLC0415
+    from dbt.contracts.graph.semantic_manifest import SemanticManifest  # noqa: PLC0415
+
+    folder.mkdir(parents=True, exist_ok=True)
+    database, definitions = folder / "build.duckdb", folder / "metrics.json"
+    database.unlink(missing_ok=True)
+    common = [
+        "--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT),
+        "--target-path", str(folder / "target"), "--log-path", str(folder / "logs"),
+        "--log-level-file", "info", "--no-write-json", "--log-level", "none", "--no-use-colors",
+    ]  # fmt: skip
+
+    def invoke(manifest: Any, *arguments: str) -> Any:
+        outcome = dbtRunner(manifest=manifest).invoke([*arguments, *common])
+        if outcome.exception is not None and isinstance(outcome.exception, OSError):
+            raise outcome.exception
+        if not outcome.success:
+            raise BuildFailed(f"dbt did not compile the project: {outcome.exception or in_words(outcome.result)}")
+        return outcome.result
+
+    with dbt_environment(database):
+        with duckdb.connect(str(database)) as con:
+            name_tables(con, {name: dataset.columns.empty_table() for name, dataset in DATASETS.items()})
+        # Read without variables, so that dbt's memory of the project holds whatever the settings are.
+        manifest = invoke(None, "parse")
+        SemanticManifest(manifest).write_json_to_file(str(definitions))
+        given = ("--vars", orjson.dumps({"days": BOUND} | dict(values)).decode())
+        invoke(manifest, "seed", *given)
+        # dbt asks the seeds for the rules of channels while it compiles.
+        compiled = [result.node for result in invoke(manifest, "compile", *given)]
+        DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
+        with duckdb.connect(str(database), read_only=True) as con:
+            nodes = in_order([plan_node(con, manifest, node) for node in compiled], readers(manifest))
+    return Plan(nodes, definitions.read_text())
+
+
+def in_words(results: Any) -> str:
+    """Say which nodes failed and why."""
+    failed = [result for result in results or () if result.status in {"error", "runtime error"}]
+    return "; ".join(f"{one.node.name}: {' '.join(str(one.message).split())[:300]}" for one in failed)
+
+
+def readers(manifest: Any) -> dict[str, list[str]]:
+    """Name the seeds and models that each node of dbt's reads, those behind ephemeral models too."""
+
+    def read(node: Any) -> Iterator[str]:
+        for name in node.depends_on.nodes:
+            parent = manifest.nodes.get(name)
+            if parent is None:  # A source: it is there before anything runs.
+                continue
+            if parent.config.materialized == "ephemeral":
+                yield from read(parent)
+            else:
+                yield parent.name
+
+    return {
+        node.name: sorted(set(read(node))) if node.resource_type.value != "seed" else []
+        for node in manifest.nodes.values()
+    }
+
+
+def plan_node(con: duckdb.DuckDBPyConnection, manifest: Any, node: Any) -> Node:
+    """Write what a plan says of a node of dbt's, but for what it needs.
+
+    Raises:
+        BuildFailed: its materialization is none that a plan knows.
+    """
+    kind = KINDS.get(node.config.materialized)
+    if kind is None:
+        raise BuildFailed(
+            f"{node.name} ({node.original_file_path}) is materialized as {node.config.materialized}",
+            f"Use one of {', '.join(KINDS)}, ephemeral",
+        )
+    said: dict[str, Any] = {"name": node.name, "kind": kind, "file": node.original_file_path, "needs": []}
+    if kind == "seed":
+        return Node(**said, relation=node.relation_name, columns=described(con, f"from {node.relation_name}"))
+    if kind == "test":
+        return Node(**said, sql=node.compiled_code, **said_of_test(manifest, node))
+    if node.language == "python":
+        said["kind"] = "python"
+    columns = node.columns if node.contract.enforced else {}
+    asked = ", ".join(f"cast(null as {column.data_type}) as {sql.name(name)}" for name, column in columns.items())
+    return Node(
+        **said, relation=node.relation_name, sql="" if said["kind"] == "python" else node.compiled_code,
+        columns=described(con, f"select {asked}") if columns else [],
+        built_by=node.config.meta["built_by"] if kind == "days" else "",
+    )  # fmt: skip
+
+
+def described(con: duckdb.DuckDBPyConnection, query: str) -> list[tuple[str, str]]:
+    """Name a query's columns and their types as DuckDB writes them."""
+    return [(name, kind) for name, kind, *_ in con.execute(f"describe {query}").fetchall()]
+
+
+def said_of_test(manifest: Any, node: Any) -> dict[str, Any]:
+    """Say of a test what its failures are told by."""
+    metadata, attached = getattr(node, "test_metadata", None), manifest.nodes.get(getattr(node, "attached_node", None))
+    if metadata is None or metadata.name != "rows_hold":
+        return {}
+    return {
+        "told": node.file_key_name, "attached": attached.relation_name, "accepted": metadata.kwargs.get("accepted", {}),
+    }  # fmt: skip
+
+
+def in_order(nodes: list[Node], read: Mapping[str, list[str]]) -> list[Node]:
+    """Put nodes into an order in which each follows what it needs.
+
+    As `dbt build` does, a model waits for the tests of all that lies behind it, and is not built when one fails.
+    """
+    known = {node.name: node for node in nodes}
+    tests = {name: set(read[name]) for name, node in known.items() if node.kind == "test"}
+    behind: dict[str, set[str]] = {}
+    ordered: list[Node] = []
+
+    def visit(name: str) -> None:
+        if name in behind:
+            return
+        for parent in read[name]:
+            visit(parent)
+        before = set(read[name]).union(*(behind[parent] for parent in read[name]))
+        if name not in tests:
+            for test in sorted(tests.keys() - before):
+                if tests[test] and tests[test] <= before:
+                    visit(test)
+                    before.add(test)
+        behind[name] = before
+        waited = {test for test in before & tests.keys() if not any(test in behind[parent] for parent in read[name])}
+        needs = set(read[name]) if name in tests else {*read[name], *waited}
+        ordered.append(msgspec.structs.replace(known[name], needs=sorted(needs)))
+
+    for name in sorted(known):
+        visit(name)
+    return ordered

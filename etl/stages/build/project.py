@@ -1,7 +1,6 @@
 """The dbt project as an input: what of it decides rows, and what only describes them."""
 
 import re
-from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -73,6 +72,6 @@ def variables(settings: Settings) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def dbt_variables(settings: Settings, days: Sequence[str] | None) -> str:
+def dbt_variables(settings: Settings) -> str:
     """Write the variables of dbt's models as JSON."""
-    return orjson.dumps({"days": days} | variables(settings)).decode()
+    return orjson.dumps(variables(settings)).decode()

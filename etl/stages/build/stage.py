@@ -1,8 +1,9 @@
-"""Build: dbt turns the lake into marts in a file of its own; what passed its tests is published.
+"""Build: the dbt project turns the lake into marts in a file of its own; what passed its tests is published.
 
 Which sessions' days dbt rebuilds follows from the event days: those that changed since the last build, and no clock.
 """
 
+import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date
 from typing import Any
@@ -10,16 +11,19 @@ from typing import Any
 import duckdb
 import msgspec
 
+from etl.errors import BuildFailed
 from etl.lake import erasures
 from etl.lake.catalogue import Lake, read_note, write_note
 from etl.lake.fingerprint import Fingerprint, digest
 from etl.lake.landed import landings
 from etl.lake.manifests import Build, Commit, Day, Nothing, Part, Reading
-from etl.stages.build.dbt import read_definitions, run_dbt, workplace
 from etl.stages.build.declared import declared_conversions
+from etl.stages.build.execute import Outcome, execute, opened
 from etl.stages.build.ledger import files_table
+from etl.stages.build.plan import Plan, read_plan
 from etl.stages.build.project import read_project, variables
 from etl.stages.build.sources import name_sources
+from etl.stages.build.workplace import workplace
 from etl.stages.stage import Made, Stage, Work
 from etl.vocabulary import tracking_plan
 from etl.vocabulary.holidays import read_holidays
@@ -129,17 +133,25 @@ class Marts(Stage[Build]):
         # With the changed days themselves: what is kept by the day of the event is found by them.
         return sorted({*stale, *changed, *unfinished.days})
 
+    @staticmethod
+    def plan(lake: Lake) -> Plan:
+        """Read what dbt compiled of the project for these settings."""
+        return read_plan(variables(lake.settings), workplace(lake.settings).folder / "plans")
+
     def make(self, work: Work[Build]) -> Made[Build]:
         lake = work.lake
         before = work.before[0] if work.before else None
         place = workplace(lake.settings)
         home = str(lake.settings.home.resolve())
         if before is not None and not work.days and holds_all_rows(work, before) and not is_unfinished(lake):
-            name_all_sources(lake)
-            read_definitions(lake.settings)
+            with opened(lake.settings) as con:
+                name_all_sources(con, lake)
+            place.definitions.write_text(self.plan(lake).definitions)
             return Made(msgspec.structs.replace(before.facts, models=0, tests=0, rebuilt=[], place=home))
         days = self.stale_session_days(lake, before)
         place.folder.mkdir(parents=True, exist_ok=True)
+        work.advance("the project", 0)
+        plan = self.plan(lake)
         if days is None:
             for leftover in place.folder.glob("build.duckdb*"):
                 if leftover.is_file():
@@ -147,11 +159,30 @@ class Marts(Stage[Build]):
         else:
             days = sorted({*days, *(day.isoformat() for day in work.days)})
         write_note(place.unfinished, Unfinished(days))
-        name_all_sources(lake)
-        models, tests = run_dbt(lake.settings, days)
+        shutil.rmtree(place.failures, ignore_errors=True)
+        with opened(lake.settings) as con:
+            name_all_sources(con, lake)
+            outcome = execute(con, plan, days, place.failures, advance=work.advance)
+        refuse_failures(outcome)
+        place.definitions.write_text(plan.definitions)
         place.unfinished.unlink()
-        facts = Build(digest(self.definition(lake)), self.days(lake), session_dates(lake), models, tests, days, home)
-        return Made(facts, counts={UNIT: {"models": models, "tests": tests}})
+        definition = digest(self.definition(lake))
+        facts = Build(definition, self.days(lake), session_dates(lake), outcome.models, outcome.tests, days, home)
+        return Made(facts, counts={UNIT: {"models": outcome.models, "tests": outcome.tests}})
+
+
+def refuse_failures(outcome: Outcome) -> None:
+    """Say which models and tests failed.
+
+    Raises:
+        BuildFailed: some did; the message names each and why.
+    """
+    if outcome.failed:
+        raise BuildFailed(
+            f"dbt's models failed at {'; '.join(node.reason for node in outcome.failed)}",
+            "The warehouse stays as it was; docs/when-numbers-look-wrong.md says what to do",
+            outcome.failed,
+        )
 
 
 def is_unfinished(lake: Lake) -> bool:
@@ -182,8 +213,8 @@ def input_parts(lake: Lake) -> Iterator[tuple[Commit[Any], Part]]:
         yield from ((commit, part) for commit in commits for part in commit.parts if part.dataset in datasets)
 
 
-def name_all_sources(lake: Lake) -> None:
-    """Tell the file that dbt builds what each of its sources is."""
+def name_all_sources(con: duckdb.DuckDBPyConnection, lake: Lake) -> None:
+    """Tell the file that is built what each of dbt's sources is."""
     settings = lake.settings
     tables: dict[str, Any] = {
         "files": files_table(lake),
@@ -192,5 +223,4 @@ def name_all_sources(lake: Lake) -> None:
         "erasures": erasures.requests_table(lake),
         "holidays": read_holidays(settings.holidays),
     }
-    with duckdb.connect(str(workplace(settings).database)) as con:
-        name_sources(con, lake, (part for _, part in input_parts(lake)), tables)
+    name_sources(con, lake, (part for _, part in input_parts(lake)), tables)

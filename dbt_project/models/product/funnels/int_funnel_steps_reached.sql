@@ -1,8 +1,4 @@
-{{ config(
-    materialized='incremental',
-    incremental_strategy='append',
-    pre_hook='{{ forget_built_days() }}'
-) }}
+{{ config(materialized='in_place_days', meta={'built_by': 'session_date'}) }}
 
 with recursive funnels as (
 

@@ -1,8 +1,4 @@
-{{ config(
-    materialized='incremental',
-    incremental_strategy='append',
-    pre_hook="{% if is_incremental() %}delete from {{ this }} where {{ built_days('event_date') }}{% endif %}"
-) }}
+{{ config(materialized='in_place_days', meta={'built_by': 'event_date'}) }}
 
 with events as (
 
