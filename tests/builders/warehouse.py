@@ -13,30 +13,18 @@ import duckdb
 import pyarrow as pa
 
 from etl.errors import FailedNode
+from etl.lake.datasets import DATASETS
 from etl.settings import PROJECT
 from etl.stages.build.execute import execute
 from etl.stages.build.plan import Plan, read_plan
 from etl.stages.build.sources import name_tables
-from etl.vocabulary import columns as schemas
 from etl.vocabulary.thresholds import read_thresholds
 
 DBT = PROJECT / "dbt_project"
 
 Row = dict[str, Any]
 
-DATASETS = {
-    "events": schemas.EVENTS,
-    "pixel_hits": schemas.PIXEL_HITS,
-    "quarantine": schemas.QUARANTINE,
-    "files": schemas.FILES,
-    "event_counts": schemas.EVENT_COUNTS,
-    "spend": schemas.SPEND,
-    "conversions": schemas.CONVERSIONS,
-    "messages": schemas.MESSAGES,
-    "restatements": schemas.RESTATEMENTS,
-    "thresholds": schemas.THRESHOLDS,
-    "holidays": schemas.HOLIDAYS,
-}
+SCHEMAS = {name: dataset.columns for name, dataset in DATASETS.items()}
 
 
 def moment(text: str) -> datetime:
@@ -167,7 +155,7 @@ class Warehouse:
 
     def fill(self, **datasets: list[Row]) -> None:
         """Let the lake hold just these rows, and the thresholds of the project."""
-        self.rows = {name: pa.Table.from_pylist(datasets.get(name, []), schema=DATASETS[name]) for name in DATASETS}
+        self.rows = {name: pa.Table.from_pylist(datasets.get(name, []), schema=SCHEMAS[name]) for name in SCHEMAS}
         if "thresholds" not in datasets:
             self.rows["thresholds"] = read_thresholds(PROJECT / "conf" / "thresholds.toml")
 

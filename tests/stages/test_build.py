@@ -34,7 +34,7 @@ def built(house: House) -> tuple[House, Commit[Build]]:
     house.put("events/a.jsonl", each(events("10:00 /a", day="2026-03-01") + events("10:00 /b", day="2026-03-02")))
     house.digest()
     lake = Lake(house.settings)
-    workplace(house.settings).folder.mkdir(parents=True)
+    workplace(house.settings).folder.mkdir(parents=True, exist_ok=True)
     workplace(house.settings).database.touch()
     definition = digest(Marts().definition(lake))
     facts = Build(definition, Marts.days(lake), session_dates(lake), 1, 1, None, str(house.settings.home.resolve()))
