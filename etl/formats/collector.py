@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import duckdb
 import orjson
 
-from etl.formats import snowplow, statements
+from etl.formats import exports, snowplow, statements
 from etl.formats import versions as migrations
 from etl.formats.versions import NEWEST_VERSION, mended, read_json
 
@@ -63,6 +63,7 @@ def shape(columns: Mapping[str, object]) -> str:
 def define_macros(con: duckdb.DuckDBPyConnection) -> None:
     """Make the macros that the statements of this room share: times, bodies and queries."""
     statements.run(con, "macros.sql")
+    exports.define_macros(con)
     for name, said in {
         "read_batch(body)": read_json("body", shape(BATCH)),
         "read_payload(body)": read_json("body", shape(PAYLOAD)),
@@ -103,5 +104,5 @@ def list_messages(con: duckdb.DuckDBPyConnection, max_message_bytes: int, schema
     statements.run(con, "items.sql")
     con.execute(
         f"create or replace temp view sent as with {migrations.migrate('versioned')},"
-        f" {snowplow.translate('migrated')} select * from translated"
+        f" {snowplow.translate('migrated')}, {exports.translate('translated')} select * from told"
     )

@@ -5,7 +5,7 @@
 -- others), newest_version.
 -- Gives: versioned, one row a message and one a refused line: the columns of requests but items, ordinal (place in the
 -- batch, from 0), item (the message's JSON; null of a refused line), message (the same; null of one that is not read),
--- version_text (the version it came in, or `snowplow`).
+-- version_text (the version it came in, `snowplow` or `export`).
 
 create or replace temp view versioned as
 with listed as (
@@ -22,6 +22,7 @@ select
     case
         when line_reason is not null or strlen(item) > getvariable('most_read_bytes') then null
         when protocol = 'snowplow' then 'snowplow'
+        when protocol <> 'bloodhound' then 'export'
         when starts_with(item, '{"version":' || getvariable('newest_version') || ',') then getvariable('newest_version')
         when json_type(item) <> 'OBJECT' then 'none'
         else coalesce(cast(json_extract(item, '$.version') as varchar), '1')

@@ -46,6 +46,7 @@ named as (
         privacy,
         blocked,
         coalesce(version_text = 'snowplow', false) as is_snowplow,
+        coalesce(version_text in ('snowplow', 'export'), false) as is_foreign,
         coalesce(privacy = 'anonymous', false) as is_nobody,
         coalesce(privacy = 'anonymous', false) or coalesce(fields.anonymous, false) as may_be_nobody,
         fields.id as event_id,
@@ -85,15 +86,15 @@ doubted as (
     select
         *,
         line_reason is null and (
-            coalesce(not list_contains($versions, version_text) and not is_snowplow, true)
+            coalesce(not list_contains($versions, version_text) and not is_foreign, true)
             or strlen(item) > $max_message_bytes
             or wrong is not null
-            or (created_us is null and not is_snowplow)
-            or coalesce(not regexp_full_match(index_text, '[0-9]{1,18}'), not is_snowplow and not is_nobody)
+            or (created_us is null and not is_foreign)
+            or coalesce(not regexp_full_match(index_text, '[0-9]{1,18}'), not is_foreign and not is_nobody)
             or coalesce(event_id, '') = ''
             or coalesce(app_id, '') = ''
-            or (coalesce(stream_id, '') = '' and not is_snowplow and not is_nobody)
-            or (coalesce(visitor_id, '') = '' and not is_snowplow and not may_be_nobody)
+            or (coalesce(stream_id, '') = '' and not is_foreign and not is_nobody)
+            or (coalesce(visitor_id, '') = '' and not is_foreign and not may_be_nobody)
             or not coalesce(list_contains($platforms, platform), false)
             or not coalesce(list_contains($schemas, schema) or schema like 'custom._%', false)
             or (schema = 'page_view' and (page_id is null or url is null))

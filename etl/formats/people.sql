@@ -17,7 +17,8 @@ select
         end as visitor_id
     ),
     clients.address_from_client,
-    false as is_agent_unknown
+    -- An export that does not say who reads says nothing of bots.
+    read_messages.is_foreign and not read_messages.is_snowplow and read_messages.user_agent is null as is_agent_unknown
 from read_messages
 left join clients on read_messages.ip = clients.client
 left join pseudonyms

@@ -81,7 +81,7 @@ def formats_of(text: str) -> list[str]:
         columns = columns_of(text)
         return [name for name, entry in FORMATS.items() if entry.kind == "table" and set(entry.needs) <= set(columns)]
     if text.startswith("{"):
-        return [name for name, entry in FORMATS.items() if entry.kind == "json" and holds(text, entry.needs)]
+        return [name for name, entry in FORMATS.items() if entry.kind == "json" and holds_text(text, entry.needs)]
     if _with_agent.match(text):
         return ["combined"]
     if _without_agent.match(text):
@@ -94,12 +94,16 @@ def columns_of(header: str) -> list[str]:
     return header.partition(":")[2].split()
 
 
-def holds(text: str, paths: Sequence[str]) -> bool:
-    """Say whether a JSON object has all of these keys (paths of plain names)."""
+def holds_text(text: str, paths: Sequence[str]) -> bool:
+    """Say whether a text is a JSON object that has all of these keys."""
     try:
-        value = orjson.loads(text)
+        return holds(orjson.loads(text), paths)
     except ValueError:
         return False
+
+
+def holds(value: object, paths: Sequence[str]) -> bool:
+    """Say whether an object has all of these keys (paths of plain names)."""
     for path in paths:
         found = value
         for key in path.split(".")[1:]:

@@ -1,13 +1,13 @@
 -- Collector lines as requests. A view, so that lines are decoded by all threads, row group by row group.
 --
 -- Takes: lines (file_id, source_file, line_number, line, line_bytes, line_sha256); macros of macros.sql, query_as_json,
--- read_batch, read_payload, read_kind and without_halves.
+-- read_batch, read_payload, read_kind and without_halves, and those of exports.py.
 -- Variables: envelope (what from_json reads of a line), batch_paths, post_path, get_path, first_log_us, last_log_us,
 -- longest_host, most_messages, kept_by_clients (answers after which a client tries again).
 -- Gives: requests, one row a line: file_id, source_file, line_number, request_id, received_us, ip (as it stands there),
 -- blocked (why its messages are excluded), network_id (the collector's own id), privacy (`gpc`, `anonymous`),
--- is_prefetched, collector_host, user_agent, sent_us, protocol (`bloodhound`, `snowplow`; null of a request that is for
--- neither), items (list of JSON text; null when there is none), query (of a Snowplow GET), line_hash (of Snowplow's
+-- is_prefetched, collector_host, user_agent, sent_us, protocol (`bloodhound`, `snowplow`, an export's name; null of a request that is for
+-- none), items (list of JSON text; null when there is none), query (of a Snowplow GET), line_hash (of Snowplow's
 -- lines), line_reason (of quarantine, or `refused_at_edge`, `unrouted`: the request holds no message), line_detail (of
 -- those its path), payload.
 
@@ -27,15 +27,27 @@ envelopes as (
     from texts
 ),
 
+exports as (
+    select
+        *,
+        -- A request has an id; what has none may be a line of another tracker's.
+        case when envelope.request_id is null and envelope is not null then try(export_name(cast(text as json))) end
+            as export,
+        case when export is not null then try(export_record(export, cast(text as json))) end as exported
+    from envelopes
+),
+
 routed as (
     select
         *,
-        epoch_text_us(envelope.received_at) as stated_us,
+        case when export is null then epoch_text_us(envelope.received_at) else export_received_us(export, exported) end
+            as stated_us,
         try_cast(envelope.status as integer) as status,
-        coalesce(list_contains(getvariable('kept_by_clients'), status) or status between 500 and 599, false)
+        export is null and coalesce(list_contains(getvariable('kept_by_clients'), status) or status between 500 and 599, false)
             as is_refused,
         coalesce(envelope.method = 'GET', false) as is_get,
         case
+            when export is not null then export
             when is_refused then null
             when envelope.method = 'POST' and list_contains(getvariable('batch_paths'), envelope.path)
                 then 'bloodhound'
@@ -47,7 +59,7 @@ routed as (
             when envelope.method = 'POST' and contains(envelope.body, 'messages')
                 then case when json_type(read_kind(envelope.body).messages) = 'ARRAY' then 'bloodhound' end
         end as protocol
-    from envelopes
+    from exports
 ),
 
 judged as (
@@ -60,6 +72,8 @@ judged as (
             when line_sha256 is not null then 'the line has ' || line_bytes || ' bytes; SHA-256 ' || line_sha256
             when text is null then 'not UTF-8'
             when envelope is null then 'not a JSON object'
+            when export is not null and received_us is null then 'no time in ' || export
+            when export is not null then null
             when coalesce(envelope.request_id, '') = '' then 'request_id is missing'
             when coalesce(envelope.received_at, '') = '' then 'received_at is missing'
             when received_us is null then 'received_at is no time: ' || left(envelope.received_at, 100)
@@ -74,6 +88,7 @@ opened as (
         *,
         case
             when wrong_line is not null or protocol is null then null
+            when export is not null then [exported]
             when protocol = 'bloodhound' then batch.messages
             when is_get then [cast(query_as_json(envelope.query) as json)]
             else read_payload(envelope.body).data
@@ -86,16 +101,17 @@ select
     file_id,
     source_file,
     line_number,
-    envelope.request_id,
+    case when export is null then envelope.request_id else export_request(export, exported) end as request_id,
     received_us,
-    nullif(envelope.remote_addr, '') as ip,
+    case when export is null then nullif(envelope.remote_addr, '') else export_ip(export, exported) end as ip,
     nullif(envelope.blocked, '') as blocked,
     nullif(nullif(envelope.network_id, ''), '-') as network_id,
     nullif(envelope.privacy, '') as privacy,
     coalesce(starts_with(envelope.sec_purpose, 'prefetch'), false) as is_prefetched,
     nullif(lower(left(envelope.host, getvariable('longest_host'))), '') as collector_host,
-    nullif(nullif(envelope.user_agent, ''), '-') as user_agent,
-    iso_us(batch.sent_at) as sent_us,
+    case when export is null then nullif(nullif(envelope.user_agent, ''), '-') else export_agent(export, exported) end
+        as user_agent,
+    case when export is null then iso_us(batch.sent_at) else export_sent_us(export, exported) end as sent_us,
     protocol,
     items,
     case when protocol = 'snowplow' and is_get then envelope.query end as query,

@@ -10,9 +10,9 @@ from etl.vocabulary import tracking_plan as plan
 TEXT_KEYS = ("id", "schema", "app_id", "platform", "stream_id", "visitor_id")
 REQUIRED_KEYS = ("id", "schema", "app_id", "platform", "index", "created_at", "visitor_id", "stream_id")
 """The stream last: version 2 has none, its app and visitor name it."""
-NOT_OF_SNOWPLOW = ("stream_id", "index", "created_at", "visitor_id")
-"""Keys that a Snowplow event may lack: it then takes no part in gaps, happened when it was received, or is of whoever
-reads with its browser from its address."""
+NOT_OF_OTHERS = ("stream_id", "index", "created_at", "visitor_id")
+"""Keys that another tracker's event may lack: it then takes no part in gaps, happened when it was received, or is of
+nobody known; one of Snowplow's is of whoever reads with its browser from its address."""
 NOT_OF_NOBODY = ("stream_id", "index", "visitor_id")
 """Keys that a message may lack in which no id of any kind is used."""
 REQUIRED_PAGE_KEYS = ("page.id", "page.url")
@@ -80,12 +80,12 @@ def list_rules(max_message_bytes: int, lateness_us: int, tracking_plan: plan.Pla
          "'the message is not an object: ' || left(coalesce(message, 'null'), 100)"),
         ("bad_body", f"regexp_matches({without_texts('message')}, '{NOT_A_NUMBER}')",
          "'the message holds NaN or Infinity, which are no JSON'"),
-        ("unknown_version", f"version_text not in ({versions}, 'snowplow')",
+        ("unknown_version", f"version_text not in ({versions}, 'snowplow', 'export')",
          "'version ' || left(version_text, 100) || ' is not read'"),
         ("unknown_schema", f"{kind('schema')} = 'VARCHAR' and {schema} <> '' and not {is_known}",
          f"'no schema is named ''' || {shown('schema')} || ''''"),
     ]  # fmt: skip
-    may_lack = {key: " and version_text <> 'snowplow'" for key in NOT_OF_SNOWPLOW}
+    may_lack = {key: " and version_text not in ('snowplow', 'export')" for key in NOT_OF_OTHERS}
     for key in NOT_OF_NOBODY:
         may_lack[key] = may_lack.get(key, "") + " and not is_nobody"
     may_lack["visitor_id"] += " and not may_be_nobody"

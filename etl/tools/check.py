@@ -20,7 +20,7 @@ import orjson
 import pyarrow as pa
 
 from etl.formats import collector, exclusions, messages, snowplow
-from etl.formats.recognise import FIRST_LINES, chosen, recognise
+from etl.formats.recognise import FIRST_LINES, chosen, holds, recognise
 from etl.lake.catalogue import Lake
 from etl.lake.key import read_key
 from etl.settings import Settings
@@ -34,6 +34,7 @@ from etl.stages.parse.stage import Parse
 from etl.stages.spend.stage import Spend
 from etl.stages.stage import Stage
 from etl.vocabulary import tracking_plan as plan
+from etl.vocabulary.tracker_exports import EXPORTS
 
 FATES = {
     "unrouted": "no message, only landed and counted (unrouted: {})",
@@ -171,6 +172,7 @@ def check(content: bytes, settings: Settings) -> list[Verdict]:
             select
                 decoded.line_number, decoded.position, reason, detail, event_id, decoded.schema, platform, visitor_id,
                 page_id, event_us, created_us, decoded.sent_us, version,
+                is_snowplow,
                 struct_pack(sent := sent.item, newest := sent.message, version := sent.version_text) as texts
             from decoded
             left join sent
@@ -215,7 +217,7 @@ def judge(rows: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], Verdict]
 
 def describe(row: dict[str, Any]) -> str:
     """Say in one line what an accepted message is."""
-    language = f"version {row['version']}" if row["version"] else "Snowplow"
+    language = f"version {row['version']}" if row["version"] else "Snowplow" if row["is_snowplow"] else "an export"
     happened = datetime.fromtimestamp(row["event_us"] / 1e6, UTC).isoformat(timespec="milliseconds")
     is_corrected = row["created_us"] is not None and row["sent_us"] is not None and row["created_us"] <= row["sent_us"]
     clock = "clock corrected" if is_corrected else "as received"
@@ -246,6 +248,8 @@ def wrap(value: Any, line: bytes) -> bytes:
     """Make a collector line of a JSON text: of a line as it is, else of a request that carries it."""
     if not isinstance(value, dict) or "body" in value or "request_id" in value:
         return line
+    if any(holds(value, entry.needs) for entry in EXPORTS.values()):
+        return orjson.dumps(value)
     if "messages" in value:
         return request("POST", collector.BATCH_PATH, line)
     if isinstance(value.get("data"), list) and "payload_data" in str(value.get("schema")):

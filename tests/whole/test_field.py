@@ -1,6 +1,7 @@
 """Logs as people post them, with what is true of them."""
 
 import shutil
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from builders import House, shared
 
 from etl import pipeline as tasks
+from etl.tools.check import check_file
 
 ACCESS = (
     "alb_iis_caddy_json_common", "cloudfront", "dash_first", "proxy_log_main", "quoted_first", "server_ip_first",
@@ -99,3 +101,18 @@ def test_spend_lands_whatever_it_is_called(tmp_path: Path) -> None:
     assert {(row["source_file"], row["cost"]) for row in house.scan("spend")} == {
         ("spend/REPORT.CSV", 10), ("spend/export.tsv", 10),
     }  # fmt: skip
+
+
+def test_exports_of_other_trackers_are_read(tmp_path: Path) -> None:
+    house = taken(tmp_path, "foreign_exports")
+    found = Counter((row["tracker"], row["schema"], row["visitor_id"], row["url"]) for row in house.events())
+    page = "https://www.shop.example/"
+    assert found == Counter({
+        ("ga4", "page_view", "111.1", page): 1, ("ga4", "page_view", "111.1", f"{page}a"): 1,
+        ("ga4", "page_view", "222.1", page): 1, **{("segment", "page_view", f"a{n}", page): 1 for n in range(4)},
+    })  # fmt: skip
+    assert house.quarantine() == [] and not any(row["is_bot"] for row in house.events())
+    for file in sorted((house.settings.inbox / "events").iterdir()):
+        verdicts = check_file(file, house.settings)
+        assert {verdict.outcome for verdict in verdicts} == {"accepted"}
+        assert len(verdicts) == len(file.read_bytes().splitlines())

@@ -30,7 +30,7 @@ from etl.stages.parse.logs import LOGS, describe_logs
 from etl.stages.parse.slices import group_files, halve, plan_slices
 from etl.stages.parse.write import write_slice
 from etl.stages.stage import Made, Output, Stage, Work
-from etl.vocabulary import bot_rules, click_ids, log_formats, tracking_plan
+from etl.vocabulary import bot_rules, click_ids, log_formats, tracker_exports, tracking_plan
 
 PARSER_VERSION = 14
 MOST_SCHEMAS = 1000
@@ -74,7 +74,7 @@ class Parse(Stage[Reading]):
             PARSER_VERSION, settings.max_lateness_days, settings.max_message_bytes, sorted(settings.asset_extensions),
             bot_rules.digest("declared", "malformed_ua", "platforms"), log_formats.digest(),
             sorted(settings.log_formats.items()), sorted(settings.no_pages.items()), sorted(settings.trusted_proxies),
-            sorted(settings.batch_paths), key_digest(settings), click_ids.NAMES,
+            sorted(settings.batch_paths), key_digest(settings), click_ids.NAMES, tracker_exports.digest(),
         )  # fmt: skip
 
     @staticmethod
@@ -157,10 +157,10 @@ class Parse(Stage[Reading]):
 def sent_schemas(con: duckdb.DuckDBPyConnection) -> set[str]:
     """Name the schemas among a slice's messages, known or not, that the tracking plan could speak of.
 
-    Of Snowplow's events those too that would be of a schema if the plan had it.
+    Of other trackers' events those too that would be of a schema if the plan had it.
     """
     rows = con.execute(
-        "select case when is_snowplow then regexp_replace(schema, '^custom[.]', '') else schema end as name"
+        "select case when is_foreign then regexp_replace(schema, '^custom[.]', '') else schema end as name"
         " from decoded where regexp_full_match(name, $name) group by 1 order by count(*) desc, 1",
         {"name": tracking_plan.NAME},
     ).fetchall()

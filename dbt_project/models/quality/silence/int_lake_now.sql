@@ -24,12 +24,23 @@ received as (
 
 ),
 
+event_span as (
+
+    select
+        min(earliest_event_at) as earliest_event_at,
+        max(latest_event_at) as latest_event_at
+    from messages_hourly
+
+),
+
+-- Where nothing says when it came, what happened is all there is.
 latest as (
 
     select
-        min(earliest_received_at) as first_received_at,
-        max(latest_received_at) as latest_received_at
+        coalesce(min(received.earliest_received_at), min(event_span.earliest_event_at)) as first_received_at,
+        coalesce(max(received.latest_received_at), max(event_span.latest_event_at)) as latest_received_at
     from received
+    cross join event_span
 
 )
 

@@ -24,8 +24,9 @@ counted as (
         count(*) filter (where schema_name = 'page_view') as page_view_count,
         count(*) filter (where stream_id is null or message_index is null) as streamless_count,
         count(*) filter (where received_at > event_at + interval 1 day) as late_count,
-        min(received_at) as earliest_received_at,
-        max(received_at) as latest_received_at,
+        -- Exports of other trackers without a receipt have no request: they say nothing of now.
+        min(received_at) filter (where request_id is not null or is_access) as earliest_received_at,
+        max(received_at) filter (where request_id is not null or is_access) as latest_received_at,
         min(event_at) as earliest_event_at,
         max(event_at) as latest_event_at
     from events

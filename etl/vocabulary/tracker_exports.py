@@ -1,0 +1,48 @@
+"""The register of other trackers' exports, read once from `tracker_exports.toml`: data, for parsing and checking."""
+
+import hashlib
+import tomllib
+from pathlib import Path
+
+import msgspec
+
+_TEXT = Path(__file__).parents[2].joinpath("conf", "tracker_exports.toml").read_text(encoding="utf-8")
+
+
+class TrackerExport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An export that is read; the register says what its attributes mean."""
+
+    name: str
+    title: str
+    needs: list[str]
+    event: list[str]
+    created: list[str]
+    visitor: list[str]
+    url: list[str]
+    data: str
+    platform: list[str]
+    platforms: list[tuple[str, str]]
+    schemas: dict[str, str]
+    order: dict[str, list[str]]
+    parameters: str = ""
+    id: list[str] = []
+    id_of: list[str] = []
+    app_id: list[str] = []
+    received: list[str] = []
+    sent: list[str] = []
+    user: list[str] = []
+    locale: list[str] = []
+    ip: list[str] = []
+    agent: list[str] = []
+    referrer: list[str] = []
+
+
+EXPORTS: dict[str, TrackerExport] = {
+    entry["name"]: msgspec.convert(entry, TrackerExport) for entry in tomllib.loads(_TEXT)["exports"]
+}
+"""What is read, by name."""
+
+
+def digest() -> str:
+    """Name all that the register says."""
+    return hashlib.sha256(_TEXT.encode()).hexdigest()[:16]
