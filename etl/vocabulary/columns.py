@@ -75,6 +75,7 @@ EVENTS = pa.schema(
         ("country", TEXT),
         ("locale", TEXT),
         ("ip", TEXT),
+        ("address_from_client", pa.bool_()),
         ("collector_host", TEXT),
         ("is_bot", pa.bool_()),
         ("bot_reason", TEXT),
@@ -88,9 +89,9 @@ EVENTS = pa.schema(
         ("event_date", pa.date32()),
     ]
 )
-"""`stream_number` and `previous_stream_id` say of a stream that is a client's session (Snowplow's) which it is of that
-client's, and which came before. `click_ids` is a JSON object of the click ids in a page view's URL, in the order of the
-seed that names them."""
+"""`address_from_client` says that anybody could have sent its address. `stream_number` and `previous_stream_id` say of
+a stream that is a client's session (Snowplow's) which it is of that client's, and which came before. `click_ids` is a
+JSON object of the click ids in a page view's URL, in the order of the seed that names them."""
 
 _DECIDED_LATER = {
     "session_id", "session_date", "session_event_number", "is_session_event", "is_repeat",
@@ -102,7 +103,6 @@ MESSAGES = pa.schema(
         *(field for field in EVENTS if field.name not in {*_DECIDED_LATER, "event_date"}),
         ("ua_bot_reason", TEXT),
         ("blocked", TEXT),
-        ("address_from_client", pa.bool_()),
         ("document_key", pa.int64()),
         ("message_ref", pa.int64()),
         ("content_key", pa.int64()),
@@ -110,7 +110,7 @@ MESSAGES = pa.schema(
     ]
 )
 """Valid messages before duplicates are found. `message_ref` is line_number · 2²⁴ + position; `blocked` says why the
-collector would rather not have it; `address_from_client` that anybody could have sent its address. `document_key` is
+collector would rather not have it. `document_key` is
 the same in all views of a document that says when it was loaded. `content_key` is a
 key of the message in the newest version: equal only where the texts are, but for a chance of 2⁻⁶³."""
 

@@ -24,13 +24,14 @@ COLUMNS = {
         event_id varchar, page_id varchar, session_id varchar, visitor_id varchar, app_id varchar, platform varchar,
         viewed_at timestamptz, country varchar, tracker varchar, browser varchar, is_bot boolean, is_repeat boolean,
         is_access boolean""",
-    "int_sessions_aggregated": "visitor_id varchar, session_date date, is_bot boolean",
+    "int_sessions_aggregated": """
+        visitor_id varchar, session_date date, is_bot boolean, ip varchar, address_from_client boolean""",
     "int_order_events": "order_id varchar",
     "int_orders_chosen": """
         order_id varchar, revenue double, reporting_revenue double, currency varchar""",
     "int_spend_chosen": "file_id bigint, is_chosen boolean",
 }
-OTHERS_CHECKS = ("int_marketing_checks", "int_visit_checks")
+OTHERS_CHECKS = ("int_marketing_checks", "int_visit_checks", "int_request_checks")
 TOTALS = ("int_book_checks", "int_pixel_checks", "int_order_checks", "int_probe_checks", *OTHERS_CHECKS)
 COLUMNS |= dict.fromkeys(
     OTHERS_CHECKS,

@@ -1,6 +1,7 @@
 """Checks: what is missing is never ok, and each loss has its name."""
 
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 from builders.quality import (
@@ -128,6 +129,52 @@ def test_probes_are_in_no_check_of_people_and_make_no_tracker_of_a_site_without(
     assert models.query("select app_id, status from build.intermediate.int_checks_daily") == [("shop", "error")]
 
 
+def requests(models: Models, files: list[Row], visits: list[Row]) -> dict[str, tuple[float | None, str, str | None]]:
+    """Judge collectors' files and visits; say each check's value, status and hint."""
+    models.fill("stg_lake__files", [{"inbox_folder": "events"} | row for row in files])
+    models.fill("int_sessions_aggregated", [
+        {"is_bot": False, "address_from_client": False} | row for row in visits
+    ])  # fmt: skip
+    models.make("int_request_checks")
+    rows = models.query("select check_name, check_value, status, hint from build.intermediate.int_request_checks")
+    return {check: (value, status, hint) for check, value, status, hint in rows}
+
+
+def log(name: str, lines: int, unrouted: int, paths: str | None = None) -> Row:
+    return {"source_file": name, "line_count": lines, "unrouted_count": unrouted, "unrouted_paths": paths}
+
+
+def test_requests_that_are_for_nobody_are_told_with_their_paths(models: Models) -> None:
+    """GIVEN all, a third, a few and none of the requests without a message THEN it fails, warns and is well."""
+    value, status, hint = requests(models, [log("b", 400, 400, "/e/ (400)"), log("a", 4, 2, "/x (2)")], [])[
+        "unrouted_requests"
+    ]
+    assert (round(value or 0, 3), status) == (0.995, "error")
+    assert hint is not None and "for /e/ (400), /x (2):" in hint
+    for unrouted, expected in ((500, "warn"), (20, "ok")):
+        assert requests(models, [log("a", 1000, unrouted, "/x")], [])["unrouted_requests"][1] == expected
+    assert requests(models, [], [])["unrouted_requests"][1] == "unknown"
+    assert requests(models, [log("a", 9, 9) | {"inbox_folder": "access"}], [])["unrouted_requests"][1] == "unknown"
+
+
+def test_addresses_that_anybody_can_send_are_told(models: Models) -> None:
+    claimed = [{"ip": f"192.0.2.{number}", "address_from_client": number < 30} for number in range(40)]
+    assert requests(models, [], claimed)["claimed_addresses"] == (0.75, "warn", None)
+    assert requests(models, [], claimed[30:])["claimed_addresses"][:2] == (0, "ok")
+    assert requests(models, [], [{"ip": None}])["claimed_addresses"][1] == "unknown"
+
+
+def test_an_address_that_has_nearly_all_visits_is_told(models: Models) -> None:
+    others = [{"ip": f"192.0.2.{number}"} for number in range(10)]
+    proxy = [{"ip": "198.51.100.1"}] * 90
+    value, status, hint = requests(models, [], [*others, *proxy])["one_address"]
+    assert (value, status) == (0.9, "warn")
+    assert hint is not None and hint.startswith("90 of 100 visits come from 198.51.100.1")
+    assert requests(models, [], [*others, *others, *others])["one_address"][1] == "ok"
+    assert requests(models, [], proxy[:29])["one_address"][1] == "unknown"
+    assert requests(models, [], [*others * 3, *({"is_bot": True} | row for row in proxy)])["one_address"][1] == "ok"
+
+
 def test_a_stage_that_loses_messages_is_named(models: Models, world: World) -> None:
     world.check(models, lost_by_parse=3)
     assert statuses(models, "stage_balance")["judge"] == "error"
@@ -198,3 +245,24 @@ def test_silence_says_who_is_silent(models: Models, host: str | None, is_all_sil
         select status, warn, error, hint from build.intermediate.int_checks_daily
     """)
     assert (status, warn, error) == ("error", 10, 20) and hint.startswith(beginning)
+
+
+def test_a_line_that_comes_again_stands_in_quarantine_once(models: Models) -> None:
+    """GIVEN a file with a line twice, the same compressed, and an early part of it THEN each refusal is one row."""
+
+    def line(file: str, file_id: int, number: int, payload: str, **columns: Any) -> Row:
+        said = {"reason": "bad_line", "detail": "not a JSON object", "payload": payload, "received_at": None}
+        return said | {"source_file": file, "file_id": file_id, "line_number": number} | columns
+
+    whole = [("x", 1), ("y", 2), ("x", 3)]
+    rows = [line(file, file_id, number, payload) for file, file_id in (("events/b.jsonl", 2), ("events/a.jsonl.gz", 1))
+            for payload, number in whole]  # fmt: skip
+    rows += [line("events/early.jsonl", 3, number, payload) for payload, number in whole[:2]]
+    rows += [line("events/b.jsonl", 2, 9, "x", batch_position=position, reason="bad_body") for position in (0, 1)]
+    models.fill("stg_lake__quarantine", rows)
+    models.make("quarantine")
+    found = models.query("select source_file, line_number, payload from build.quality.quarantine order by all")
+    assert found == [
+        ("events/a.jsonl.gz", 1, "x"), ("events/a.jsonl.gz", 2, "y"), ("events/a.jsonl.gz", 3, "x"),
+        ("events/b.jsonl", 9, "x"), ("events/b.jsonl", 9, "x"),
+    ]  # fmt: skip

@@ -57,6 +57,7 @@ renamed as (
         country,
         locale,
         ip,
+        address_from_client,
         collector_host,
         is_bot,
         bot_reason,

@@ -16,6 +16,7 @@ renamed as (
         bad_lines as bad_line_count,
         unrouted as unrouted_count,
         refused_at_edge as refused_at_edge_count,
+        unrouted_paths,
         messages as message_count,
         valid as valid_count,
         quarantined as quarantined_count,

@@ -8,6 +8,7 @@ renamed as (
 
     select
         source_file,
+        file_id,
         line_number,
         position as batch_position,
         reason,

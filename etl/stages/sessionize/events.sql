@@ -62,5 +62,5 @@ left join excluded
     on messages.file_id = excluded.file_id and messages.message_ref = excluded.message_ref;
 
 create view events as
-select * exclude (ua_bot_reason, blocked, address_from_client, document_key, message_ref, content_key)
+select * exclude (ua_bot_reason, blocked, document_key, message_ref, content_key)
 from flagged;

@@ -28,7 +28,7 @@ from etl.stages.sessionize.excluded import Rule, listed, read_rules
 from etl.stages.stage import Made, Output, Stage, Work
 from etl.stages.step import content_of
 
-SESSIONIZER_VERSION = 10
+SESSIONIZER_VERSION = 11
 DAY_US = 86_400_000_000
 ROUND_EVENTS = 2_000_000
 """About how many events are put in order at once: what must be sorted fits into memory, whatever a day brings."""

@@ -43,6 +43,7 @@ final as (
         country,
         locale,
         ip,
+        address_from_client,
         is_bot,
         bot_reason,
         is_excluded,

@@ -18,6 +18,8 @@ first_events as (
         os,
         device,
         country,
+        ip,
+        address_from_client,
         is_access
     from {{ ref('stg_lake__events') }}
     where
@@ -92,6 +94,8 @@ joined as (
         first_events.os,
         first_events.device,
         first_events.country,
+        first_events.ip,
+        coalesce(first_events.address_from_client, false) as address_from_client,
         coalesce(first_events.is_access, false) as is_access,
         sessions.is_bot,
         sessions.bot_reason

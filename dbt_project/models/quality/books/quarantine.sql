@@ -4,6 +4,28 @@ with quarantine as (
 
 ),
 
+keyed as (
+
+    select
+        *,
+        md5(coalesce(payload, '')) as payload_key
+    from quarantine
+
+),
+
+-- A line that a file has twice was refused twice; one that another file brings again, once.
+numbered as (
+
+    select
+        *,
+        row_number() over (
+            partition by source_file, file_id, reason, detail, payload_key, batch_position, received_at
+            order by line_number
+        ) as copy_number
+    from keyed
+
+),
+
 final as (
 
     select
@@ -14,7 +36,12 @@ final as (
         detail,
         payload,
         received_at
-    from quarantine
+    from numbered
+    qualify
+        row_number() over (
+            partition by reason, detail, payload_key, batch_position, received_at, copy_number
+            order by source_file, file_id, line_number
+        ) = 1
 
 )
 

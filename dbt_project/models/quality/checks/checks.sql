@@ -31,6 +31,8 @@ totals as (
     select * from {{ ref('int_marketing_checks') }}
     union all by name
     select * from {{ ref('int_visit_checks') }}
+    union all by name
+    select * from {{ ref('int_request_checks') }}
 
 ),
 
