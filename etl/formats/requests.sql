@@ -4,12 +4,12 @@
 -- read_batch, read_payload, read_kind and without_halves, and those of exports.py.
 -- Variables: envelope (what from_json reads of a line), batch_paths, post_path, get_path, first_log_us, last_log_us,
 -- longest_host, most_messages, kept_by_clients (answers after which a client tries again).
--- Gives: requests, one row a line: file_id, source_file, line_number, request_id, received_us, ip (as it stands there),
--- blocked (why its messages are excluded), network_id (the collector's own id), privacy (`gpc`, `anonymous`),
--- is_prefetched, collector_host, user_agent, sent_us, protocol (`bloodhound`, `snowplow`, an export's name; null of a request that is for
--- none), items (list of JSON text; null when there is none), query (of a Snowplow GET), line_hash (of Snowplow's
--- lines), line_reason (of quarantine, or `refused_at_edge`, `unrouted`: the request holds no message), line_detail (of
--- those its path), payload.
+-- Gives: requests, one row a line: file_id, source_file, line_number, request_id, received_us, ip (as it stands
+-- there), blocked (why its messages are excluded), network_id (the collector's own id), privacy (`gpc`, `anonymous`),
+-- is_prefetched, collector_host, user_agent, sent_us, protocol (`bloodhound`, `snowplow`, an export's name; null of a
+-- request that is for none), items (list of JSON text; null when there is none), query (of a Snowplow GET), line_hash
+-- (of Snowplow's lines), line_reason (of quarantine, or `refused_at_edge`, `unrouted`: the request holds no message),
+-- line_detail (of those its path), payload.
 
 create or replace temp view requests as
 with texts as (
@@ -43,7 +43,8 @@ routed as (
         case when export is null then epoch_text_us(envelope.received_at) else export_received_us(export, exported) end
             as stated_us,
         try_cast(envelope.status as integer) as status,
-        export is null and coalesce(list_contains(getvariable('kept_by_clients'), status) or status between 500 and 599, false)
+        export is null
+        and coalesce(list_contains(getvariable('kept_by_clients'), status) or status between 500 and 599, false)
             as is_refused,
         coalesce(envelope.method = 'GET', false) as is_get,
         case
