@@ -1,9 +1,11 @@
 """What is damaged is found, named, and made again where it can be: each kind of file, each kind of damage."""
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import duckdb
 import pytest
 from builders import House, Row, each, event, events
 from builders import lines as written_lines
@@ -12,6 +14,7 @@ from etl import pipeline
 from etl.errors import Damaged
 from etl.lake.catalogue import Lake
 from etl.lake.landed import landings
+from etl.settings import PROJECT
 
 
 def flip(path: Path) -> None:
@@ -133,6 +136,42 @@ def test_raw_lines_of_a_file_that_is_another_now_are_lost_and_the_other_lands(ho
         landing.source_file for landing in landings(Lake(home.settings))
     }
     assert path.exists()
+
+
+NO_TABLE = "without a table"
+WAREHOUSE = ["cut short", "empty", "other bytes", NO_TABLE]
+
+
+@pytest.mark.parametrize("damage", WAREHOUSE)
+def test_a_damaged_warehouse_is_named_before_a_run_says_nothing_new(home: House, damage: str) -> None:
+    path = home.settings.warehouse
+    path.parent.mkdir(exist_ok=True)
+    with duckdb.connect(str(path)) as con:
+        con.execute("create schema core")
+        if damage != NO_TABLE:
+            con.execute("create table core.sessions as select range as session_id from range(100000)")
+    if damage != NO_TABLE:
+        DAMAGES[damage](path)
+    with pytest.raises(Damaged, match=path.name):
+        pipeline.require_whole(home.settings)
+    assert [found.path for found in pipeline.verify(home.settings)["found"]] == [path]
+    assert pipeline.verify(home.settings, repair=True)["lost"] == []
+    assert not path.exists(), "the next run publishes it again"
+
+
+def test_the_page_of_damages_says_what_is_tried_here() -> None:
+    rows = re.findall(
+        r"^\| `([^`]+)` \| ([^|]+) \| ([^|]+) \|", (PROJECT / "docs" / "trust.md").read_text(), re.MULTILINE
+    )
+    folders = {"versions/events/": "events", "warehouse/bloodhound.duckdb": "warehouse"}
+    told = {(folders.get(where, where.strip("/")), damage): says for where, damage, says in rows}
+    tried = {(dataset, damage) for dataset in DATASETS for damage in DAMAGES}
+    tried |= {("manifests", damage) for damage in ("cut short", "empty", "other bytes")}
+    tried |= {("warehouse", damage) for damage in WAREHOUSE}
+    assert told.keys() == tried
+    for (where, damage), says in told.items():
+        is_seen = damage in SEEN_BY_SIZE or where in {"manifests", "warehouse"}
+        assert says == ("refuses, and names the file" if is_seen else "says nothing new"), (where, damage)
 
 
 def test_files_that_no_manifest_names_are_told_and_removed(home: House) -> None:
