@@ -122,6 +122,10 @@ prove: setup ## The long proofs: kills, shuffles, fuzz
 	# One after the other: Airflow on a busy machine answers too late for them.
 	$(BIN)/python -m pytest -m prove tests/ops
 
+.PHONY: mutate
+mutate: setup ## Does a test notice when a line says something else? [ONLY=sessionize MOST=40 SEED=1]
+	@$(BIN)/python benchmarks/mutate.py --only "$(ONLY)" --most "$(or $(MOST),40)" --seed "$(or $(SEED),1)"
+
 .PHONY: lint-python
 lint-python: setup
 	@$(BIN)/ruff check --quiet .

@@ -19,6 +19,7 @@ from etl.tools import backup as backups
 from etl.tools import erase as erasing
 from etl.tools import forget as forgetting
 from etl.tools import rebuild as rebuilding
+from etl.tools import usage as usages
 
 Inbox = Annotated[Path | None, typer.Option(help="Folder of raw logs.")]
 Home = Annotated[Path | None, typer.Option(help="Folder of everything written.")]
@@ -36,6 +37,7 @@ def register(app: typer.Typer) -> None:
     app.command()(restore)
     app.command()(rebuild)
     app.command()(erase)
+    app.command()(status)
 
 
 def backup(
@@ -134,6 +136,17 @@ def erase(
     print(f"receipt    {path}")
     if left:
         raise typer.Exit(1)
+
+
+def status(home: Home = None) -> None:
+    """Say what a home takes on disk, by what it is for, and what the next publication will free."""
+    settings = load_settings(None, home)
+    require_lake(settings)
+    rows = usages.usage(Lake(settings))
+    for row in rows:
+        freed = f", {row.freed:,} of them go with the next publication" if row.freed else ""
+        print(f"{row.name:24} {row.files:>8,} files {row.bytes:>16,} bytes{freed}")
+    print(f"{'together':24} {sum(row.files for row in rows):>8,} files {sum(row.bytes for row in rows):>16,} bytes")
 
 
 def receipt_of(

@@ -55,6 +55,19 @@ def test_a_home_under_a_second_name_is_the_same_home(house: House, tmp_path: Pat
     assert etl("run", *folders(house, tmp_path / "link")) == "land: nothing new\nnothing new\n"
 
 
+def test_status_says_what_a_home_takes_by_what_it_is_for(house: House) -> None:
+    """Each file once, by whatever names; nothing is left out."""
+    home = house.root / "home"
+    rows = {
+        line[:24].strip(): line[24:].replace(",", "").split() for line in etl("status", "--home", home).splitlines()
+    }
+    sizes = {path.stat().st_ino: path.stat().st_size for path in home.rglob("*") if path.is_file()}
+    assert int(rows["together"][2]) == sum(sizes.values())
+    assert int(rows["together"][0]) == len(sizes)
+    raw = [path for path in (home / "lake" / "raw").rglob("*") if path.is_file()]
+    assert rows["landed lines"][:3] == [str(len(raw)), "files", str(sum(path.stat().st_size for path in raw))]
+
+
 @pytest.fixture(scope="module")
 def restored(house: House, tmp_path_factory: pytest.TempPathFactory) -> tuple[House, Path, str]:
     """A home restored from a backup that was taken of figures that somebody reads, with a landed file unpublished."""
