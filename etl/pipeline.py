@@ -340,8 +340,8 @@ def mail(settings: Settings, *, out: Path | None = None, again: bool = False) ->
     with published(settings) as con:
         message = mailing.compose(con, published_at=published_at(settings), currency=settings.reporting_currency)
         day = str(con.execute("select max(date) from executive.kpi_daily").fetchall()[0][0])
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(message.as_bytes())
+    # Whoever sends it on gets it whole.
+    files.write_bytes(target, message.as_bytes())
     note = Lake(settings).history("mailed.json")
     is_new = (read_note(note, Mailed) or Mailed(None)).day != day
     is_sent = bool(post and (is_new or again))

@@ -81,7 +81,8 @@ def kept_files(lake: Lake) -> Iterator[tuple[Path, str | None]]:
         yield lake.manifest_path(STAGE, commit.name), None
         yield from ((lake.path(part.path), part.sha256) for part in commit.parts)
     for path in sorted(lake.history().rglob("*")):
-        if path.is_file() and not path.name.startswith((".", "pending-")):
+        # Which backups there are is known to the machine, and no part of them.
+        if path.is_file() and path.name != KNOWN and not path.name.startswith((".", "pending-")):
             yield path, None
     for name in SECRETS:
         path = lake.settings.home / name

@@ -42,6 +42,14 @@ def test_a_file_is_synced_before_it_is_named_and_its_folder_after(calls: Calls, 
     ]  # fmt: skip
 
 
+def test_a_second_name_is_synced_with_its_folder(calls: Calls, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"x")
+    files.link_into_place(tmp_path / "file", tmp_path / "a" / "shown")
+    assert calls[-2:] == [("name", tmp_path / "a" / "shown"), ("sync", tmp_path / "a")]
+    files.link_into_place(tmp_path / "file", tmp_path / "a" / "shown")
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["shown"]
+
+
 def test_no_manifest_is_named_before_what_it_names_is_safe(calls: Calls, house: House) -> None:
     """At each manifest every file of the lake that has a name has been synced, and so has its folder since."""
     house.put("events/a.jsonl", each(events("10:00 /a", "10:05 /b", "10:06 nonsense")))
