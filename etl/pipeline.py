@@ -15,7 +15,7 @@ import duckdb
 import msgspec
 
 from etl import incidents
-from etl.errors import BadUse, BuildFailed, OutOfSpace
+from etl.errors import BadUse, BloodhoundError, BuildFailed, OutOfSpace
 from etl.lake import files, upgrade
 from etl.lake.catalogue import Lake, read_note, write_note
 from etl.lake.landed import EXPECTED, landings
@@ -257,6 +257,20 @@ def probe_pages(url: str, more: int = 0) -> dict[str, list[str]]:
     from etl.tools import probe_page  # noqa: PLC0415  (starts a driver of browsers)
 
     return probe_page.probe_pages(url, more)
+
+
+def require_pages(urls: Sequence[str], more: int = 0) -> dict[str, int]:
+    """Open pages as `probe_pages` does; return how many.
+
+    Raises:
+        BloodhoundError: something is wrong with one; the message has the first three.
+        BadUse: as `probe_pages`.
+    """
+    visited = [probe_pages(url, more) for url in urls]
+    wrong = [line for found in visited for line in found["lines"] if not line.endswith(": " + probes.WELL)]
+    if wrong:
+        raise BloodhoundError(f"{len(wrong)} pages of the site: {' | '.join(wrong[:3])}", "See docs/collector.md")
+    return {"pages": sum(len(found["lines"]) for found in visited)}
 
 
 def look_for_probes(settings: Settings) -> list[dict[str, Any]]:

@@ -190,7 +190,7 @@ OTHER_NAMES = frozenset(
     {
         "SETTINGS", "LOG_LEVEL", "PROJECT", "BUILD_DB", "AIRFLOW_HOME", "AIRFLOW_DB", "PORT", "SCHEDULE",
         "WEBHOOK_URL", "WEBHOOK_TOKEN", "MAIL_TO", "MAIL_FROM", "SMTP_HOST", "SMTP_PORT", "SMTP_SECURITY",
-        "SMTP_USER", "SMTP_PASSWORD", "SCREENSHOTS",
+        "SMTP_USER", "SMTP_PASSWORD", "SCREENSHOTS", "SITE_PAGES",
     }
 )  # fmt: skip
 """What else is read from the environment under this project's prefix: addresses, secrets and what one part tells

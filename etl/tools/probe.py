@@ -50,6 +50,8 @@ DIGESTED_OF_HITS = ("app_id", "platform", "visitor_id", "user_agent")
 PATIENCE = 2
 """So many publications may pass before a run that nobody has heard of is lost: the first may have been under way."""
 KEPT = 100
+WELL = "event and pixel speak of one page"
+"""What is said of a page of the site that is as it should be."""
 
 
 def digest(fields: Row, names: Sequence[str]) -> str:

@@ -14,7 +14,7 @@ import orjson
 from playwright.sync_api import Browser, Error, Request, sync_playwright
 
 from etl.errors import BadUse
-from etl.tools.probe import AGENT
+from etl.tools.probe import AGENT, WELL
 
 PATIENCE_MS = 5_000
 REQUIRED = ("aid", "p", "tv", "url", "eid", "dtm")
@@ -135,7 +135,7 @@ def probe_pages(url: str, more: int, arguments: tuple[str, ...] = ()) -> dict[st
             waiting += [link for link in links if link not in opened]
             complaints = faults(heard)
             wrong += complaints
-            lines.append(f"{address}: {'; '.join(complaints) or 'event and pixel speak of one page'}")
+            lines.append(f"{address}: {'; '.join(complaints) or WELL}")
         started.close()
     return {"lines": lines, "faults": wrong}
 

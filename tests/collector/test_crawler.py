@@ -15,7 +15,7 @@ from collector.guard import flag
 from collector.rotation import rotate
 from collector.snippet import page_snippet
 from etl import pipeline
-from etl.errors import BadUse
+from etl.errors import BadUse, BloodhoundError
 from etl.lake.catalogue import Lake
 from etl.settings import load_settings
 from etl.tools import probe
@@ -94,6 +94,9 @@ def test_a_page_with_both_witnesses_is_well_and_those_that_lack_one_are_named(si
     assert "speak of different pages" in said["/two-ids"]
     assert said["/bare"] == "no page view was sent; no pixel was asked for"
     assert len(found["faults"]) >= 4
+    assert pipeline.require_pages([f"{site}/"]) == {"pages": 1}
+    with pytest.raises(BloodhoundError, match=r"2 pages of the site: .*no pixel was asked for.* no page view was sent"):
+        pipeline.require_pages([f"{site}/no-pixel", f"{site}/bare"])
 
 
 def test_a_page_that_is_not_there_is_bad_use(site: str) -> None:

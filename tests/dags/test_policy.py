@@ -181,3 +181,14 @@ def test_airflow_finds_the_dag_and_nothing_else(airflow: Path) -> None:
 
     assert bag.import_errors == {}
     assert list(bag.dags) == ["bloodhound"]
+
+
+def test_the_site_is_opened_each_week_if_its_pages_are_named(airflow: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BLOODHOUND_SITE_PAGES", "https://shop.example/ https://shop.example/product")
+    dagbag = importlib.import_module("airflow.dag_processing.dagbag")
+    bag = dagbag.DagBag(str(PROJECT / "dags" / "site.py"))
+
+    assert bag.import_errors == {}
+    (site,) = bag.dags.values()
+    assert site.dag_id == "site" and site.timetable.expression == "0 5 * * 1"
+    assert [(task.task_id, task.pool) for task in site.tasks] == [("open_pages", "default_pool")]
