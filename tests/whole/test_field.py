@@ -10,12 +10,18 @@ import pytest
 from builders import House, shared
 
 from etl import pipeline as tasks
+from etl.settings import PROJECT
 from etl.tools.check import check_file
 
 ACCESS = (
     "alb_iis_caddy_json_common", "cloudfront", "dash_first", "proxy_log_main", "quoted_first", "server_ip_first",
     "vhost_first", "xff_chain_first",
 )  # fmt: skip
+
+
+def test_every_case_is_tried() -> None:
+    tests = "".join((PROJECT / "tests" / name).read_text() for name in ("whole/test_field.py", "formats/test_spend.py"))
+    assert [case.name for case in sorted(shared("field").iterdir()) if f'"{case.name}' not in tests] == []
 
 
 def taken(tmp_path: Path, case: str, **keys: Any) -> House:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -371,7 +372,10 @@ def test_real_access_log_gives_the_page_views_a_plain_count_gives(house: House) 
     (file,) = house.scan("event_counts", columns="sum(accepted) as accepted, sum(duplicates) as duplicates")
     assert sum(1 for _ in path.open("rb")) == 10_000
     assert [reason for reason, _ in house.reasons()] == ["bad_line"] * bad == ["bad_line"]
-    assert len(house.events()) == file["accepted"] == len(views) > 3_000
+    events = house.events()
+    assert len(events) == file["accepted"] == len(views) > 3_000
+    by_address = Counter(line.split(" ", 1)[0] for line in views)
+    assert Counter(row["ip"] for row in events) == by_address and len(by_address) > 1_000
 
 
 def test_real_collector_log_goes_through_and_balances(house: House) -> None:
