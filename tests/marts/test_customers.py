@@ -54,7 +54,7 @@ SPEND = [paid("2026-02-02", "SPRING", "12"), paid("2026-03-02", "SPRING", "6"), 
 @pytest.fixture(scope="module")
 def built(warehouse: Warehouse) -> Warehouse:
     warehouse.fill(events=[*ANN, *BEN, *CID, *REFUNDS], spend=SPEND)
-    select = ("assists", "cohorts", "new_customers", "orders")
+    select = ("assists", "cohorts", "new_customers", "orders", "channel_performance", "channel_performance_by_order")
     warehouse.build(*(f"+{name}" for name in select))
     return warehouse
 
@@ -109,3 +109,16 @@ def test_orders_are_numbered_and_refunds_add_up(built: Warehouse) -> None:
     assert rows == [
         ("o1", 1, 30, Decimal("12.5"), Decimal("17.5")), ("o2", 2, 5, 0, 5), ("o3", 1, 10, 0, 10),
     ]  # fmt: skip
+
+
+def test_performance_is_dated_by_touch_and_by_order(built: Warehouse) -> None:
+    """GIVEN an order in March of a touch in February THEN each table has it in its own month; totals are the same."""
+    by = {
+        table: built.query(
+            f"select month(date), sum(conversions), sum(revenue), sum(sessions), sum(cost) from marketing.{table}"
+            " where model = 'last_touch' group by 1 order by 1"
+        )
+        for table in ("channel_performance", "channel_performance_by_order")
+    }
+    assert by["channel_performance"] == [(1, 0, 0, 1, 0), (2, 3, 45, 5, 12), (3, 0, 0, 0, 6)]
+    assert by["channel_performance_by_order"] == [(1, 0, 0, 1, 0), (2, 2, 40, 5, 12), (3, 1, 5, 0, 6)]

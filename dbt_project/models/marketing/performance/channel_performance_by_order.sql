@@ -1,0 +1,34 @@
+with performance as (
+
+    select * from {{ ref('int_channel_performance') }}
+
+),
+
+final as (
+
+    select
+        date,
+        model,
+        channel,
+        source,
+        medium,
+        campaign,
+        sessions,
+        impressions,
+        clicks,
+        cost,
+        is_cost_complete,
+        conversions,
+        revenue,
+        is_revenue_complete,
+        click_through_rate,
+        cost_per_click,
+        cost_per_session,
+        cost_per_acquisition,
+        return_on_ad_spend
+    from performance
+    where dated_by = 'order'
+
+)
+
+select * from final
