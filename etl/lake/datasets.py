@@ -59,5 +59,6 @@ DATASETS = {
         Dataset("holidays", columns.HOLIDAYS),
         Dataset("restatements", columns.RESTATEMENTS),
         Dataset("erasures", columns.ERASURES),
+        Dataset("strays", columns.STRAYS),
     )
 }

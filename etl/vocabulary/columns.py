@@ -317,6 +317,17 @@ ERASURES = pa.schema(
 )
 """Requests to be forgotten: a row each, with what was found when it was done."""
 
+STRAYS = pa.schema(
+    [
+        ("source", TEXT),
+        ("received_date", pa.date32()),
+        ("source_file", TEXT),
+        ("line_number", pa.int64()),
+        ("lines", pa.int64()),
+    ]
+)
+"""Days of receipt that stand alone: a row for each file that has lines of one, with the number of its first."""
+
 THRESHOLDS = pa.schema(
     [
         ("check_name", TEXT),

@@ -22,7 +22,8 @@ COLUMNS = {
     "int_lake_now": "latest_received_at timestamptz",
     "int_page_views_numbered": """
         event_id varchar, page_id varchar, session_id varchar, visitor_id varchar, app_id varchar, platform varchar,
-        viewed_at timestamptz, country varchar, tracker varchar, browser varchar, is_bot boolean, is_repeat boolean,
+        viewed_at timestamptz, country varchar, tracker varchar, browser varchar, is_bot boolean, is_excluded boolean,
+        is_repeat boolean,
         is_access boolean""",
     "int_sessions_aggregated": """
         visitor_id varchar, session_date date, is_bot boolean, ip varchar, address_from_client boolean""",

@@ -182,8 +182,27 @@ def test_a_rule_excludes_by_its_own_kind(kind: str, value: str, found: list[int]
     event_sessions = [
         {"file_id": -1, "message_ref": place, "session_start_us": start} for place, start in ((1, 12_999), (2, None))
     ]
-    given = {"messages": messages, "event_sessions": event_sessions, "rules": [{"kind": kind, "value": value}]}
+    given = {
+        "messages": messages,
+        "event_sessions": event_sessions,
+        "rules": [{"kind": kind, "value": value}],
+        "strays": [],
+    }
     assert refs(apply(steps.EXCLUDE, given)["excluded"], "message_ref") == found
+
+
+def test_what_was_received_on_a_stray_day_is_excluded_by_its_own_source() -> None:
+    day = date(2026, 3, 1)
+    messages = [
+        message(place, received_at=moment(at), is_access=is_access)
+        for place, (at, is_access) in enumerate(
+            [("00:00", False), ("23:59:59.999999", False), ("24:00", False), ("10:00", True)]
+        )
+    ]  # fmt: skip
+    given = {"messages": messages, "event_sessions": [], "rules": []}
+    strays = [{"is_access": False, "received_date": day}]
+    assert refs(apply(steps.EXCLUDE, given | {"strays": strays})["excluded"], "message_ref") == [0, 1]
+    assert apply(steps.EXCLUDE, given | {"strays": []})["excluded"] == []
 
 
 def test_a_rule_holds_from_its_beginning_until_before_its_end() -> None:
@@ -191,7 +210,7 @@ def test_a_rule_holds_from_its_beginning_until_before_its_end() -> None:
 
     def found(**limits: Any) -> list[int]:
         rules = [{"kind": "visitor", "value": "v"} | limits] * 2
-        given = {"messages": messages, "event_sessions": [], "rules": rules}
+        given = {"messages": messages, "event_sessions": [], "rules": rules, "strays": []}
         return refs(apply(steps.EXCLUDE, given)["excluded"], "message_ref")
 
     assert found(since=moment("10:00"), until=moment("11:00")) == [1, 2]

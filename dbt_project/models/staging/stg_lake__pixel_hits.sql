@@ -4,20 +4,28 @@ with source as (
 
 ),
 
+strays as (
+
+    select received_date from {{ source('lake', 'strays') }}
+    where source = 'pixel'
+
+),
+
 renamed as (
 
     select
-        hit_at,
-        page_id,
-        app_id,
-        platform,
-        visitor_id,
-        page_url,
-        user_agent,
-        browser,
-        ua_bot_reason,
-        hit_date
+        source.hit_at,
+        source.page_id,
+        source.app_id,
+        source.platform,
+        source.visitor_id,
+        source.page_url,
+        source.user_agent,
+        source.browser,
+        source.ua_bot_reason,
+        source.hit_date
     from source
+    anti join strays on source.hit_date = strays.received_date
 
 )
 

@@ -134,9 +134,12 @@ def land_file(work: Work[Landing], file: InboxFile, known: Commit[Landing] | Non
     days = writer.close()
     content = Content(number, status, sha256=sha256, detail=detail, lines=writer.lines, bytes=writer.bytes, days=days)
     outputs = [
-        Output("raw", work.folder / f"{day}.parquet", day=day, name=file_name(number), source=file.source)
+        Output(
+            "raw", work.folder / f"{day}.parquet", day=day, rows=writer.rows[day], name=file_name(number),
+            source=file.source,
+        )
         for day in days
-    ]
+    ]  # fmt: skip
     begins = {old.file_id for old in before if digests.beginnings.get(old.bytes) == old.sha256}
     return Landed(content, outputs, frozenset(begins))
 

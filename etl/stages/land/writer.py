@@ -1,5 +1,6 @@
 """The raw zone's files: one Parquet file for each received day of an inbox file's lines."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,6 +26,7 @@ class DayWriter:
     lines: int = 0
     bytes: int = 0
     writers: dict[str, pq.ParquetWriter] = field(default_factory=dict)
+    rows: Counter[str] = field(default_factory=Counter)
 
     def write(self, chunk: Chunk) -> None:
         count = len(chunk.lines)
@@ -44,9 +46,9 @@ class DayWriter:
         distinct = pc.unique(days).to_pylist()
         for day in distinct:
             part = table if len(distinct) == 1 else table.filter(pc.equal(days, day))
-            self.writer(day).write_table(part)
+            self.write_day(day, part)
 
-    def writer(self, day: str) -> pq.ParquetWriter:
+    def write_day(self, day: str, part: pa.Table) -> None:
         if day not in self.writers and len(self.writers) >= MOST_DAYS_A_FILE:
             day = UNKNOWN_DAY
         if day not in self.writers:
@@ -54,7 +56,8 @@ class DayWriter:
                 self.folder / f"{day}.parquet", RAW, compression="zstd", compression_level=1,
                 use_dictionary=False, write_statistics=["line_number"],
             )  # fmt: skip
-        return self.writers[day]
+        self.writers[day].write_table(part)
+        self.rows[day] += len(part)
 
     def close(self) -> list[str]:
         for writer in self.writers.values():

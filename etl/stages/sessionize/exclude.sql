@@ -1,6 +1,7 @@
--- The messages that people asked to be thrown out, accepted or not.
+-- The messages that people asked to be thrown out, accepted or not, and those of days on which some clock was wrong.
 --
--- Takes: messages, event_sessions, rules (networks as the addresses that lie in them).
+-- Takes: messages, event_sessions, rules (networks as the addresses that lie in them),
+-- strays (days of receipt that stand alone).
 -- Gives: excluded (file_id, message_ref).
 
 create table claims as
@@ -46,8 +47,17 @@ inner join rules
         and messages.visitor_id || '-' || (event_sessions.session_start_us // 1000) = rules.value;
 
 create table excluded as
-select distinct
+select
     file_id,
     message_ref
 from claims
-where (since is null or event_at >= since) and (until is null or event_at < until);
+where (since is null or event_at >= since) and (until is null or event_at < until)
+union
+select
+    messages.file_id,
+    messages.message_ref
+from messages
+inner join strays
+    on
+        messages.is_access = strays.is_access
+        and cast(make_timestamp(epoch_us(messages.received_at)) as date) = strays.received_date;

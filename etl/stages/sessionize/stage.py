@@ -5,7 +5,7 @@ is handed on is each visitor's session that was still open when the day ended. S
 only as far as sessions do.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -22,12 +22,15 @@ from etl.lake.days import NO_PARTS, DayParts, by_day
 from etl.lake.fingerprint import Fingerprint, digest
 from etl.lake.key import key_digest, read_key
 from etl.lake.manifests import Comparison, Day, Nothing, Part, Reading
+from etl.lake.strays import find_strays
 from etl.settings import Settings
 from etl.stages.sessionize import steps
 from etl.stages.sessionize.excluded import Rule, listed, read_rules
 from etl.stages.stage import Made, Output, Stage, Work
 from etl.stages.step import content_of
 
+LONGEST_LATENESS = timedelta(days=1)
+"""An event of a day may have been received so much later than `max_lateness_days` after it."""
 SESSIONIZER_VERSION = 11
 DAY_US = 86_400_000_000
 ROUND_EVENTS = 2_000_000
@@ -45,6 +48,7 @@ class DayInputs:
     copies: DayParts
     fast_views: DayParts
     rules: list[Rule]
+    strays: list[tuple[str, date]]
 
 
 class Sessionize(Stage[Day]):
@@ -63,10 +67,13 @@ class Sessionize(Stage[Day]):
         copies = by_day(lake.commits("deduplicate", Comparison), "copies")
         fast_views = by_day(lake.commits("fast_views", Nothing), "fast_views")
         rules, said = read_rules(lake), self.definition(lake)
+        stray = sorted({(found.source, date.fromisoformat(found.day)) for found in find_strays(lake)})
+        lateness = timedelta(days=lake.settings.max_lateness_days) + LONGEST_LATENESS
         self.inputs = {
             day: DayInputs(
                 found, copies.get(day, NO_PARTS), fast_views.get(day, NO_PARTS),
                 [rule for rule in rules if rule.overlaps(date.fromisoformat(day))],
+                [one for one in stray if timedelta() <= one[1] - date.fromisoformat(day) <= lateness],
             )
             for day, found in messages.items()
         }  # fmt: skip
@@ -75,6 +82,7 @@ class Sessionize(Stage[Day]):
                 digest(
                     said, inputs.messages.identities, inputs.copies.identities, inputs.fast_views.identities,
                     [(rule.kind, rule.value, str(rule.since), str(rule.until)) for rule in inputs.rules],
+                    *inputs.strays,
                 )
             )
             for day, inputs in self.inputs.items()
@@ -106,7 +114,7 @@ class Sessionize(Stage[Day]):
             given["copies"] = "main.copies"
             event_sessions, left_open = assign_sessions(con, lake.settings, date.fromisoformat(day), given)
             flagged = flag_events(
-                con, lake.settings, inputs.rules,
+                con, lake.settings, inputs,
                 {
                     "messages": given["messages"], "copies": given["copies"], "event_sessions": event_sessions,
                     "fast_views": lake.scan("fast_views", inputs.fast_views.parts),
@@ -147,13 +155,18 @@ def assign_sessions(
     return made["event_sessions"], made["left_open"]
 
 
-def flag_events(con: duckdb.DuckDBPyConnection, settings: Settings, rules: list[Rule], given: Mapping[str, str]) -> str:
+def flag_events(
+    con: duckdb.DuckDBPyConnection, settings: Settings, inputs: DayInputs, given: Mapping[str, str]
+) -> str:  # fmt: skip
     """Say in SQL the canonical events; what excludes by address sees the whole of it, what is written what may be."""
     messages = given["messages"]
     excluded: str | pa.Table = steps.REFERENCE.empty_table()
-    if rules:
-        found = distinct_addresses(con, messages) if any(rule.kind == "ip" for rule in rules) else []
-        named = {"messages": messages, "event_sessions": given["event_sessions"], "rules": listed(rules, found)}
+    if inputs.rules or inputs.strays:
+        found = distinct_addresses(con, messages) if any(rule.kind == "ip" for rule in inputs.rules) else []
+        named = {
+            "messages": messages, "event_sessions": given["event_sessions"], "rules": listed(inputs.rules, found),
+            "strays": stray_table(inputs.strays),
+        }  # fmt: skip
         excluded = steps.EXCLUDE.run(con, named)["excluded"]
     shown = messages
     if settings.ip_addresses != "keep":
@@ -161,6 +174,12 @@ def flag_events(con: duckdb.DuckDBPyConnection, settings: Settings, rules: list[
         shown = steps.MASK.run(con, {"messages": messages, "shown_addresses": masked})["masked"]
     later_views = steps.FIND_LATER_VIEWS.run(con, {name: given[name] for name in ("messages", "copies")})["later_views"]
     return steps.FLAG.run(con, {**given, "messages": shown, "excluded": excluded, "later_views": later_views})["events"]
+
+
+def stray_table(strays: Sequence[tuple[str, date]]) -> pa.Table:
+    """Write stray days as rows, by whether they are those of web servers' logs."""
+    rows = [{"is_access": source == "access", "received_date": day} for source, day in strays if source != "pixel"]
+    return pa.Table.from_pylist(rows, schema=steps.STRAYS)
 
 
 def distinct_addresses(con: duckdb.DuckDBPyConnection, messages: str) -> list[str]:

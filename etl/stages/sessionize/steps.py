@@ -33,6 +33,8 @@ EVENT_SESSIONS = pa.schema(
     ]
 )
 """The session of each accepted message, by its start: null of a message that belongs to none."""
+STRAYS = pa.schema([("is_access", pa.bool_()), ("received_date", pa.date32())])
+"""Days of receipt that stand alone: what was received on them is excluded."""
 REFERENCE = columns(MESSAGES, "file_id", "message_ref")
 REFUSAL = columns(COPIES, "kind", "file_id", "message_ref")
 OPEN = without(OPEN_SESSIONS, "event_date")
@@ -59,8 +61,10 @@ CUT_SESSIONS = Step(
 EXCLUDE = Step(
     HERE / "exclude.sql",
     {
-        "messages": columns(MESSAGES, "visitor_id", "user_id", "ip", "event_at", "file_id", "message_ref"),
-        "event_sessions": EVENT_SESSIONS, "rules": RULES,
+        "messages": columns(
+            MESSAGES, "visitor_id", "user_id", "ip", "event_at", "received_at", "is_access", "file_id", "message_ref"
+        ),
+        "event_sessions": EVENT_SESSIONS, "rules": RULES, "strays": STRAYS,
     },
     {"excluded": REFERENCE},
 )  # fmt: skip

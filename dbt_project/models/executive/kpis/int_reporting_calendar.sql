@@ -4,6 +4,7 @@ with messages_hourly as (
         earliest_event_at,
         latest_event_at
     from {{ ref('int_messages_hourly') }}
+    where not coalesce(is_stray, false)
 
 ),
 

@@ -16,6 +16,12 @@ sessions as (
 
 ),
 
+calendar as (
+
+    select * from {{ ref('int_reporting_calendar') }}
+
+),
+
 access_policy as (
 
     select * from {{ ref('int_access_policy') }}
@@ -96,6 +102,8 @@ counted_days as (
         cast(coalesce(sum(orders), 0) as bigint) as orders,
         cast(coalesce(sum(revenue), 0) as decimal(38, 4)) as revenue
     from counted_facts
+    -- A day that one wrong clock alone speaks of is none.
+    where impact_date in (select calendar.reporting_date from calendar)
     group by impact_date
 
 ),

@@ -98,9 +98,52 @@ ledger_checks as (
 
 ),
 
+-- The first three files are named, each with the first of its lines.
+strays_named as (
+
+    select
+        line_count,
+        case
+            when row_number() over (order by source_file, line_number) <= 3
+                then source_file || ' line ' || line_number || ' (' || received_date || ')'
+        end as place
+    from {{ ref('stg_lake__strays') }}
+
+),
+
+strays_totalled as (
+
+    select
+        coalesce(sum(line_count), 0) as line_count,
+        string_agg(place, ', ' order by place) as places
+    from strays_named
+
+),
+
+stray_checks as (
+
+    select
+        'stray_days' as check_name,
+        'all files' as scope,
+        cast(strays_totalled.line_count as double) as check_value,
+        cast(0 as double) as threshold,
+        case
+            when ledger_totals.file_count = 0 then 'unknown'
+            when strays_totalled.line_count > 0 then 'warn'
+            else 'ok'
+        end as status,
+        'Lines say that they were received on days that stand alone; their events are excluded: '
+        || strays_totalled.places as hint
+    from strays_totalled
+    cross join ledger_totals
+
+),
+
 checks as (
 
     select * from balance_checks
+    union all
+    select * from stray_checks
     union all
     select * from ledger_checks
 

@@ -1,4 +1,13 @@
-with page_views as (
+with stray_days as (
+
+    select distinct received_date
+    from {{ ref('stg_lake__strays') }}
+    where inbox_folder = 'events'
+
+),
+
+-- What was received on a stray day is excluded, and witnesses nothing: one clock would move every table of days.
+page_views as (
 
     select
         page_id,
@@ -14,6 +23,10 @@ with page_views as (
     where
         not is_repeat
         and not is_access
+        and not (
+            coalesce(is_excluded, false)
+            and {{ utc_date('viewed_at') }} in (select stray_days.received_date from stray_days)
+        )
 
 ),
 

@@ -1,12 +1,18 @@
 with messages_hourly as (
 
     select * from {{ ref('int_messages_hourly') }}
+    where not coalesce(is_stray, false)
 
 ),
 
 quarantine as (
 
-    select received_at from {{ ref('stg_lake__quarantine') }}
+    select quarantine.received_at
+    from {{ ref('stg_lake__quarantine') }} as quarantine
+    anti join {{ ref('stg_lake__strays') }} as strays
+        on
+            split_part(quarantine.source_file, '/', 1) = strays.inbox_folder
+            and {{ utc_date('quarantine.received_at') }} = strays.received_date
 
 ),
 

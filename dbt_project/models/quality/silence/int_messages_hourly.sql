@@ -1,8 +1,23 @@
 {{ config(materialized='in_place_days', meta={'built_by': 'event_date'}) }}
 
-with events as (
+with stray_days as (
 
-    select * from {{ ref('stg_lake__events') }}
+    select distinct
+        received_date,
+        inbox_folder = 'access' as is_access
+    from {{ ref('stg_lake__strays') }}
+    where inbox_folder in ('access', 'events')
+
+),
+
+events as (
+
+    select
+        events.*,
+        stray_days.received_date is not null as is_stray
+    from {{ ref('stg_lake__events') }} as events
+    left join stray_days
+        on events.is_access = stray_days.is_access and {{ utc_date('events.received_at') }} = stray_days.received_date
     where {{ built_days('event_date') }}
 
 ),
@@ -16,6 +31,7 @@ counted as (
         platform,
         collector_host,
         is_access,
+        is_stray,
         make_timestamptz(epoch_us(event_at) // 3600000000 * 3600000000) as hour,
         count(*) as message_count,
         count(*) filter (where session_id is not null) as session_message_count,

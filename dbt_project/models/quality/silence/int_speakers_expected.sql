@@ -10,7 +10,7 @@ with messages_hourly as (
         cast(sum(message_count) as bigint) as message_count,
         cast(sum(visit_count) as bigint) as visit_count
     from {{ ref('int_messages_hourly') }}
-    where {{ is_no_probe('app_id') }}
+    where {{ is_no_probe('app_id') }} and not coalesce(is_stray, false)
     group by all
 
 ),
