@@ -332,6 +332,15 @@ async def second_campaign(make: MakeVisit) -> None:
 
 
 @scenario()
+async def same_campaign_twice(make: MakeVisit) -> None:
+    visit = make("same_campaign_twice")
+    page = await visit.browse()
+    await visit.go(page, "/?utm_source=news&utm_medium=email&utm_campaign=a")
+    await visit.go(page, "/product?utm_source=news&utm_medium=email&utm_campaign=a")
+    visit.truth.expected = {"sessions": 1, "channel": "Email"}
+
+
+@scenario()
 async def foreign_page(make: MakeVisit) -> None:
     visit = make("foreign_page")
     page = await visit.browse()
