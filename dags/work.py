@@ -10,6 +10,7 @@ from airflow.sdk import Param, get_current_context
 from airflow.sdk.exceptions import AirflowSkipException
 
 from etl import pipeline
+from etl.progress import telling
 from etl.settings import Settings, load_settings
 
 # What is made of the published warehouse, and when it is older than that is made again.
@@ -46,12 +47,12 @@ def run(stage: Callable[..., dict[str, Any]]) -> dict[str, Any]:
             return stage(settings)
     if name == "land":
         # To ask the inbox what is new is most of the work.
-        landed = stage(settings)
+        landed = stage(settings, advance=telling(settings, name))
         skip_unless(landed["files"] or landed["failed"])
         return landed
     days = days_to_redo(get_current_context(), pipeline.known_days(settings))
     skip_unless(days or name in pipeline.pending(settings))
-    return stage(settings, days=days)
+    return stage(settings, days=days, advance=telling(settings, name))
 
 
 def skip_unless(has_work: object) -> None:

@@ -53,7 +53,7 @@ def run(inbox: Inbox = None, home: Home = None) -> None:
                 make_sample(settings.inbox)
             api = wait_until_ready(embedded, state)
             console.print(f"Running {DAG} over {settings.inbox}")
-            going = Pass(api)
+            going = Pass(api, settings.home)
             follow(embedded, state, going, console)
             report_failures(embedded, going)
             if going.was_idle:

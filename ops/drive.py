@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import httpx
 from rich.console import Console
@@ -10,6 +11,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from etl.progress import read_progress
 from ops.airflow_api import DAG, AirflowApi, Run, Task
 from ops.embedded import Embedded, State
 from ops.errors import OpsError
@@ -94,10 +96,13 @@ class Pass:
 
     Beside it goes the schedule's own run of a time that passed while Airflow was down: it may take the work before
     ours does.
+
+    Args:
+        home: where running tasks say how far they are.
     """
 
-    def __init__(self, api: AirflowApi) -> None:
-        self.api = api
+    def __init__(self, api: AirflowApi, home: Path | None = None) -> None:
+        self.api, self.home = api, home
         ours = api.trigger()
         self.runs = {ours.run_id: ours}
         self.tasks: dict[tuple[str, str], Task] = {}
@@ -121,6 +126,8 @@ class Pass:
             key = (run.run_id, task.name)
             previous = self.tasks.get(key)
             self.tasks[key] = task
+            if task.state == "running" and self.home:
+                self.notes[key] = read_progress(self.home, task.name)
             if previous and (previous.state, previous.tries) == (task.state, task.tries):
                 continue
             if task.state == "success":

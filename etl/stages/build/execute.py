@@ -62,7 +62,8 @@ def execute(
     for schema in sorted({node.relation.rpartition(".")[0] for node in nodes if node.relation}):
         con.execute(f"create schema if not exists {schema}")
     outcome, log, left_out = Outcome(), structlog.get_logger("bloodhound"), set[str]()
-    for number, node in enumerate(nodes, 1):
+    models = sum(node.kind not in {"seed", "test"} for node in nodes)
+    for node in nodes:
         if left_out.intersection(node.needs):
             left_out.add(node.name)
             continue
@@ -75,7 +76,7 @@ def execute(
         outcome.tests += node.kind == "test"
         seconds = round(time.perf_counter() - begun, 3)
         log.info("built", kind=node.kind, name=node.name, rows=rows, seconds=seconds, is_failed=failed is not None)
-        advance(f"{node.name}, {number} of {len(nodes)}", 1)
+        advance(f"model {outcome.models} of {models}, {node.name}", 1)
     return outcome
 
 

@@ -61,26 +61,52 @@ pages as (
         session_id,
         page_id,
         arg_min(url, (event_at, event_id)) as url
-    from events
+    from {{ ref('stg_lake__events') }}
     where
-        session_id is not null
+        schema_name = 'page_view'
+        and session_id is not null
         and not is_repeat
+        and {{ built_sessions() }}
     group by all
+
+),
+
+-- On narrow rows, joined back: a window over the wide ones sorts and spills what it does not look at.
+ordered as (
+
+    select
+        event_id,
+        session_id,
+        session_event_number,
+        is_session_event,
+        event_at,
+        stream_id,
+        message_index,
+        is_repeat
+    from {{ ref('stg_lake__events') }}
+    where
+        schema_name = 'page_view'
+        and session_id is not null
+        and {{ built_sessions() }}
 
 ),
 
 numbered as (
 
     select
-        *,
+        event_id,
+        session_id,
         count(*) filter (where not is_repeat) over (
             session_order rows between unbounded preceding and current row
-        ) as counted_so_far,
+        ) as page_number,
         lead(case when not is_repeat then event_at end ignore nulls) over session_order as next_viewed_at,
-        min(case when is_session_event then session_event_number end) over (
-            session_order rows between unbounded preceding and unbounded following
-        ) as landing_event_number
-    from events
+        coalesce(
+            session_event_number = min(case when is_session_event then session_event_number end) over (
+                session_order rows between unbounded preceding and unbounded following
+            ),
+            false
+        ) as is_landing
+    from ordered
     window
         session_order as (
             partition by session_id
@@ -92,75 +118,71 @@ numbered as (
 joined as (
 
     select
-        numbered.event_id,
-        numbered.page_id,
-        numbered.session_id,
-        numbered.session_date,
-        numbered.visitor_id,
-        numbered.user_id,
-        numbered.app_id,
-        numbered.platform,
-        numbered.event_at as viewed_at,
-        numbered.page_type,
-        numbered.url,
-        numbered.url_host,
-        numbered.url_path,
-        numbered.url_domain,
-        numbered.referrer,
-        numbered.referrer_host,
-        numbered.referrer_domain,
-        numbered.utm_source,
-        numbered.utm_medium,
-        numbered.utm_campaign,
-        numbered.utm_term,
-        numbered.utm_content,
-        numbered.click_ids,
-        numbered.referring_page_id,
-        numbered.referring_click_id,
+        events.event_id,
+        events.page_id,
+        events.session_id,
+        events.session_date,
+        events.visitor_id,
+        events.user_id,
+        events.app_id,
+        events.platform,
+        events.event_at as viewed_at,
+        events.page_type,
+        events.url,
+        events.url_host,
+        events.url_path,
+        events.url_domain,
+        events.referrer,
+        events.referrer_host,
+        events.referrer_domain,
+        events.utm_source,
+        events.utm_medium,
+        events.utm_campaign,
+        events.utm_term,
+        events.utm_content,
+        events.click_ids,
+        events.referring_page_id,
+        events.referring_click_id,
         referring_pages.url as referring_url,
         clicks.click_target as referring_click_target,
         clicks.click_id is not null as is_referring_click_found,
-        numbered.navigation,
-        numbered.is_repeat,
+        events.navigation,
+        events.is_repeat,
+        case when not events.is_repeat then numbered.page_number end as page_number,
         case
-            when numbered.session_id is not null and not numbered.is_repeat
-                then numbered.counted_so_far
-        end as page_number,
-        case
-            when numbered.session_id is not null and not numbered.is_repeat
-                then {{ seconds_between('numbered.event_at', 'numbered.next_viewed_at') }}
+            when not events.is_repeat then {{ seconds_between('events.event_at', 'numbered.next_viewed_at') }}
         end as seconds_on_page,
-        case when not numbered.is_repeat then pings.engaged_seconds end as engaged_seconds,
-        numbered.country,
-        numbered.locale,
-        numbered.tracker,
-        numbered.browser,
-        numbered.is_access,
-        coalesce(
-            numbered.session_id is not null
-            and numbered.session_event_number = numbered.landing_event_number,
-            false
-        ) as is_landing,
-        numbered.session_id is not null
-        and not numbered.is_repeat
+        case when not events.is_repeat then pings.engaged_seconds end as engaged_seconds,
+        events.country,
+        events.locale,
+        events.tracker,
+        events.browser,
+        events.is_access,
+        coalesce(numbered.is_landing, false) as is_landing,
+        events.session_id is not null
+        and not events.is_repeat
         and numbered.next_viewed_at is null as is_exit,
-        coalesce(flagged_sessions.is_bot, numbered.is_bot, false) as is_bot,
-        coalesce(flagged_sessions.is_excluded, numbered.is_excluded, false) as is_excluded
-    from numbered
-    left join flagged_sessions on numbered.session_id = flagged_sessions.session_id
+        coalesce(flagged_sessions.is_bot, events.is_bot, false) as is_bot,
+        coalesce(flagged_sessions.is_excluded, events.is_excluded, false) as is_excluded
+    from events
+    left join numbered
+        on
+            events.session_id = numbered.session_id
+            and events.event_id = numbered.event_id
+    left join flagged_sessions on events.session_id = flagged_sessions.session_id
     left join pages as referring_pages
         on
-            numbered.session_id = referring_pages.session_id
-            and numbered.referring_page_id = referring_pages.page_id
+            events.session_id = referring_pages.session_id
+            and events.referring_page_id = referring_pages.page_id
     left join pings
         on
-            numbered.session_id = pings.session_id
-            and numbered.page_id = pings.page_id
-            and numbered.app_id = pings.app_id
+            events.session_id = pings.session_id
+            and events.page_id = pings.page_id
+            and events.app_id = pings.app_id
     left join clicks
         on
-            numbered.session_id = clicks.session_id
-            and numbered.referring_click_id = clicks.click_id
+            events.session_id = clicks.session_id
+            and events.referring_click_id = clicks.click_id
 
 )
 
