@@ -1,7 +1,7 @@
 -- Lines of web servers' logs as text, with how their file is read.
 --
--- Takes: macros of macros.sql, lines (file_id, source_file, line_number, line, line_bytes, line_sha256), log_files (file_id, format_name,
--- kind, layout, has_agent, forwarded_place).
+-- Takes: macros of macros.sql, lines (file_id, source_file, line_number, line, line_bytes, line_sha256), log_files
+-- (file_id, format_name, kind, layout, has_agent, forwarded_place).
 -- Gives: texts (the columns of both; text is null of what is no UTF-8 or too long).
 
 create or replace temp view texts as
