@@ -78,11 +78,35 @@
     {%- for metric in compared_counts() + compared_measures() %},
     {{ metric }}_previous,
     {{ metric }}_change,
+    {{ metric }}_change_low,
+    {{ metric }}_change_high,
     {{ metric }}_year_before,
-    {{ metric }}_year_change
+    {{ metric }}_year_change,
+    {{ metric }}_year_change_low,
+    {{ metric }}_year_change_high
     {%- endfor %},
     completeness_previous,
     completeness_year_before
+{%- endmacro %}
+
+{#- What is counted of a period, and what is added up with fractions: of nothing both are nought. -#}
+{% macro kpi_counts() -%}
+    {{ return([
+        'page_views', 'page_views_without_witness', 'pixel_hits', 'matched', 'seen_count', 'unrated_orders', 'visitors',
+        'new_visitors', 'sessions', 'bounces', 'sessions_with_order', 'orders'
+    ]) }}
+{%- endmacro %}
+
+{% macro kpi_sums() -%}
+    {{ return(['unseen_count', 'unseen_variance', 'squared_session_pages', 'squared_revenue']) }}
+{%- endmacro %}
+
+{#- A 95 % limit of a change; unknown where either side is nought or unknown. -#}
+{% macro change_limit(change, side) -%}
+    case
+        when {{ change }} > -1
+            then (1 + {{ change }}) * exp({{ side }}1.96::double * {{ change | replace('change', 'deviation') }}) - 1
+    end
 {%- endmacro %}
 
 {#- Metrics that are nought where nothing happened, and those that are unknown there. -#}

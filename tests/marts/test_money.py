@@ -51,6 +51,12 @@ def test_no_table_says_nought_where_nothing_is_known(currencies: Warehouse) -> N
     assert performance == [
         ("(direct)", 0, 0, True), ("ann", 1, None, False), ("ben", 1, None, False), ("cid", 1, 10, True)
     ]  # fmt: skip
+    by_order = currencies.query("""
+        select day(date), source, conversions, revenue from marketing.channel_performance_by_order
+        where model = 'linear' and conversions > 0 order by 1, 2
+    """)
+    assert by_order == [(1, "ann", 1, None), (2, "ben", 1, None), (2, "cid", 1, 10)]
+    assert currencies.query("select distinct channel, last, revenue from marketing.assists") == [("Email", 3, 10)]
     assert currencies.query("select conversions, revenue from marketing.paths") == [(3, Decimal(10))]
     retained = currencies.query("""
         select orders, revenue, revenue_to_date from product.retention order by cohort_week, week_date

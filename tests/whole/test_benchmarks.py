@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import coverage
+from benchmarks import changes, coverage
 
 PROJECT = Path(__file__).resolve().parents[2]
 MODULES = sorted(path.stem for path in (PROJECT / "benchmarks").glob("*.py") if path.stem != "__init__")
@@ -62,3 +62,15 @@ def test_limits_hold_the_truth_as_often_as_they_say() -> None:
             assert row["held"] <= coverage.MOST + slack["day"], scenario
         assert row["hidden"] or abs(row["bias"]) < 0.02, scenario
     assert any(row["hidden"] and row["held"] == 0 for row in rows)
+
+
+def test_limits_of_a_change_hold_the_true_one() -> None:
+    """GIVEN pairs of days whose true change is known THEN 95 % of the limits hold it, give or take three and chance."""
+    rows = [row for row in changes.judge(400, seed=3) if row["changes"] >= changes.ENOUGH]
+    assert {row["metric"] for row in rows if row["expected"] >= 500} == set(changes.METRICS)
+    slack = 0.02
+    wrong = [row for row in rows if row["held"] < changes.LEAST - slack]
+    assert wrong == []
+    assert [row for row in rows if row["expected"] >= 500 and row["held"] > changes.MOST + slack] == []
+    # Of three orders a day money has no limits: there are not enough cases.
+    assert all(row["expected"] >= 500 for row in rows if row["metric"] in ("revenue", "average_order_value"))

@@ -38,6 +38,7 @@ session_facts as (
         order_count > 0 as has_order,
         -- Whole microseconds add up to the same in any order; fractions of seconds would not.
         epoch_us(ended_at) - epoch_us(started_at) as session_microseconds,
+        page_view_count,
         cast(null as decimal(18, 4)) as revenue,
         cast(null as boolean) as is_unrated,
         coalesce(country, '(unknown)') as country
@@ -66,6 +67,7 @@ page_view_facts as (
         cast(null as boolean) as is_bounce,
         cast(null as boolean) as has_order,
         cast(null as bigint) as session_microseconds,
+        cast(null as bigint) as page_view_count,
         cast(null as decimal(18, 4)) as revenue,
         cast(null as boolean) as is_unrated,
         coalesce(sessions.country, '(unknown)') as country
@@ -93,6 +95,7 @@ order_facts as (
         cast(null as boolean) as is_bounce,
         cast(null as boolean) as has_order,
         cast(null as bigint) as session_microseconds,
+        cast(null as bigint) as page_view_count,
         orders.reporting_revenue as revenue,
         orders.is_unrated,
         coalesce(sessions.country, '(unknown)') as country

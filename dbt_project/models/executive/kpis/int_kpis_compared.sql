@@ -50,6 +50,10 @@ joined as (
         dated.is_complete and complete_year_before.period_date is not null as is_like_year_before,
         previous.completeness as completeness_previous,
         year_before.completeness as completeness_year_before,
+        {% for metric in compared_counts() + compared_measures() %}
+            sqrt(dated.{{ metric }}_variance + previous.{{ metric }}_variance) as {{ metric }}_deviation,
+            sqrt(dated.{{ metric }}_variance + year_before.{{ metric }}_variance) as {{ metric }}_year_deviation,
+        {% endfor %}
         {% for metric in compared_counts() %}
             case when dated.previous_date >= dated.first_period_date then coalesce(previous.{{ metric }}, 0) end
                 as {{ metric }}_previous,
@@ -98,6 +102,21 @@ compared as (
 
 ),
 
+-- A ratio of two chances is log-normal: between these limits the change lies that would show if chance were away.
+limited as (
+
+    select
+        *,
+    {% for metric in compared_counts() + compared_measures() %}
+        {{ change_limit(metric ~ '_change', '-') }} as {{ metric }}_change_low,
+        {{ change_limit(metric ~ '_change', '+') }} as {{ metric }}_change_high,
+        {{ change_limit(metric ~ '_year_change', '-') }} as {{ metric }}_year_change_low,
+        {{ change_limit(metric ~ '_year_change', '+') }} as {{ metric }}_year_change_high{{ ',' if not loop.last }}
+    {% endfor %}
+    from compared
+
+),
+
 final as (
 
     select
@@ -106,7 +125,7 @@ final as (
         dimension_value,
         period_date,
         {{ kpi_columns() }}
-    from compared
+    from limited
 
 )
 

@@ -57,6 +57,7 @@ sessions_counted as (
         count(*) as sessions,
         count(*) filter (where is_bounce) as bounces,
         count(*) filter (where has_order) as sessions_with_order,
+        fsum(power(page_view_count, 2)) as squared_session_pages,
         cast(sum(session_microseconds) as hugeint) as session_microseconds
     from dated_sessions
     group by {{ kpi_grouping_sets() }}
@@ -69,6 +70,7 @@ orders_counted as (
         {{ kpi_keys() }},
         count(*) as orders,
         count(*) filter (where is_unrated) as unrated_orders,
+        fsum(power(cast(revenue as double), 2)) as squared_revenue,
         {{ known_sum('revenue', 'is_unrated') }} as revenue
     from dated_orders
     group by {{ kpi_grouping_sets() }}
@@ -93,22 +95,14 @@ totals as (
         dimension,
         dimension_value,
         period_date,
-        cast(coalesce(sum(page_views), 0) as bigint) as page_views,
-        cast(coalesce(sum(page_views_without_witness), 0) as bigint) as page_views_without_witness,
-        cast(coalesce(sum(pixel_hits), 0) as bigint) as pixel_hits,
-        cast(coalesce(sum(matched), 0) as bigint) as matched,
-        cast(coalesce(sum(seen_count), 0) as bigint) as seen_count,
+        {% for name in kpi_counts() %}
+            cast(coalesce(sum({{ name }}), 0) as bigint) as {{ name }},
+        {% endfor %}
+        {% for name in kpi_sums() %}
+            coalesce(sum({{ name }}), 0) as {{ name }},
+        {% endfor %}
         cast(sum(revenue) as decimal(38, 4)) as revenue,
-        cast(coalesce(sum(unrated_orders), 0) as bigint) as unrated_orders,
-        cast(coalesce(sum(visitors), 0) as bigint) as visitors,
-        cast(coalesce(sum(new_visitors), 0) as bigint) as new_visitors,
-        cast(coalesce(sum(sessions), 0) as bigint) as sessions,
-        cast(coalesce(sum(bounces), 0) as bigint) as bounces,
-        cast(coalesce(sum(sessions_with_order), 0) as bigint) as sessions_with_order,
-        cast(coalesce(sum(session_microseconds), 0) as hugeint) as session_microseconds,
-        cast(coalesce(sum(orders), 0) as bigint) as orders,
-        coalesce(sum(unseen_count), 0) as unseen_count,
-        coalesce(sum(unseen_variance), 0) as unseen_variance
+        cast(coalesce(sum(session_microseconds), 0) as hugeint) as session_microseconds
     from facts_counted
     group by all
 
@@ -163,22 +157,10 @@ joined as (
         spine.period_date,
         periods_counted.day_count,
         periods_counted.is_complete,
-        coalesce(totals.page_views, 0) as page_views,
-        coalesce(totals.page_views_without_witness, 0) as page_views_without_witness,
-        coalesce(totals.pixel_hits, 0) as pixel_hits,
-        coalesce(totals.matched, 0) as matched,
-        coalesce(totals.seen_count, 0) as seen_count,
-        coalesce(totals.unseen_count, 0) as unseen_count,
-        coalesce(totals.unseen_variance, 0) as unseen_variance,
-        case when coalesce(totals.orders, 0) = 0 then 0 else totals.revenue end as revenue,
-        coalesce(totals.unrated_orders, 0) as unrated_orders,
-        coalesce(totals.visitors, 0) as visitors,
-        coalesce(totals.new_visitors, 0) as new_visitors,
-        coalesce(totals.sessions, 0) as sessions,
-        coalesce(totals.bounces, 0) as bounces,
-        coalesce(totals.sessions_with_order, 0) as sessions_with_order,
-        coalesce(totals.session_microseconds, 0) as session_microseconds,
-        coalesce(totals.orders, 0) as orders
+        {% for name in kpi_counts() + kpi_sums() + ['session_microseconds'] %}
+            coalesce(totals.{{ name }}, 0) as {{ name }},
+        {% endfor %}
+        case when coalesce(totals.orders, 0) = 0 then 0 else totals.revenue end as revenue
     from spine
     left join periods_counted
         on

@@ -18,6 +18,24 @@ estimated as (
 
 ),
 
+-- How far chance alone moves a count: its variance over its square. Visitors, orders and sessions with an order come as
+-- they come (Poisson); a visitor who comes back does so again with the same chance; pages and money come in lumps, a
+-- session or an order at a time, which are what their squares say. Fewer than ten orders do not say how lumpy money is.
+scattered as (
+
+    select
+        *,
+        {{ rate('1', 'visitors') }} as visitors_variance,
+        {{ rate('(2 * sessions / nullif(visitors, 0) - 1)', 'sessions') }} as sessions_variance,
+        greatest(squared_session_pages / nullif(power(page_views, 2), 0), {{ rate('1', 'page_views') }})
+            as pages_variance,
+        {{ rate('1', 'orders') }} as orders_variance,
+        case when orders >= 10 then squared_revenue / nullif(power(cast(revenue as double), 2), 0) end
+            as revenue_variance
+    from estimated
+
+),
+
 measured as (
 
     select
@@ -48,8 +66,22 @@ measured as (
         web_estimated + page_views_without_witness as page_views_estimated,
         web_low + page_views_without_witness as page_views_low,
         web_high + page_views_without_witness as page_views_high,
-        {{ dependent_high('web_high') }} + page_views_without_witness as page_views_dependent_high
-    from estimated
+        {{ dependent_high('web_high') }} + page_views_without_witness as page_views_dependent_high,
+        visitors_variance,
+        sessions_variance,
+        orders_variance,
+        revenue_variance,
+        pages_variance + sessions_variance - {{ rate('1', 'sessions') }} as page_views_variance,
+        pages_variance + unseen_variance / nullif(power(web_estimated + page_views_without_witness, 2), 0)
+            as page_views_estimated_variance,
+        {{ rate('1', 'sessions_with_order') }} - {{ rate('1', 'sessions') }} as conversion_rate_variance,
+        -- A mean of few is scattered like Student's t, whose variance is greater.
+        case
+            when revenue_variance > orders_variance
+                then (revenue_variance - orders_variance) * {{ rate('orders', '(orders - 3)') }}
+            when revenue_variance is not null then 0
+        end as average_order_value_variance
+    from scattered
 
 )
 

@@ -58,7 +58,8 @@ parts as (
         counted.channel,
         counted.assisted,
         counted.last,
-        cast(null as decimal(18, 4)) as revenue_credit
+        cast(null as decimal(18, 4)) as revenue_credit,
+        cast(null as boolean) as is_unrated
     from counted
     cross join models
     union all
@@ -68,7 +69,8 @@ parts as (
         channel,
         0 as assisted,
         0 as last,
-        revenue_credit
+        revenue_credit,
+        is_unrated
     from attribution
 
 ),
@@ -81,7 +83,7 @@ final as (
         channel,
         cast(sum(assisted) as bigint) as assisted,
         cast(sum(last) as bigint) as last,
-        cast(coalesce(sum(revenue_credit), 0) as decimal(38, 4)) as revenue
+        cast({{ known_sum('revenue_credit', 'is_unrated') }} as decimal(38, 4)) as revenue
     from parts
     group by conversion_month, model, channel
 
