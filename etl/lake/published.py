@@ -3,14 +3,17 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import duckdb
 
 from etl.errors import BadUse, Damaged
-from etl.settings import Settings
+
+if TYPE_CHECKING:
+    from etl.settings import Settings
 
 
-def require_published(settings: Settings) -> None:
+def require_published(settings: "Settings") -> None:
     """Refuse to read what is not there.
 
     Raises:
@@ -21,7 +24,7 @@ def require_published(settings: Settings) -> None:
 
 
 @contextmanager
-def published(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
+def published(settings: "Settings") -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the published warehouse for reading.
 
     Raises:
@@ -35,7 +38,7 @@ def published(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
         yield con
 
 
-def require_here(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+def require_here(con: duckdb.DuckDBPyConnection, settings: "Settings") -> None:
     """Refuse to read a warehouse that was moved or copied since: its views name the files of where it was published.
 
     Raises:
@@ -53,6 +56,6 @@ def require_here(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
         ) from error
 
 
-def published_at(settings: Settings) -> datetime:
+def published_at(settings: "Settings") -> datetime:
     """Say when the warehouse was published, UTC."""
     return datetime.fromtimestamp(settings.warehouse.stat().st_mtime, UTC)

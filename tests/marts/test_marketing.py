@@ -250,7 +250,14 @@ def test_money_without_a_rate_is_not_added_and_a_check_errors(market: Warehouse)
         ("campaigns", 2, "warn"),
     ]  # fmt: skip
     market.execute("insert into seeds.currency_rates values ('EUR', 'USD', '2026-01-01', 1.25)")
-    concerned = ("spend", "int_conversions_declared", "conversions", "int_marketing_checks", "channel_performance")
+    concerned = (
+        "spend",
+        "int_conversions_declared",
+        "conversions",
+        "int_marketing_checks",
+        "int_channel_performance",
+        "channel_performance",
+    )
     market.run(*concerned, fresh=False)
     totals = "select currency, sum(cost), sum(reporting_cost) from marketing.spend group by 1 order by 1"
     assert market.query(totals) == [
@@ -316,7 +323,7 @@ def test_late_news_rebuilt_by_days_equal_a_rebuild(warehouse: Warehouse) -> None
 def marts(warehouse: Warehouse) -> dict[str, list[str]]:
     """Read the marketing marts, each in an order of its own."""
     tables = warehouse.query("select table_name from information_schema.tables where table_schema = 'marketing'")
-    assert len(tables) == 7
+    assert len(tables) == 11
     return {name: sorted(map(str, warehouse.query(f"select * from marketing.{name}"))) for (name,) in tables}
 
 

@@ -300,7 +300,7 @@ def test_feature_is_adopted_used_and_kept(product: Warehouse) -> None:
         from product.feature_usage where feature = 'map' order by week_date
     """)
     assert rows == [
-        (date(2026, 3, 2), 2, 2, 1.0, 4, 2.0, 1.5, 2, 0, None, 2, 1.0, True),
+        (date(2026, 3, 2), 2, 2, 1.0, 4, 2.0, 1.5, 2, 0, None, 2, 1.0, False),
         (date(2026, 3, 9), 2, 1, 0.5, 1, 1.0, 1.0, 0, 1, 0.5, 2, 2 / 3, True),
         (date(2026, 3, 16), 1, 0, 0.0, 0, None, None, 0, 0, 0.0, 2, 2 / 3, False),
     ]

@@ -28,7 +28,7 @@ def home(tmp_path: Path) -> Settings:
     """A home whose lake is ready."""
     settings = Settings(inbox=tmp_path / "inbox", home=tmp_path / "home")
     Lake(settings).initialise()
-    settings.warehouse.parent.mkdir(parents=True)
+    settings.warehouse.parent.mkdir(parents=True, exist_ok=True)
     return settings
 
 

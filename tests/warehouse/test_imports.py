@@ -10,7 +10,7 @@ from etl.settings import PROJECT
 
 # Beside duckdb, which each of them opens the warehouse with.
 LOADED = {
-    "summary": set(),
+    "summary": {"etl.lake", "etl.lake.published"},
     "metrics": {"etl.lake", "etl.lake.sql", "orjson"},
     "export": {"xlsxwriter"},
     "mail": {"vl_convert"},

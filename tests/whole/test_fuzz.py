@@ -337,8 +337,8 @@ def test_large_bodies_stay_within_memory(house: House) -> None:
     bounded(house, 60)
     (counts,) = digested(house).values()
     reasons = Counter(row["reason"] for row in house.quarantine())
-    assert counts["accepted"] == 3
-    assert reasons == {"missing_key": 100_000, "bad_body": 1001, "too_large": 5}, reasons
+    assert counts["accepted"] == 1
+    assert reasons == {"missing_key": 100_000, "bad_body": 1001, "too_large": 5, "malformed_key": 2}, reasons
 
 
 def test_list_longer_than_any_batch_is_one_bad_body(house: House) -> None:

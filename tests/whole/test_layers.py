@@ -10,7 +10,7 @@ import pytest
 
 from etl.settings import PROJECT
 
-ROOTS = ("etl", "dags", "ops", "plugins")
+ROOTS = ("etl", "dags", "ops", "plugins", "collector")
 CONTRACTS = {
     contract["id"]: contract
     for contract in tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]

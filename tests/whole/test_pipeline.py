@@ -35,6 +35,10 @@ HISTORY = {"quality.restatements"}
 BY_FILE = {
     "quality.ledger": "select sum(accepted), sum(abs(balance)) from quality.ledger",
     "quality.stage_balance": "select distinct stage, balance from quality.stage_balance order by all",
+    # The share of requests that are none of messages' is one of the requests delivered.
+    "quality.checks": "select * exclude (value) from quality.checks"
+    " where \"check\" = 'unrouted_requests' union all by name select * from quality.checks"
+    " where \"check\" <> 'unrouted_requests' order by all",
     "quality.quarantine": "select count(distinct (reason, detail, payload, received_at)) from quality.quarantine",
 }
 """Count a file delivered again as often as it comes; of these what does not depend on that is compared."""
