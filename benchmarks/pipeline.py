@@ -22,6 +22,7 @@ from pathlib import Path
 from statistics import median
 from typing import Annotated, Any
 
+import duckdb
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -101,11 +102,10 @@ def link_days(source: Path, target: Path, days: Iterable[date]) -> None:
 
 
 def count_events(home: Path) -> int:
-    """Count the messages of the collector's lines, valid or not."""
-    query = "select sum(messages) from read_parquet(?) where source = 'events'"
-    code = f'import sys, duckdb; print(duckdb.execute("{query}", sys.argv[1:]).fetchone()[0])'
-    ledger = home / "lake" / "ledger" / "files.parquet"
-    return int(subprocess.run([sys.executable, "-c", code, ledger], check=True, capture_output=True).stdout)
+    """Count the messages of the collector's lines, valid or not; once they are published."""
+    with duckdb.connect(str(home / "warehouse" / "bloodhound.duckdb"), read_only=True) as con:
+        query = "select sum(messages) from quality.ledger where inbox_folder = 'events'"
+        return int(con.execute(query).fetchall()[0][0])
 
 
 def measure_once(logs: Path, scratch: Path, days: int, with_pandas: bool) -> dict[str, Measured]:
