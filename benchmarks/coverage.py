@@ -136,7 +136,7 @@ def estimate(con: duckdb.DuckDBPyConnection, models: dict[str, str], pages: pa.T
     )
     con.execute(f"create table build.intermediate.int_pages_estimated as {models['int_pages_estimated']}")
     others = ("visitors", "new_visitors", "sessions", "bounces", "orders", "sessions_with_order", "unrated_orders",
-              "session_microseconds", "day_count")  # fmt: skip
+              "session_microseconds", "day_count", "squared_session_pages", "squared_revenue")  # fmt: skip
     con.execute(
         f"""
         create table build.intermediate.int_kpis_counted as
