@@ -41,7 +41,7 @@ def run(inbox: Inbox = None, home: Home = None) -> None:
     embedded = Embedded()
     with embedded.exclusively():
         remove_leftovers(embedded)
-        if pipeline.is_up_to_date(settings):
+        if has_logs(settings.inbox) and pipeline.is_up_to_date(settings):
             # What Airflow would find in half a minute, half of which is its start.
             console.print(NOTHING_NEW)
             summarise(settings.home)

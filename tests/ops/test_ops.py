@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import Browser
 from rich.console import Console
 
+from ops import __main__ as commands
 from ops import database
 from ops.__main__ import span_of
 from ops.airflow_api import DAG, AirflowApi, Run, Task
@@ -245,6 +246,20 @@ def test_an_inbox_without_logs_is_one_line_and_exit_2(tmp_path: Path, exists: bo
     what = "is empty" if exists else "does not exist"
     assert done.stderr.startswith(f"bloodhound: The inbox {inbox} {what}.")
     assert done.stderr.count("\n") == 1
+
+
+def test_a_newcomer_without_logs_comes_to_the_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """GIVEN a fresh clone, whose inbox is not there THEN Airflow is started and the sample made."""
+    inbox = tmp_path / "inbox"
+    monkeypatch.setattr(commands, "SAMPLE_INBOX", inbox)
+    monkeypatch.setenv("BLOODHOUND_INBOX", str(inbox))
+    monkeypatch.setenv("BLOODHOUND_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("BLOODHOUND_AIRFLOW_HOME", str(tmp_path / "airflow"))
+    monkeypatch.setattr(commands, "start_or_join", lambda *_, **__: None)
+    monkeypatch.setattr(commands, "wait_until_ready", lambda *_: sys.exit("ready"))
+    with pytest.raises(SystemExit, match="ready"):
+        commands.run()
+    assert any(inbox.rglob("*.zst"))
 
 
 @pytest.mark.parametrize(
