@@ -370,8 +370,11 @@ def test_runs_begin_when_files_arrive_and_by_the_clock(
         ours = Pass(api)
         follow(embedded, state, ours, Console(quiet=True))
         known = set(ours.runs)
-        assert sorted(name.partition("__")[0] for name in known) == ["asset_triggered", "manual"]
         assert {run.state for run in ours.runs.values()} == {"success"}
+        if len(known) == 1:
+            # Ours was over before the watcher looked.
+            assert next_run(api, known, 120).run_id.startswith("asset_triggered__")
+        assert sorted(name.partition("__")[0] for name in known) == ["asset_triggered", "manual"]
         assert api.active_runs() == []
         assert not ours.was_idle
         assert all(badges(browser, embedded, state).values())
