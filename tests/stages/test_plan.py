@@ -1,5 +1,6 @@
 """The plan that is compiled of the dbt project: in which order it is, how it is kept, what is told when it fails."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from etl.errors import FailedNode
 from etl.stages.build import dbt, plan
 from etl.stages.build.execute import execute
 from etl.stages.build.plan import Node, Plan, cache_folder, plan_key, read_plan
+from etl.stages.build.project import DBT_PROJECT
 
 
 @pytest.fixture
@@ -154,3 +156,25 @@ def test_a_plan_is_compiled_once_and_anew_when_what_decides_it_changes(
     keys.add(plan_key(values))
     monkeypatch.setattr(plan, "version", lambda _: "99")
     assert len({*keys, plan_key(values)}) == 4
+
+
+def test_what_dbt_remembers_of_a_checkout_that_is_gone_spoils_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """GIVEN two checkouts of one user, of which the first is removed THEN the second is still compiled."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    for number, name in enumerate(("gone", "here")):
+        project = tmp_path / name
+        for folder in ("macros", "seeds", "models"):
+            (project / folder).mkdir(parents=True)
+        for file in ("dbt_project.yml", "profiles.yml"):
+            shutil.copy(DBT_PROJECT / file, project)
+        shutil.copy(DBT_PROJECT / "macros" / "materializations.sql", project / "macros")
+        (project / "seeds" / "numbers.csv").write_text("number\n1\n")
+        (project / "models" / "doubled.sql").write_text("select 2 * number as number from {{ ref('numbers') }}")
+        for module in (dbt, plan):
+            monkeypatch.setattr(module, "DBT_PROJECT", project)
+        made = read_plan({"checkout": number}, tmp_path / "spare")
+        assert [node.name for node in made.nodes] == ["numbers", "doubled"]
+        if name == "gone":
+            shutil.rmtree(project)

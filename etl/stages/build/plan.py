@@ -18,7 +18,7 @@ from filelock import FileLock
 
 from etl.lake import files
 from etl.lake.fingerprint import digest
-from etl.stages.build.project import read_project
+from etl.stages.build.project import DBT_PROJECT, read_project
 
 PLAN_VERSION = 2
 READERS = ("dbt-core", "dbt-duckdb", "duckdb")
@@ -98,7 +98,8 @@ def read_plan(values: Mapping[str, Any], spare: Path) -> Plan:
             return known
         from etl.stages.build.dbt import compile_plan  # noqa: PLC0415  (dbt is slow to import)
 
-        plan = compile_plan(values, folder / "dbt")
+        # dbt remembers where the project lies: what it knows of one checkout is of no use to another.
+        plan = compile_plan(values, folder / "dbt" / digest(str(DBT_PROJECT)))
         files.write_bytes(path, msgspec.json.encode(plan))
         for old in sorted(folder.glob("*.json"), key=lambda one: one.stat().st_mtime)[:-KEPT]:
             old.unlink(missing_ok=True)
