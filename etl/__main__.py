@@ -30,7 +30,7 @@ from etl.errors import BadUse, BloodhoundError
 from etl.settings import Settings, load_settings
 from etl.stages.land.inbox import find_files
 from etl.stages.stage import Advance
-from etl.tools import probe as probing
+from etl.tools import probe_look
 from etl.tools import suspects as suspecting
 from etl.warehouse import answers
 from etl.warehouse import summary as summarising
@@ -212,7 +212,9 @@ def probe(
     """Send known messages that count in no KPI, or look for those sent: exit 1 if one is missing or changed."""
     settings = load_settings(inbox, home)
     if page:
-        visited = pipeline.probe_pages(page, pages)
+        from etl.tools import probe_page  # noqa: PLC0415  (starts a driver of browsers)
+
+        visited = probe_page.probe_pages(page, pages)
         for line in visited["lines"]:
             print(line)
         if visited["faults"]:
@@ -226,9 +228,9 @@ def probe(
             print(f"answers: {sent['answers']}")
             raise typer.Exit(1)
         return
-    open_runs = [run for run in pipeline.look_for_probes(settings) if run["is_open"]]
+    open_runs = [run for run in probe_look.look_for_probes(settings) if run["is_open"]]
     for run in open_runs:
-        for line in probing.describe(run):
+        for line in probe_look.describe(run):
             print(line)
     if any(run["state"] not in ("found", "late") for run in open_runs):
         raise typer.Exit(1)

@@ -4,7 +4,6 @@ A task is what a DAG's task calls and what a command of `python -m etl` calls. E
 redo, holds the home's lock while it writes, and returns counts and day lists, never data.
 """
 
-import uuid
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
@@ -39,6 +38,7 @@ from etl.stages.stage import Advance, Stage, silent
 from etl.stages.staleness import staleness
 from etl.tools import erase as erasing
 from etl.tools import probe as probes
+from etl.tools import probe_look
 from etl.tools import verify as verifying
 from etl.vocabulary.reasons import PARSER_REASONS
 
@@ -210,7 +210,7 @@ def reconcile(settings: Settings, *, days: Sequence[date] | None = None, advance
     del days
     lake = Lake(settings)
     outcome = judge(lake)
-    vanished = vanished_probes(look_for_probes(settings)) if probes.read_notes(lake) else []
+    vanished = probe_look.vanished(probe_look.look_for_probes(settings)) if probes.read_notes(lake) else []
     outcome["errors"] += [f"probe ({run}): nothing of it has arrived" for run in vanished]
     incidents.note_incidents(lake, [incidents.vanished_probe(run) for run in vanished])
     advance("checks", 1)
@@ -248,67 +248,20 @@ def send_probe(settings: Settings, *, collector: str | None = None, pixel: str |
         return probes.send(Lake(settings), con)
 
 
-def probe_pages(url: str, more: int = 0) -> dict[str, list[str]]:
-    """Open a site's own pages in a browser and say what each of them sent: `lines`, and what is wrong, `faults`.
-
-    Raises:
-        BadUse: there is no browser, or the page cannot be opened.
-    """
-    from etl.tools import probe_page  # noqa: PLC0415  (starts a driver of browsers)
-
-    return probe_page.probe_pages(url, more)
-
-
 def require_pages(urls: Sequence[str], more: int = 0) -> dict[str, int]:
-    """Open pages as `probe_pages` does; return how many.
+    """Open pages of a site in a browser, and more that they link to; return how many.
 
     Raises:
         BloodhoundError: something is wrong with one; the message has the first three.
-        BadUse: as `probe_pages`.
+        BadUse: there is no browser, or a page cannot be opened.
     """
-    visited = [probe_pages(url, more) for url in urls]
+    from etl.tools import probe_page  # noqa: PLC0415  (starts a driver of browsers)
+
+    visited = [probe_page.probe_pages(url, more) for url in urls]
     wrong = [line for found in visited for line in found["lines"] if not line.endswith(": " + probes.WELL)]
     if wrong:
         raise BloodhoundError(f"{len(wrong)} pages of the site: {' | '.join(wrong[:3])}", "See docs/collector.md")
     return {"pages": sum(len(found["lines"]) for found in visited)}
-
-
-def look_for_probes(settings: Settings) -> list[dict[str, Any]]:
-    """Look for the probes that were sent from this home; a row a run, the oldest first.
-
-    Raises:
-        BadUse: nothing has been published yet, or no probe was sent.
-    """
-    lake = Lake(settings)
-    if not probes.read_notes(lake):
-        raise BadUse(f"no probe was sent from {settings.home}", "Send one: python -m etl probe")
-    commits = lake.commits("publish", Publication)
-    publication = commits[0].units["warehouse"].fingerprint.data if commits else None
-    with published(settings) as con:
-        runs = probes.look(lake, con, publication)
-    notes = {note["run"]: note for note in probes.read_notes(lake) if "answers" in note}
-    for run in runs:
-        if run["is_open"] and run["run"] in notes:
-            say_where_lost(lake, run, notes[run["run"]])
-    return runs
-
-
-def say_where_lost(lake: Lake, run: dict[str, Any], note: dict[str, Any]) -> None:
-    """Say of what is lost of a run that went over the network where it was last seen."""
-    from etl.tools import probe_network  # noqa: PLC0415  (as above)
-
-    sent = {message["number"]: message for message in note["messages"]}
-    for message in run["messages"]:
-        number = message["message_number"]
-        if message["status"] == "lost" and number in sent:
-            message["last_seen"] = probe_network.last_seen(lake, sent[number], note["answers"].get(str(number)))
-    if not run["messages"]:
-        run["last_seen"] = probe_network.last_seen(lake, note["messages"][0], note["answers"].get("1"))
-
-
-def vanished_probes(runs: Sequence[dict[str, Any]]) -> list[str]:
-    """Name the runs of which nothing has arrived, and after which none came through whole."""
-    return [run["run"] for run in runs if run["is_open"] and run["state"] == "lost" and not run["messages"]]
 
 
 def report(settings: Settings, *, out: Path | None = None, days: Sequence[date] | None = None) -> dict[str, Any]:
@@ -328,15 +281,10 @@ def report(settings: Settings, *, out: Path | None = None, days: Sequence[date] 
             currency=settings.reporting_currency,
             time_zone=settings.reporting_timezone,
         )
-    target.parent.mkdir(parents=True, exist_ok=True)
+    content = made.encode()
     # Whoever is being served the old page gets it whole.
-    partial = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
-    try:
-        partial.write_text(made)
-        files.move_into_place(partial, target)
-    finally:
-        partial.unlink(missing_ok=True)
-    return {"page": str(target), "bytes": len(made.encode())}
+    files.write_bytes(target, content)
+    return {"page": str(target), "bytes": len(content)}
 
 
 def mail(settings: Settings, *, out: Path | None = None, again: bool = False) -> dict[str, Any]:

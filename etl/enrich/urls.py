@@ -10,8 +10,6 @@ import tldextract
 
 from etl.vocabulary import click_ids
 
-CAMPAIGN_KEYS = ("utm_source", "utm_medium", "utm_campaign", *click_ids.NAMES)
-"""The values whose change starts a session."""
 TAGS = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
 IN_LOWER_CASE = {"utm_source", "utm_medium"}
 

@@ -186,11 +186,6 @@ class Lake:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def lake_of(settings: Settings) -> Lake:
-    """Open the lake of a home."""
-    return Lake(settings)
-
-
 @lru_cache(maxsize=200_000)
 def read_unchanged(path: str, facts: type[Any], *_stamp: int) -> Commit[Any]:
     """Read a manifest once: each writing gives its file another number and time."""

@@ -67,12 +67,6 @@ def file_name(file_id: int) -> str:
     return f"{file_id & 0xFFFF_FFFF_FFFF_FFFF:016x}"
 
 
-def file_number(name: str) -> int:
-    """Read a file's number back from its name."""
-    number = int(name, 16)
-    return number - (1 << 64) if number >> 63 else number
-
-
 def landings(lake: Lake) -> list[Landing]:
     """Read what is known of every inbox file, in order of name."""
     return sorted((commit.facts for commit in lake.commits(STAGE, Landing)), key=lambda found: found.source_file)

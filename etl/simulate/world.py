@@ -9,7 +9,6 @@ from etl.simulate.text import Floats
 
 PLATFORMS = ("desktop_web", "mobile_web", "ios", "android", "email", "backend")
 DESKTOP, MOBILE, IOS, ANDROID, EMAIL, BACKEND = range(6)
-WEB_PLATFORMS = (DESKTOP, MOBILE)
 
 APPS = ("shop", "outlet")
 OUTLET_SHARE = 0.12
@@ -235,7 +234,6 @@ FIRST_PATH = {
     HOME: 0, SEARCH: 1, DEAL: 1 + SEARCHES, CART: 1 + SEARCHES + DEALS,
     CHECKOUT: 2 + SEARCHES + DEALS, CONFIRMATION: 3 + SEARCHES + DEALS,
 }  # fmt: skip
-PATHS = 4 + SEARCHES + DEALS
 
 # --- what happens on pages --------------------------------------------------------------------
 

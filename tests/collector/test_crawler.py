@@ -18,7 +18,7 @@ from etl import pipeline
 from etl.errors import BadUse, BloodhoundError
 from etl.lake.catalogue import Lake
 from etl.settings import load_settings
-from etl.tools import probe
+from etl.tools import probe, probe_look
 from etl.tools.probe_page import Heard, faults, probe_pages, views_of
 
 
@@ -36,7 +36,7 @@ def test_every_format_is_found_again_and_what_was_refused_is_last_seen_at_the_co
     rotate(running.settings, datetime.now(UTC) + timedelta(hours=2))
     for stage in (pipeline.land, pipeline.parse, pipeline.sessionize, pipeline.build):
         stage(settings)
-    runs = {run["run"]: run for run in pipeline.look_for_probes(settings)}
+    runs = {run["run"]: run for run in probe_look.look_for_probes(settings)}
     assert runs[taken["run"]]["state"] == "found"
     # The pixel logs what it refuses: so the lake knows of the run, and what is missing of it.
     lost = runs[refused["run"]]
@@ -45,7 +45,7 @@ def test_every_format_is_found_again_and_what_was_refused_is_last_seen_at_the_co
     assert seen.pop(probe.KINDS["d"]) == "landed, in a line that holds no message, whose answer was 503"
     assert set(seen.values()) == {"at the collector, whose answer was 503"}
     assert probe.KINDS["a"] in seen and probe.KINDS["h"] not in seen
-    assert any(line.endswith("last seen at the collector, whose answer was 503") for line in probe.describe(lost))
+    assert any(line.endswith("last seen at the collector, whose answer was 503") for line in probe_look.describe(lost))
 
 
 def test_a_collector_that_is_not_there_is_bad_use(house: House) -> None:

@@ -16,7 +16,7 @@ from etl.enrich import user_agents
 from etl.errors import BadUse, CheckFailed
 from etl.lake.catalogue import Lake
 from etl.settings import PROJECT
-from etl.tools import probe
+from etl.tools import probe, probe_look
 
 STAGES = (tasks.land, tasks.parse, tasks.sessionize, tasks.build)
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -129,12 +129,12 @@ def test_a_line_that_is_missing_is_lost_by_its_number(outcome: Outcome) -> None:
 
 def test_a_run_of_which_nothing_arrived_is_known_to_the_home(outcome: Outcome) -> None:
     assert outcome.messages("gone") == {}
-    runs = tasks.look_for_probes(outcome.house.settings)
+    runs = probe_look.look_for_probes(outcome.house.settings)
     assert [run["state"] for run in runs] == ["found", "changed", "late", "lost", "lost"]
     # Late, but whole: what went wrong before it is answered.
     assert [run["is_open"] for run in runs] == [False, False, True, True, True]
-    assert probe.describe(runs[-1]) == [f"probe {outcome.notes['gone']['run']}: lost: nothing of it has arrived"]
-    assert [text for text in probe.describe(runs[1]) if "version 2" in text] == [
+    assert probe_look.describe(runs[-1]) == [f"probe {outcome.notes['gone']['run']}: lost: nothing of it has arrived"]
+    assert [text for text in probe_look.describe(runs[1]) if "version 2" in text] == [
         "  2 version 2: changed; expected accepted, found as accepted; url: "
         "'https://probe.example/x?q=100%25&utm_source=probe', sent 'https://probe.example/b?q=100%25&utm_source=probe'"
     ]
@@ -164,7 +164,7 @@ def test_what_may_yet_come_is_neither_found_nor_lost(outcome: Outcome) -> None:
     settings = outcome.house.settings
     note = tasks.send_probe(settings)
     with duckdb.connect(str(settings.warehouse), read_only=True) as con:
-        states = [probe.look(Lake(settings), con, name)[-1]["state"] for name in ("first", "first", "second")]
+        states = [probe_look.look(Lake(settings), con, name)[-1]["state"] for name in ("first", "first", "second")]
     assert states == ["waiting", "waiting", "lost"]
     for name in note["files"]:
         (settings.inbox / name).unlink()
@@ -173,7 +173,7 @@ def test_what_may_yet_come_is_neither_found_nor_lost(outcome: Outcome) -> None:
 
 def test_no_probe_and_no_warehouse_are_bad_use(house: House) -> None:
     with pytest.raises(BadUse, match="no probe was sent"):
-        tasks.look_for_probes(house.settings)
+        probe_look.look_for_probes(house.settings)
     with pytest.raises(BadUse, match="there is no warehouse"):
         tasks.send_probe(house.settings)
 

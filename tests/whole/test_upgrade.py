@@ -15,9 +15,10 @@ from backports import zstd
 from builders import House
 
 from benchmarks.equality.tables import Allowed, differences, snapshot
-from etl import incidents, pipeline
+from etl import incidents
 from etl.lake.catalogue import Lake
 from etl.settings import PROJECT
+from etl.tools import probe_look
 
 ARCHIVE = PROJECT / "tests" / "data" / "home_of_0_1.tar.zst"
 MADE_IN = "/tmp/bloodhound-0.1"
@@ -117,7 +118,7 @@ def test_what_was_published_before_is_told_as_before(upgraded: Upgraded) -> None
 
 def test_probes_alerts_and_mail_are_remembered(upgraded: Upgraded) -> None:
     lake = Lake(upgraded.house.settings)
-    (run,) = pipeline.look_for_probes(upgraded.house.settings)
+    (run,) = probe_look.look_for_probes(upgraded.house.settings)
     assert run["state"] == "found" and len(run["messages"]) == len(run_messages(upgraded))
     told = upgraded.note("state/alerts")
     assert told["told"] and told["waiting"] and told["tasks"]

@@ -21,7 +21,7 @@ orders as (
     select
         session_id,
         count(*) as orders,
-        count(reporting_revenue) as rated_orders,
+        bool_and(is_unrated) as is_unrated,
         sum(reporting_revenue) as revenue
     from {{ ref('orders') }}
     where
@@ -43,11 +43,7 @@ totals as (
         count(*) as sessions,
         count(*) filter (where sessions.is_bounce) as bounces,
         cast(coalesce(sum(orders.orders), 0) as bigint) as orders,
-        -- Nothing but orders in a currency without a rate: unknown, which is not nought.
-        case
-            when sum(orders.orders) > 0 and sum(orders.rated_orders) = 0 then null
-            else cast(coalesce(sum(orders.revenue), 0) as decimal(38, 4))
-        end as revenue
+        cast({{ known_sum('orders.revenue', 'orders.is_unrated') }} as decimal(38, 4)) as revenue
     from sessions
     left join landings on sessions.session_id = landings.session_id
     left join orders on sessions.session_id = orders.session_id

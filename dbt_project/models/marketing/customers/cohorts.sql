@@ -68,8 +68,7 @@ orders_counted as (
         first_visits.first_channel,
         date_diff('month', first_visits.first_month, {{ utc_month('orders.ordered_at') }}) as months_since,
         count(*) as orders,
-        count(orders.reporting_revenue) as rated_orders,
-        sum(orders.reporting_revenue) as revenue
+        {{ known_sum('orders.reporting_revenue', 'orders.is_unrated') }} as revenue
     from orders
     inner join first_visits on orders.person_id = first_visits.person_id
     group by all
@@ -84,10 +83,9 @@ final as (
         spine.months_since,
         spine.persons,
         coalesce(orders_counted.orders, 0) as orders,
-        -- Nothing but orders in a currency without a rate: unknown, which is not nought.
         case
-            when orders_counted.orders > 0 and orders_counted.rated_orders = 0 then null
-            else cast(coalesce(orders_counted.revenue, 0) as decimal(38, 4))
+            when orders_counted.orders is null then 0
+            else cast(orders_counted.revenue as decimal(38, 4))
         end as revenue
     from spine
     left join orders_counted
