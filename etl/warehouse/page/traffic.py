@@ -60,11 +60,11 @@ def read(con: duckdb.DuckDBPyConnection) -> dict[str, pa.Table]:
     }
 
 
-def bars(field: str) -> Spec:
+def bars(field: str, colour: str = BLUE, opacity: float = 0.22) -> Spec:
     """Draw a list of names with a bar and its words each."""
     return chart(
         mark("bar", {"y": name("slice"), "x": number(field, None, "~s") | {"axis": None}},
-             color=BLUE, opacity=0.22, size=22),
+             color=colour, opacity=opacity, size=22),
         mark("text", {"y": name("slice"), "x": {"value": 0}, "text": {"field": "words"}}, align="left", dx=6),
         height={"step": 28},
     )  # fmt: skip
@@ -187,12 +187,7 @@ def panels() -> list[Panel]:
                 Column("share", "Of all views", "rate"),
                 Column("sessions", "Visits", "count", "traffic.bots_daily.sessions"),
             ],
-            chart(
-                mark("bar", {"y": name("slice"), "x": number("page_views", None, "~s") | {"axis": None}},
-                     color=MUTED, opacity=0.25, size=22),
-                mark("text", {"y": name("slice"), "x": {"value": 0}, "text": {"field": "words"}}, align="left", dx=6),
-                height={"step": 28},
-            ),
+            bars("page_views", MUTED, 0.25),
             is_wide=True,
             empty="Nothing was left out in this period.",
         ),
