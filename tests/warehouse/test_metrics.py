@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from etl import pipeline as tasks
 from etl import simulate
-from etl.__main__ import app
+from etl.commands.main import app
 from etl.errors import BadUse
 from etl.warehouse import answers, metrics
 

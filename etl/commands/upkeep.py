@@ -1,4 +1,4 @@
-"""Upkeep of a home, on the command line: back it up, restore it, make it again."""
+"""Commands that keep a home: compare it with what was written, back it up, restore it, make it again, forget."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from etl import pipeline
+from etl.commands import Home, Inbox, app
 from etl.errors import BadUse
 from etl.lake import figures, files
 from etl.lake.catalogue import Lake
@@ -21,8 +22,6 @@ from etl.tools import forget as forgetting
 from etl.tools import rebuild as rebuilding
 from etl.tools import usage as usages
 
-Inbox = Annotated[Path | None, typer.Option(help="Folder of raw logs.")]
-Home = Annotated[Path | None, typer.Option(help="Folder of everything written.")]
 PATIENCE_SECONDS = 3600.0
 
 REMAKING: tuple[Callable[[Settings], dict[str, Any]], ...] = (
@@ -31,15 +30,28 @@ REMAKING: tuple[Callable[[Settings], dict[str, Any]], ...] = (
 """The tasks that make everything of what has landed."""
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands of this room."""
-    app.command()(backup)
-    app.command()(restore)
-    app.command()(rebuild)
-    app.command()(erase)
-    app.command()(status)
+@app.command()
+def verify(
+    deep: Annotated[bool, typer.Option("--deep", help="Hash every file.")] = False,
+    repair: Annotated[bool, typer.Option("--repair", help="Make ready what the next run makes again.")] = False,
+    inbox: Inbox = None,
+    home: Home = None,
+) -> None:
+    """Compare the home with what was written; exit 1 with the names of the files that differ."""
+    made = pipeline.verify(load_settings(inbox, home), deep=deep, repair=repair)
+    for damage in made["found"]:
+        print(f"{damage} ({damage.remedy})")
+    for damage in made["lost"]:
+        print(damage)
+    if not made["found"]:
+        print("verify: every file is what was written")
+    elif repair and not made["lost"]:
+        print("verify: the next run makes it again: python -m etl run")
+    else:
+        raise typer.Exit(1)
 
 
+@app.command()
 def backup(
     folder: Annotated[Path, typer.Argument(help="Where it goes: an empty folder, or that of the backup before.")],
     wait: Annotated[float, typer.Option(help="Seconds to wait for a run that works.")] = PATIENCE_SECONDS,
@@ -55,6 +67,7 @@ def backup(
         print("backup: the key comes from the environment and is not in it: keep it elsewhere")
 
 
+@app.command()
 def restore(
     folder: Annotated[Path, typer.Argument(help="The folder of a backup.")],
     home: Home = None,
@@ -79,6 +92,7 @@ def restore(
         conclude("restore", "the last publication", found)
 
 
+@app.command()
 def rebuild(home: Home = None) -> None:
     """Make everything again of what has landed, and say whether the figures came out the same."""
     settings = load_settings(None, home)
@@ -93,6 +107,7 @@ def rebuild(home: Home = None) -> None:
         conclude("rebuild", "before", figures.differences(before, read_figures(settings)))
 
 
+@app.command()
 def erase(
     visitor: Annotated[
         list[str] | None,
@@ -138,6 +153,7 @@ def erase(
         raise typer.Exit(1)
 
 
+@app.command()
 def status(home: Home = None) -> None:
     """Say what a home takes on disk, by what it is for, and what the next publication will free."""
     settings = load_settings(None, home)

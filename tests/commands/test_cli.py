@@ -2,6 +2,7 @@
 
 import os
 import resource
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -182,3 +183,17 @@ def test_garbage_in_every_file_crashes_nothing(house: House) -> None:
         house.put(f"{source}/junk{ending}", junk * 10)
     house.digest()
     assert sorted(row["schema"] for row in house.events()) == ["page_view", "page_view"]
+
+
+def test_stopped_while_it_starts() -> None:
+    """An operator's Ctrl-C comes when it comes: before anything has begun there is one line too."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "etl", "summary"], cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as started:
+        maps = Path(f"/proc/{started.pid}/maps")
+        while "_duckdb" not in maps.read_text():
+            assert started.poll() is None, "it ended before it could be stopped"
+        started.send_signal(signal.SIGINT)
+        out, told = started.communicate(timeout=60)
+    assert (out, told) == ("", "bloodhound: stopped; the next run goes on from here\n")
+    assert started.returncode == 130
