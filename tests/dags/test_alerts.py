@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from etl import pipeline as tasks
+from etl import pipeline
 from etl.errors import CheckFailed
 from etl.settings import load_settings
 
@@ -116,7 +116,7 @@ def test_checks_in_error_are_told_as_incidents_and_not_as_a_failed_task(
             0.02 as threshold, 'error' as status, 'me' as owner, 'look' as hint, date '2026-03-02' as date""")
     for _ in range(2):
         with pytest.raises(CheckFailed) as failed:
-            tasks.reconcile(home)
+            pipeline.reconcile(home)
         told(failed.value)
     assert [body["text"] for body in receiver.bodies] == [
         "Bloodhound: opened: event_loss (shop ios, 2026-03-02): 0.5, allowed 0.02; look"

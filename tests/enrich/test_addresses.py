@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from builders import BROWSER, House, combined, event, lines, request
 
-from etl import pipeline as tasks
+from etl import pipeline
 from etl.enrich.addresses import Client, client_of, client_of_head, mask, pseudonym, read_address, read_networks
 
 ADDRESSES = {
@@ -98,7 +98,7 @@ def test_home_makes_its_key_once_for_its_owner_alone(house: House) -> None:
     house.digest()
     assert path.read_bytes() == made
     house.keys["key"] = "another"
-    assert "parse" in tasks.pending(house.settings)
+    assert "parse" in pipeline.pending(house.settings)
     house.digest()
     (again,) = house.events()
     assert again["visitor_id"] == pseudonym(b"another", first["ip"], first["user_agent"])
@@ -148,7 +148,7 @@ def test_another_masking_rewrites_the_days(tmp_path: Any) -> None:
     house.take(event("10:00 /"))
     assert house.events()[0]["ip"] == "203.0.113.7"
     house.keys["ip_addresses"] = "truncate"
-    assert "sessionize" in tasks.pending(house.settings)
+    assert "sessionize" in pipeline.pending(house.settings)
     house.digest()
     assert house.events()[0]["ip"] == "203.0.113.0"
 

@@ -13,7 +13,7 @@ from builders import BROWSER, PHONE, House, combined, lines
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from etl import pipeline as tasks
+from etl import pipeline
 from etl.formats.recognise import recognise
 from etl.lake.catalogue import Lake
 from etl.lake.landed import landings
@@ -139,8 +139,8 @@ def test_what_is_written_in_any_format_is_read_back(
         found = recognise(content.split(b"\n"))
         assert found is not None and found.name == name, (folder, found)
         house.put(f"access/{folder}/whatever.{folder}", content)
-    assert tasks.land(house.settings)["failed"] == []
-    tasks.parse(house.settings)
+    assert pipeline.land(house.settings)["failed"] == []
+    pipeline.parse(house.settings)
     assert house.quarantine() == []
     rows = house.scan("messages", "app_id, line_number")
     for folder, (_, begins, _) in WRITERS.items():
@@ -165,8 +165,8 @@ def test_columns_may_change_in_the_middle_of_a_table(house: House) -> None:
     seen = Seen(datetime(2026, 3, 1, 10, tzinfo=UTC), "203.0.113.9", "/a", "", "", BROWSER)
     other = "#Fields: date time c-ip cs-method cs-uri-stem sc-status\n2026-03-02 10:00:00 198.51.100.9 GET /b 200\n"
     house.put("access/u_ex.log", (W3C_FIELDS + w3c(seen) + "\n" + other + "2026-03-02 10:00 198.51.100.9\n").encode())
-    tasks.land(house.settings)
-    tasks.parse(house.settings)
+    pipeline.land(house.settings)
+    pipeline.parse(house.settings)
     rows = house.scan("messages", "line_number")
     assert [(row["ip"], row["url"], row["user_agent"]) for row in rows] == [
         ("203.0.113.9", "/a", BROWSER), ("198.51.100.9", "/b", None),
@@ -194,22 +194,22 @@ def test_file_in_no_format_is_refused_once_and_by_name(house: House, what: str) 
     content, title = UNREAD[what]
     house.put("access/a.log", content * 50)
     reason = f"looks like {title}; not read; see docs/formats.md"
-    assert tasks.land(house.settings)["failed"] == [{"file": "access/a.log", "reason": f"ignored: {reason}"}]
-    tasks.parse(house.settings)
+    assert pipeline.land(house.settings)["failed"] == [{"file": "access/a.log", "reason": f"ignored: {reason}"}]
+    pipeline.parse(house.settings)
     assert house.quarantine() == [] and house.scan("raw") == []
-    assert tasks.land(house.settings)["failed"] == []
+    assert pipeline.land(house.settings)["failed"] == []
 
 
 def test_folder_says_which_format_where_the_lines_do_not(house: House) -> None:
     log = lines([combined("10:00:00 /a", ip="10.0.0.9 10.0.0.7"), combined("10:00:01 /a", ip="10.0.0.9 10.0.0.8")])
     house.put("access/inside/a.log", log)
     house.put("access/prose/a.log", b"dear diary\n")
-    tasks.land(house.settings)
-    tasks.parse(house.settings)
+    pipeline.land(house.settings)
+    pipeline.parse(house.settings)
     assert {row["ip"] for row in house.scan("messages")} == {"10.0.0.9"}
     house.keys["log_formats"] = {"access/inside": "server_first", "access/prose": "combined"}
-    assert [failure["file"] for failure in tasks.land(house.settings)["failed"]] == []
-    tasks.parse(house.settings)
+    assert [failure["file"] for failure in pipeline.land(house.settings)["failed"]] == []
+    pipeline.parse(house.settings)
     assert {row["ip"] for row in house.scan("messages")} == {"10.0.0.7", "10.0.0.8"}
     assert {landing.source_file: landing.contents[-1].status for landing in landings(Lake(house.settings))} == {
         "access/inside/a.log": "landed", "access/prose/a.log": "landed",
@@ -223,8 +223,8 @@ def test_paths_that_are_no_pages_count_nothing(house: House) -> None:
     house.keys["no_pages"] = {"access": ["/api/", "/graphql", "/wp-json/"], "access/own": ["*/api/", "/apis"]}
     for folder in ("a", "own", "owner"):
         house.put(f"access/{folder}/a.log", log)
-    tasks.land(house.settings)
-    tasks.parse(house.settings)
+    pipeline.land(house.settings)
+    pipeline.parse(house.settings)
     rows = house.scan("messages", "app_id, line_number")
     found: dict[str, Any] = {}
     for row in rows:

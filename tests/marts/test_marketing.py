@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from etl import pipeline as tasks
+from etl import pipeline
 from etl.settings import DeclaredConversion, Settings
 from etl.stages.build.stage import declared_conversions
 
@@ -398,7 +398,7 @@ def test_spend_files_reach_the_published_warehouse(house: House) -> None:
     )
     house.put("spend/2026-03-02.csv", (HEADER + "2026-03-01,google,cpc,brand,5,5,4,USD\n").encode())
     house.digest()
-    tasks.build(house.settings)
+    pipeline.build(house.settings)
     with duckdb.connect(str(house.settings.warehouse), read_only=True) as con:
         assert con.execute("""
             select source_file, messages, accepted, duplicates, quarantined, balance
@@ -435,7 +435,7 @@ def test_statements_taken_back_reach_the_published_warehouse(house: House) -> No
 
     def publish() -> tuple[list[Any], list[Any], list[Any]]:
         house.digest()
-        tasks.build(house.settings)
+        pipeline.build(house.settings)
         with duckdb.connect(str(house.settings.warehouse), read_only=True) as con:
             checks = (
                 "select \"check\", status from quality.checks where \"check\" in ('files_landed', 'ledger_balance')"

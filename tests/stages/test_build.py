@@ -107,7 +107,7 @@ def test_what_decides_rows_is_told_from_what_describes_them(name: str, one: str,
 
 def test_a_failed_check_fails_again_until_it_is_mended(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     outcome = {"checks": 1, "ok": 0, "warn": 0, "error": 1, "unknown": 0, "errors": ["loss: 9, allowed 5"]}
-    monkeypatch.setattr("etl.pipeline.judge", lambda _: dict(outcome))
+    monkeypatch.setattr("etl.pipeline.tasks.judge", lambda _: dict(outcome))
     monkeypatch.setattr("etl.incidents.read_incidents", lambda _: [])
     lake = Lake(settings)
     unit = {"warehouse": Unit(Fingerprint("d"))}

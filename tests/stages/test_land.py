@@ -15,7 +15,7 @@ from builders import House, combined, each, event, lines
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from etl import pipeline as tasks
+from etl import pipeline
 from etl.lake.catalogue import Lake
 from etl.lake.landed import file_name, landed_files, landings
 from etl.lake.manifests import UNKNOWN_DAY, Content, Landing
@@ -94,7 +94,7 @@ def test_lines_land_byte_for_byte(house: House, source: str) -> None:
     for title, content in HOSTILE.items():
         for suffix, pack in PACKED.items():
             house.put(f"{source}/{title}{suffix}", pack(content))
-    counts = tasks.land(house.settings)
+    counts = pipeline.land(house.settings)
     assert counts["files"] == len(HOSTILE) * len(PACKED) - 1 and counts["failed"] == []
     for title, content in HOSTILE.items():
         for suffix in PACKED:
@@ -137,7 +137,7 @@ def test_overlong_line_keeps_its_beginning_length_and_hash(house: House) -> None
     long, longest = b"x" * 100_001, random.Random(1).randbytes(9_000_000).replace(b"\n", b"")
     exact = b"y" * 100_000
     house.put("events/a.log", b"\n".join([b"before", long, exact, longest, b"after", longest]))
-    tasks.land(house.settings)
+    pipeline.land(house.settings)
     rows = landed(house, "events/a.log")
     assert [row["line"] for row in rows] == [
         b"before", long[: cutting.OVERLONG_HEAD_BYTES], exact, longest[: cutting.OVERLONG_HEAD_BYTES], b"after",
@@ -160,7 +160,7 @@ def test_lines_lie_by_the_day_they_were_received(house: House) -> None:
     bad = b'{"request_id":"r","received_at":17723\nnonsense\n'
     house.put("events/a.jsonl", each([event("10:00 /"), event("24:10 /", 1), event("23:59:55 /", 2)]) + bad)
     house.put("access/a.log", lines([combined("10:00:00 /").replace("+0000", "-2300"), "cut"]))
-    tasks.land(house.settings)
+    pipeline.land(house.settings)
     unknown = UNKNOWN_DAY
     assert content_of(house, "events/a.jsonl").days == ["2026-03-01", "2026-03-02", unknown]
     assert content_of(house, "access/a.log").days == ["2026-03-02", unknown]
@@ -168,7 +168,7 @@ def test_lines_lie_by_the_day_they_were_received(house: House) -> None:
 
 def test_raw_lines_are_closed_to_others(house: House) -> None:
     house.put("events/a.log", b"x\n")
-    tasks.land(house.settings)
+    pipeline.land(house.settings)
     assert (house.settings.lake / "raw").stat().st_mode & 0o077 == 0
 
 
@@ -184,14 +184,14 @@ def test_truncated_stream_lands_what_can_be_read(house: House, suffix: str) -> N
     packed = PACKED[suffix](content)
     house.put(f"events/cut.log{suffix}", packed[: len(packed) // 2])
     house.put("events/whole.log", b"x\n")
-    counts = tasks.land(house.settings)
+    counts = pipeline.land(house.settings)
     assert statuses(house) == {f"events/cut.log{suffix}": "truncated", "events/whole.log": "landed"}
     assert [failure["file"] for failure in counts["failed"]] == [f"events/cut.log{suffix}"]
     rows = landed(house, f"events/cut.log{suffix}")
     assert len(rows) > 100
     assert content.startswith(b"\n".join(row["line"] for row in rows))
     house.put(f"events/cut.log{suffix}", packed)
-    tasks.land(house.settings)
+    pipeline.land(house.settings)
     whole(landed(house, f"events/cut.log{suffix}"), content)
 
 
@@ -202,7 +202,7 @@ def test_damaged_stream_lands_what_can_be_read(house: House, suffix: str) -> Non
     packed[len(packed) * 3 // 4 :] = b"\xff" * 1000
     house.put(f"events/damaged.log{suffix}", bytes(packed))
     house.put("events/whole.log", b"x\n")
-    tasks.land(house.settings)
+    pipeline.land(house.settings)
     assert statuses(house)["events/whole.log"] == "landed"
     assert statuses(house)[f"events/damaged.log{suffix}"] == "truncated"
     rows = landed(house, f"events/damaged.log{suffix}")
@@ -214,7 +214,7 @@ def test_wrong_checksum_lands_what_was_read(house: House) -> None:
     packed = bytearray(gzip.compress(content))
     packed[-8] ^= 0xFF
     house.put("events/a.log.gz", bytes(packed))
-    tasks.land(house.settings)
+    pipeline.land(house.settings)
     assert statuses(house) == {"events/a.log.gz": "truncated"}
     whole(landed(house, "events/a.log.gz"), content)
 
@@ -223,7 +223,7 @@ def test_junk_after_a_stream_lands_what_was_read(house: House) -> None:
     content = log()
     house.put("events/a.log.gz", gzip.compress(content) + b"junk junk junk")
     house.put("events/b.log.zst", zstd.compress(content) + b"junk junk junk")
-    tasks.land(house.settings)
+    pipeline.land(house.settings)
     assert set(statuses(house).values()) == {"truncated"}
     whole(landed(house, "events/a.log.gz"), content)
     whole(landed(house, "events/b.log.zst"), content)
@@ -233,7 +233,7 @@ def test_junk_after_a_stream_lands_what_was_read(house: House) -> None:
 def test_stream_of_several_members_lands_whole(house: House, suffix: str) -> None:
     pack = PACKED[suffix]
     house.put(f"events/a.log{suffix}", pack(b"one\ntw") + pack(b"") + pack(b"o\nthree\n"))
-    tasks.land(house.settings)
+    pipeline.land(house.settings)
     assert statuses(house) == {f"events/a.log{suffix}": "landed"}
     whole(landed(house, f"events/a.log{suffix}"), b"one\ntwo\nthree\n")
 
@@ -243,7 +243,7 @@ def test_file_that_is_no_archive_is_reported_and_others_land(house: House, conte
     house.put("events/a.log.gz", content)
     house.put("events/b.log.zst", content)
     house.put("events/whole.log", b"x\n")
-    counts = tasks.land(house.settings)
+    counts = pipeline.land(house.settings)
     assert statuses(house).pop("events/whole.log") == "landed"
     assert counts["lines"] == 1
     assert set(statuses(house).values()) == {"landed", "unreadable"}
@@ -255,7 +255,7 @@ def test_bomb_is_stopped_and_others_land(house: House, suffix: str) -> None:
     house.keys["max_decompressed_bytes"] = 50 * 2**20
     house.put(f"events/bomb.log{suffix}", PACKED[suffix](b"0" * (200 * 2**20)))
     house.put("events/whole.log", b"x\n")
-    counts = tasks.land(house.settings)
+    counts = pipeline.land(house.settings)
     assert statuses(house) == {f"events/bomb.log{suffix}": "bomb", "events/whole.log": "landed"}
     assert "unpacks to more than" in counts["failed"][0]["reason"]
     assert [path.stem for path in house.settings.lake.rglob("raw/events/**/*.parquet")] == [
@@ -267,17 +267,17 @@ def test_bomb_by_ratio_is_stopped(house: House, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(streams, "BOMB_FLOOR_BYTES", 2**20)
     house.put("events/bomb.log.gz", gzip.compress(b"0" * (20 * 2**20)))
     house.put("events/log.log.gz", gzip.compress(log(30_000)))
-    tasks.land(house.settings)
+    pipeline.land(house.settings)
     assert statuses(house) == {"events/bomb.log.gz": "bomb", "events/log.log.gz": "landed"}
 
 
 def test_bomb_lands_when_the_limit_is_raised(house: House) -> None:
     house.put("events/a.log.gz", gzip.compress(b"0" * 5000 + b"\n"))
     house.keys["max_decompressed_bytes"] = 1000
-    tasks.land(house.settings)
+    pipeline.land(house.settings)
     assert statuses(house) == {"events/a.log.gz": "bomb"}
     house.keys["max_decompressed_bytes"] = 10_000
-    tasks.land(house.settings)
+    pipeline.land(house.settings)
     assert statuses(house) == {"events/a.log.gz": "landed"}
 
 
@@ -287,7 +287,7 @@ def test_growing_file_lands_when_it_has_stopped(house: House) -> None:
     (found,) = find_files(house.settings.inbox)
     path.write_bytes(b"one\ntwo\n")
     assert land_one(house, found) == "growing"
-    assert tasks.land(house.settings)["failed"] == []
+    assert pipeline.land(house.settings)["failed"] == []
     whole(landed(house, "events/a.log"), b"one\ntwo\n")
 
 
@@ -315,10 +315,10 @@ def test_file_that_vanishes_while_it_is_read_is_reported(house: House, monkeypat
 
 def test_changed_file_supersedes_what_it_was(house: House) -> None:
     house.put("events/a.log", b"one\n")
-    tasks.land(house.settings)
+    pipeline.land(house.settings)
     before = content_of(house, "events/a.log").file_id
     house.put("events/a.log", b"one\ntwo\n")
-    tasks.land(house.settings)
+    pipeline.land(house.settings)
     assert content_of(house, "events/a.log").file_id != before
     whole(landed(house, "events/a.log"), b"one\ntwo\n")
     stems = [path.stem for path in (house.settings.lake / "raw").rglob("*.parquet")]
@@ -328,40 +328,40 @@ def test_changed_file_supersedes_what_it_was(house: House) -> None:
 def test_a_change_is_seen_though_size_and_time_are_as_before(house: House) -> None:
     """What copies times along, or writes within a tick of the clock, changes the file's number or its other time."""
     path = house.put("events/a.log", b"one\n")
-    tasks.land(house.settings)
+    pipeline.land(house.settings)
     before = path.stat()
     house.put("events/new.log", b"two\n").replace(path)
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert path.stat().st_mtime_ns == before.st_mtime_ns and path.stat().st_size == before.st_size
-    tasks.land(house.settings)
+    pipeline.land(house.settings)
     assert [content.status for content in contents(house, "events/a.log")] == ["landed", "landed"]
     path.write_bytes(b"six\n")
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-    tasks.land(house.settings)
+    pipeline.land(house.settings)
     assert len(contents(house, "events/a.log")) == 3
 
 
 def test_changed_file_that_cannot_be_read_keeps_what_it_landed(house: House) -> None:
     house.put("events/a.log.gz", gzip.compress(b"one\n"))
-    tasks.land(house.settings)
+    pipeline.land(house.settings)
     house.put("events/a.log.gz", b"\x1f\x8bjunk")
-    assert tasks.land(house.settings)["failed"][0]["file"] == "events/a.log.gz"
+    assert pipeline.land(house.settings)["failed"][0]["file"] == "events/a.log.gz"
     whole(landed(house, "events/a.log.gz"), b"one\n")
 
 
 def test_removed_file_keeps_what_it_landed(house: House) -> None:
     house.put("events/a.log", b"one\n").unlink()
     house.put("events/b.log", b"one\n")
-    tasks.land(house.settings)
+    pipeline.land(house.settings)
     (house.settings.inbox / "events/b.log").unlink()
-    assert tasks.land(house.settings)["files"] == 0
+    assert pipeline.land(house.settings)["files"] == 0
     whole(landed(house, "events/b.log"), b"one\n")
 
 
 def test_same_content_under_another_name_is_another_file(house: House) -> None:
     house.put("events/a.log", b"one\n")
     house.put("events/b.log", b"one\n")
-    assert tasks.land(house.settings)["files"] == 2
+    assert pipeline.land(house.settings)["files"] == 2
     assert content_of(house, "events/a.log").file_id != content_of(house, "events/b.log").file_id
     assert content_of(house, "events/a.log").sha256 == content_of(house, "events/b.log").sha256
 
@@ -369,19 +369,19 @@ def test_same_content_under_another_name_is_another_file(house: House) -> None:
 def test_second_run_lands_nothing(house: House) -> None:
     house.put("events/a.log", b"one\n")
     house.put("events/b.jsonl.zst", zstd.compress(b"two\n"))
-    tasks.land(house.settings)
+    pipeline.land(house.settings)
     before = {path: path.stat().st_mtime_ns for path in house.settings.lake.rglob("*") if path.is_file()}
-    assert tasks.land(house.settings) == {"files": 0, "lines": 0, "bytes": 0, "failed": [], "days": []}
+    assert pipeline.land(house.settings) == {"files": 0, "lines": 0, "bytes": 0, "failed": [], "days": []}
     assert before == {path: path.stat().st_mtime_ns for path in house.settings.lake.rglob("*") if path.is_file()}
 
 
 def test_file_touched_without_a_change_writes_no_raw_file(house: House) -> None:
     path = house.put("events/a.log", b"one\n")
-    tasks.land(house.settings)
+    pipeline.land(house.settings)
     (raw,) = (house.settings.lake / "raw").rglob("*.parquet")
     written = raw.stat().st_ino
     os.utime(path, (1, 1))
-    tasks.land(house.settings)
+    pipeline.land(house.settings)
     assert raw.stat().st_ino == written
 
 
@@ -400,7 +400,7 @@ def test_every_file_of_the_inbox_has_a_row_and_only_logs_land(house: House, tmp_
     (inbox / "access/linked").symlink_to(tmp_path)
     (inbox / "access/folder.log").mkdir()
     os.mkfifo(inbox / "access/pipe.log")
-    counts = tasks.land(house.settings)
+    counts = pipeline.land(house.settings)
     read = "events, pixel, access, spend, exclusions"
     expected = {
         "a.log": f"in none of the folders {read}", "other/a.log": f"in none of the folders {read}",
@@ -415,7 +415,7 @@ def test_every_file_of_the_inbox_has_a_row_and_only_logs_land(house: House, tmp_
     assert {name for name, status in statuses(house).items() if status == "landed"} == {"access/deep/er/a.log"}
     told = {failure["file"] for failure in counts["failed"]}
     assert told == expected.keys() - {"access/.git/config", "access/.hidden.log", "access/empty.log"}
-    assert tasks.land(house.settings)["failed"] == []
+    assert pipeline.land(house.settings)["failed"] == []
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads every folder")
@@ -423,7 +423,7 @@ def test_folder_that_cannot_be_read_is_told(house: House) -> None:
     folder = house.put("access/closed/a.log", b"x\n").parent
     folder.chmod(0)
     try:
-        (failure,) = tasks.land(house.settings)["failed"]
+        (failure,) = pipeline.land(house.settings)["failed"]
     finally:
         folder.chmod(0o700)
     assert failure == {"file": "access/closed", "reason": "ignored: a folder that cannot be read: Permission denied"}
@@ -437,17 +437,17 @@ def test_a_file_is_what_it_holds_whatever_its_name(house: House, name: str) -> N
     content = lines([combined("10:00:00 /a")])
     for how, pack in PACKED.items():
         house.put(f"access/{how[1:] or 'plain'}/{name}", pack(content))
-    tasks.land(house.settings)
+    pipeline.land(house.settings)
     assert set(statuses(house).values()) == {"landed"}
 
 
 def test_statement_that_was_emptied_holds_no_more_and_a_log_does(house: House) -> None:
     for name in ("spend/a.csv", "events/a.jsonl"):
         house.put(name, b"one\n")
-    tasks.land(house.settings)
+    pipeline.land(house.settings)
     for name in ("spend/a.csv", "events/a.jsonl"):
         house.put(name, b"")
-    tasks.land(house.settings)
+    pipeline.land(house.settings)
     assert [content.status for content in contents(house, "spend/a.csv")] == ["replaced", "ignored"]
     assert [content.status for content in contents(house, "events/a.jsonl")] == ["landed", "ignored"]
 
@@ -464,7 +464,7 @@ def test_odd_names_land(house: House) -> None:
 
 def test_failed_file_leaves_nothing_behind(house: House) -> None:
     house.put("events/a.log.zst", b"\x28\xb5\x2f\xfdjunk")
-    tasks.land(house.settings)
+    pipeline.land(house.settings)
     assert list((house.settings.lake / "raw").rglob("*.parquet")) == []
     assert not list((house.settings.lake / "staging").glob("*"))
 
@@ -472,13 +472,13 @@ def test_failed_file_leaves_nothing_behind(house: House) -> None:
 def test_what_an_interrupted_landing_left_is_landed_again(house: House) -> None:
     """A raw file that no manifest names does not exist."""
     house.put("access/a.log", lines([combined("10:00:00 /a")]))
-    tasks.land(house.settings)
+    pipeline.land(house.settings)
     for manifest in (house.settings.lake / "manifests/land").iterdir():
         manifest.unlink()
-    tasks.parse(house.settings)
+    pipeline.parse(house.settings)
     assert house.scan("messages") == []
-    tasks.land(house.settings)
-    tasks.parse(house.settings)
+    pipeline.land(house.settings)
+    pipeline.parse(house.settings)
     assert len(house.scan("messages")) == 1
 
 
@@ -487,6 +487,6 @@ def test_unreadable_file_is_reported_and_others_land(house: House) -> None:
         pytest.skip("root reads every file")
     house.put("events/a.log", b"one\n").chmod(0)
     house.put("events/b.log", b"one\n")
-    counts = tasks.land(house.settings)
+    counts = pipeline.land(house.settings)
     assert counts["failed"] == [{"file": "events/a.log", "reason": "unreadable: Permission denied"}]
     assert counts["files"] == 1

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 from builders import BROWSER, PHONE, House, Row, combined, event, events, lines, moment, request
 
-from etl import pipeline as tasks
+from etl import pipeline
 from etl.enrich.addresses import client_of_head
 from etl.formats import access_log
 from etl.formats.recognise import WITH_AGENT
@@ -32,8 +32,8 @@ def raw(message: str, received: str = "10:05", **keys: Any) -> Row:
 def parsed(house: House, *rows: Any, name: str = "events/a.jsonl") -> list[Row]:
     """Land and parse lines; return the valid messages in order."""
     house.put(name, lines(rows))
-    tasks.land(house.settings)
-    tasks.parse(house.settings)
+    pipeline.land(house.settings)
+    pipeline.parse(house.settings)
     return house.scan("messages", "source_file, line_number, position")
 
 
@@ -740,10 +740,10 @@ def test_counts_of_a_file_add_up(house: House) -> None:
         request([], "10:00", body="x"),
     ]
     house.put("events/a.jsonl", lines(rows))
-    tasks.land(house.settings)
-    counts = tasks.parse(house.settings)
+    pipeline.land(house.settings)
+    counts = pipeline.parse(house.settings)
     assert (counts["files"], counts["messages"], counts["quarantined"]) == (1, 2, 3)
-    assert tasks.parse(house.settings)["files"] == 0
+    assert pipeline.parse(house.settings)["files"] == 0
 
 
 def test_a_line_cut_at_its_quotes_reads_as_the_whole_expression_says() -> None:

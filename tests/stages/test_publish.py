@@ -4,7 +4,7 @@ import duckdb
 import pytest
 from builders import House, each, events
 
-from etl import pipeline as tasks
+from etl import pipeline
 from etl.lake.catalogue import Lake
 from etl.stages.build.workplace import workplace
 from etl.stages.publish.days import BY_DAY, shown_path
@@ -31,7 +31,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[House, dict[str
     }.items():
         house.put(f"events/{name}.jsonl", each(messages))
         house.digest()
-        tasks.build(house.settings)
+        pipeline.build(house.settings)
         folders = [shown_path(Lake(house.settings), *mart) for mart in BY_DAY]
         files = [path for folder in folders for path in folder.glob("*=*/*.parquet")]
         seen.append({path.relative_to(house.settings.lake).as_posix(): path.stat().st_ino for path in files})

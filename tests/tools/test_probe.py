@@ -11,14 +11,14 @@ import duckdb
 import pytest
 from builders import House, combined, each, event, events
 
-from etl import pipeline as tasks
+from etl import pipeline
 from etl.enrich import user_agents
 from etl.errors import BadUse, CheckFailed
 from etl.lake.catalogue import Lake
 from etl.settings import PROJECT
 from etl.tools import probe, probe_look
 
-STAGES = (tasks.land, tasks.parse, tasks.sessionize, tasks.build)
+STAGES = (pipeline.land, pipeline.parse, pipeline.sessionize, pipeline.build)
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 Row = dict[str, Any]
 
@@ -38,7 +38,7 @@ def about_people(house: House) -> dict[str, list[tuple[Any, ...]]]:
 
 def send(house: House, *, drop: int | None = None, old: str = "", new: str = "") -> Row:
     """Send a probe; take a line of its log away, or write something else into it."""
-    note = tasks.send_probe(house.settings)
+    note = pipeline.send_probe(house.settings)
     path = house.root / "inbox" / f"events/probe-{note['run']}.jsonl"
     written = path.read_text()
     assert old in written
@@ -92,7 +92,7 @@ def outcome(tmp_path_factory: Any) -> Outcome:
     for stage in STAGES:
         stage(house.settings)
     with pytest.raises(CheckFailed) as failed:
-        tasks.reconcile(house.settings)
+        pipeline.reconcile(house.settings)
     return Outcome(house, before, notes, str(failed.value), about_people(house))
 
 
@@ -145,7 +145,7 @@ def test_reconcile_fails_and_tells_once(outcome: Outcome) -> None:
     gone, short = (outcome.notes[name]["run"] for name in ("gone", "short"))
     assert f"probe (run {short}): 1, allowed 0; See quality.probes: version 3 lost" in outcome.complaint
     assert f"probe ({gone}): nothing of it has arrived" in outcome.complaint
-    told = [alert["key"] for alert in tasks.waiting_alerts(outcome.house.settings) if alert["key"][0] == "probe"]
+    told = [alert["key"] for alert in pipeline.waiting_alerts(outcome.house.settings) if alert["key"][0] == "probe"]
     assert told == [["probe", f"run {short}", None], ["probe", gone, None]]
 
 
@@ -162,7 +162,7 @@ def test_the_command_exits_with_one_when_something_is_missing(outcome: Outcome) 
 def test_what_may_yet_come_is_neither_found_nor_lost(outcome: Outcome) -> None:
     """GIVEN a log that lies in the inbox WHEN publications pass it by THEN it waits for one and is then lost."""
     settings = outcome.house.settings
-    note = tasks.send_probe(settings)
+    note = pipeline.send_probe(settings)
     with duckdb.connect(str(settings.warehouse), read_only=True) as con:
         states = [probe_look.look(Lake(settings), con, name)[-1]["state"] for name in ("first", "first", "second")]
     assert states == ["waiting", "waiting", "lost"]
@@ -175,7 +175,7 @@ def test_no_probe_and_no_warehouse_are_bad_use(house: House) -> None:
     with pytest.raises(BadUse, match="no probe was sent"):
         probe_look.look_for_probes(house.settings)
     with pytest.raises(BadUse, match="there is no warehouse"):
-        tasks.send_probe(house.settings)
+        pipeline.send_probe(house.settings)
 
 
 def test_probes_call_themselves_bots_under_the_app_that_checks_leave_out() -> None:

@@ -8,7 +8,7 @@ import duckdb
 import pytest
 from builders import House, event
 
-from etl import pipeline as tasks
+from etl import pipeline
 from etl.errors import BadUse
 from etl.settings import PROJECT
 from etl.vocabulary import tracking_plan as plan
@@ -117,11 +117,11 @@ def test_new_schema_lets_its_messages_through_and_touches_no_other_file(tmp_path
     house.take(event("10:00 /", 0, "b"), name="events/page.jsonl")
     assert house.reasons() == [("unknown_schema", "no schema is named 'video_play'")]
     house.keys["tracking_plan"] = plan_with(tmp_path, video=VIDEO)
-    assert tasks.parse(house.settings)["files"] == 1
-    tasks.sessionize(house.settings)
+    assert pipeline.parse(house.settings)["files"] == 1
+    pipeline.sessionize(house.settings)
     assert [row["schema"] for row in house.events()] == ["video_play", "page_view"]
     assert house.reasons() == []
-    assert tasks.parse(house.settings)["files"] == 0
+    assert pipeline.parse(house.settings)["files"] == 0
 
 
 def test_required_field_quarantines_what_lacks_it(tmp_path: Path) -> None:
@@ -142,14 +142,14 @@ def test_required_field_quarantines_what_lacks_it(tmp_path: Path) -> None:
 def test_replay_mends_once(tmp_path: Path) -> None:
     house = House(tmp_path)
     house.take(event("10:00 video_play", 0, data={"title": "x"}), event("10:01 /", 1))
-    assert tasks.replay(house.settings, reasons=["unknown_schema"]) == {"files": 1, "quarantined": 1, "mended": 0}
+    assert pipeline.replay(house.settings, reasons=["unknown_schema"]) == {"files": 1, "quarantined": 1, "mended": 0}
     house.keys["tracking_plan"] = plan_with(tmp_path, video=VIDEO)
-    assert tasks.replay(house.settings) == {"files": 1, "quarantined": 1, "mended": 1}
-    tasks.sessionize(house.settings)
+    assert pipeline.replay(house.settings) == {"files": 1, "quarantined": 1, "mended": 1}
+    pipeline.sessionize(house.settings)
     assert [row["schema"] for row in house.events()] == ["video_play", "page_view"]
-    assert tasks.replay(house.settings) == {"files": 0, "quarantined": 0, "mended": 0}
+    assert pipeline.replay(house.settings) == {"files": 0, "quarantined": 0, "mended": 0}
 
 
 def test_replay_of_no_reason_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadUse, match="too_late"):
-        tasks.replay(House(tmp_path).settings, reasons=["id_collision"])
+        pipeline.replay(House(tmp_path).settings, reasons=["id_collision"])

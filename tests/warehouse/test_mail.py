@@ -12,7 +12,7 @@ import duckdb
 import pytest
 from builders.published import UNSEEN, Row, publish, shop
 
-from etl import pipeline as tasks
+from etl import pipeline
 from etl.errors import BadUse
 from etl.settings import Settings
 from etl.warehouse import mail
@@ -127,8 +127,8 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def test_day_is_sent_once_to_everybody(office: Office, settings: Settings) -> None:
-    assert [tasks.mail(settings)["sent"] for _ in range(2)] == [2, 0]
-    assert tasks.mail(settings, again=True)["sent"] == 2
+    assert [pipeline.mail(settings)["sent"] for _ in range(2)] == [2, 0]
+    assert pipeline.mail(settings, again=True)["sent"] == 2
     assert len(office.letters) == 2
     assert [line.upper() for line in office.said if line.upper().startswith("RCPT")][:2] == [
         "RCPT TO:<ANN@SHOP.EXAMPLE>", "RCPT TO:<BOB@SHOP.EXAMPLE>",
@@ -143,13 +143,13 @@ def test_refused_mail_is_an_error_and_is_tried_again(
 ) -> None:
     monkeypatch.setenv("BLOODHOUND_MAIL_TO", "nobody@shop.example")
     with pytest.raises(mail.NotSent, match="did not take the mail"):
-        tasks.mail(settings)
+        pipeline.mail(settings)
     monkeypatch.setenv("BLOODHOUND_MAIL_TO", "ann@shop.example")
-    assert tasks.mail(settings)["sent"] == 1
+    assert pipeline.mail(settings)["sent"] == 1
 
 
 def test_without_a_server_the_mail_is_a_file(settings: Settings) -> None:
-    made = tasks.mail(settings)
+    made = pipeline.mail(settings)
     assert made["sent"] == 0
     assert message_from_bytes(Path(made["file"]).read_bytes())["Subject"]
 

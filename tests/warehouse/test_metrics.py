@@ -13,8 +13,7 @@ import pytest
 from builders import House
 from typer.testing import CliRunner
 
-from etl import pipeline as tasks
-from etl import simulate
+from etl import pipeline, simulate
 from etl.commands.main import app
 from etl.errors import BadUse
 from etl.warehouse import answers, metrics
@@ -43,7 +42,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> House:
     house = House(tmp_path_factory.mktemp("metrics"), {"reporting_timezone": "Europe/Berlin"})
     simulate.simulate(house.settings.inbox, messages=2000, days=4, seed=5, truth=house.root / "truth", compress="none")
     house.digest()
-    tasks.build(house.settings)
+    pipeline.build(house.settings)
     return house
 
 

@@ -16,7 +16,8 @@ from axe_playwright_python.sync_playwright import Axe
 from builders.published import FIRST, MODELS, Row, campaign, days, kpi, publish, shop
 from playwright.sync_api import Browser, Page
 
-from etl import pipeline as tasks
+from etl import pipeline
+from etl.errors import BadUse
 from etl.settings import Settings
 from etl.warehouse.page import definitions, frames, page
 
@@ -37,7 +38,7 @@ NAMES = [
 def make_page(folder: Path, rows: dict[str, list[Row]]) -> Path:
     settings = Settings(home=folder)
     publish(settings.warehouse, rows)
-    return Path(tasks.report(settings)["page"])
+    return Path(pipeline.report(settings)["page"])
 
 
 @pytest.fixture(scope="module")
@@ -331,8 +332,8 @@ def test_rest_of_a_column_is_other() -> None:
 
 
 def test_page_of_no_warehouse_is_bad_use(tmp_path: Path) -> None:
-    with pytest.raises(tasks.BadUse, match="no warehouse"):
-        tasks.report(Settings(home=tmp_path))
+    with pytest.raises(BadUse, match="no warehouse"):
+        pipeline.report(Settings(home=tmp_path))
 
 
 def test_tabs_follow_what_there_is(browser: Browser, tmp_path: Path) -> None:

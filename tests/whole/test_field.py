@@ -9,7 +9,9 @@ import duckdb
 import pytest
 from builders import House, shared
 
-from etl import pipeline as tasks
+from etl import pipeline
+from etl.lake.catalogue import Lake
+from etl.lake.manifests import Reading
 from etl.settings import PROJECT
 from etl.tools.check import check_file
 
@@ -69,14 +71,14 @@ def test_office_is_excluded_however_its_address_was_written(tmp_path: Path) -> N
 def test_requests_of_another_tracker_are_told_by_their_path(tmp_path: Path) -> None:
     house = taken(tmp_path, "posthog_posted")
     assert house.events() == [] and house.quarantine() == []
-    (commit,) = tasks.Lake(house.settings).commits("parse", tasks.Parse.facts)
+    (commit,) = Lake(house.settings).commits("parse", Reading)
     assert list(commit.facts.unrouted.values()) == ["/e/ (4)"]
 
 
 def test_tags_are_read_as_people_mess_them_up(tmp_path: Path) -> None:
     """GIVEN `&amp;`, capitals, tags in the fragment, one site in two spellings THEN each has its channel."""
     house = taken(tmp_path, "utm_mess")
-    tasks.build(house.settings)
+    pipeline.build(house.settings)
     with duckdb.connect(str(house.settings.warehouse), read_only=True) as con:
         sessions = con.execute(
             "select visitor_id, source, medium, campaign, channel from core.sessions order by 1"

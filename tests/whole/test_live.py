@@ -8,7 +8,7 @@ import duckdb
 import pytest
 from builders import House, Row, shared
 
-from etl import pipeline as tasks
+from etl import pipeline
 
 Query = Callable[[str], list[tuple[Any, ...]]]
 BOTS = ("bot_headless_ua", "bot_rate", "bot_curl")
@@ -32,7 +32,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Query:
     for folder, name in (("events", "collector.jsonl.gz"), ("pixel", "pixel.log"), ("access/shop", "access.log.gz")):
         house.put(f"{folder}/{name}", shared(f"live/{name}").read_bytes())
     house.digest()
-    tasks.build(house.settings)
+    pipeline.build(house.settings)
 
     def query(sql: str) -> list[tuple[Any, ...]]:
         with duckdb.connect(str(house.settings.warehouse), read_only=True) as con:

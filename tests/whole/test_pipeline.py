@@ -22,7 +22,7 @@ from builders.versions import V1, V2, V3
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from etl import pipeline as tasks
+from etl import pipeline
 from etl.errors import BadUse
 from etl.lake import sql
 from etl.settings import PROJECT, load_settings
@@ -101,7 +101,7 @@ def outcome(house: House) -> dict[str, Any]:
 def run(house: House) -> None:
     """Do all stages; sample logs lose more than the checks allow, which is no matter here."""
     house.digest()
-    tasks.build(house.settings)
+    pipeline.build(house.settings)
 
 
 def whole(root: Path, logs: dict[str, list[bytes]]) -> House:
@@ -209,10 +209,10 @@ def written(house: House) -> dict[str, tuple[int, int]]:
 def test_run_again_writes_nothing(at_once: House) -> None:
     before = written(at_once)
     settings_now = at_once.settings
-    assert tasks.land(settings_now)["files"] == 0
-    assert tasks.parse(settings_now)["files"] == 0
-    assert tasks.sessionize(settings_now)["days"] == []
-    assert tasks.build(settings_now)["published"] is None
+    assert pipeline.land(settings_now)["files"] == 0
+    assert pipeline.parse(settings_now)["files"] == 0
+    assert pipeline.sessionize(settings_now)["days"] == []
+    assert pipeline.build(settings_now)["published"] is None
     changed = {path for path, when in written(at_once).items() if before.get(path) != when}
     assert {Path(path).name for path in changed} <= {"sessionized.json"}
     assert before.keys() == written(at_once).keys()
@@ -221,8 +221,8 @@ def test_run_again_writes_nothing(at_once: House) -> None:
 def test_backfill_of_a_day_changes_no_number(at_once: House, tmp_path: Path) -> None:
     before = lake_outcome(at_once)
     day = min(at_once.events("event_date"), key=lambda row: row["event_date"])["event_date"]
-    assert tasks.parse(at_once.settings, days=[day])["files"] > 0
-    assert tasks.sessionize(at_once.settings, days=[day])["days"][0] == day.isoformat()
+    assert pipeline.parse(at_once.settings, days=[day])["files"] > 0
+    assert pipeline.sessionize(at_once.settings, days=[day])["days"][0] == day.isoformat()
     assert lake_outcome(at_once) == before
 
 
@@ -235,7 +235,7 @@ def test_files_a_killed_parse_left_are_not_read(house: House) -> None:
         shutil.copy(path, path.with_name("left.parquet"))
     # A killed run leaves its staging folder: what it had placed is swept by the next.
     (house.settings.lake / "staging" / "killed").mkdir(parents=True)
-    tasks.sessionize(house.settings)
+    pipeline.sessionize(house.settings)
     assert list(house.settings.lake.rglob("left.parquet")) == []
     assert len(house.quarantine()) == 1
     assert len(house.scan("pixel_hits")) == 1
@@ -256,17 +256,17 @@ def test_numbers_that_no_client_means_do_not_stop_publication(house: House) -> N
     )  # fmt: skip
     house.digest()
     assert [reason for reason, _ in house.reasons()] == ["malformed_key", "malformed_key"]
-    tasks.build(house.settings)
+    pipeline.build(house.settings)
 
 
 def test_missing_inbox_takes_back_no_exclusion(house: House) -> None:
     house.put("exclusions/a.csv", b"kind,value,from,to,reason\nvisitor,v,,,test\n")
     house.take(event("10:00 /"))
     house.keys["inbox"] = house.root / "not mounted"
-    for stage in (tasks.land, tasks.is_up_to_date):
+    for stage in (pipeline.land, pipeline.is_up_to_date):
         with pytest.raises(BadUse, match="not mounted"):
             stage(house.settings)
-    assert tasks.sessionize(house.settings)["days"] == []
+    assert pipeline.sessionize(house.settings)["days"] == []
     assert [row["is_excluded"] for row in house.events()] == [True]
 
 
@@ -347,10 +347,10 @@ def test_airflow_is_not_started_when_nothing_is_new(day: Path, tmp_path: Path) -
     done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("Nothing new in the inbox") and "Starting" not in done.stdout
-    assert tasks.is_up_to_date(load_settings(DATA / "day" / "inbox", day))
+    assert pipeline.is_up_to_date(load_settings(DATA / "day" / "inbox", day))
     (inbox / "access" / "site").mkdir(parents=True, exist_ok=True)
     (inbox / "access" / "site" / "new.log").write_bytes(b"")
-    assert not tasks.is_up_to_date(load_settings(inbox, day))
+    assert not pipeline.is_up_to_date(load_settings(inbox, day))
 
 
 # Real input, where it lies beside the project.

@@ -7,7 +7,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from etl import pipeline as tasks
+from etl import pipeline
 from etl.settings import Settings
 from etl.simulate import simulate
 from etl.simulate.plan import Incident, Plan
@@ -17,7 +17,7 @@ def reconciled(tmp_path: Path, **plan: Any) -> tuple[set[tuple[Any, ...]], dict[
     """Simulate, run every stage; return the incidents in error and the truth of the messages."""
     home = Settings(inbox=tmp_path / "inbox", home=tmp_path / "home")
     simulate(home.inbox, Plan(**plan), truth=tmp_path / "truth")
-    for stage in (tasks.land, tasks.parse, tasks.sessionize, tasks.build):
+    for stage in (pipeline.land, pipeline.parse, pipeline.sessionize, pipeline.build):
         stage(home)
     with duckdb.connect(str(home.warehouse), read_only=True) as con:
         rows = con.execute("""
