@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from etl.simulate import behaviour, dialects, people, world
-from etl.simulate.behaviour import Actions, Pages, Sessions
+from etl.simulate.behaviour import Actions, Pages
 from etl.simulate.dialects import Cast, Facts, Places
 from etl.simulate.people import DEVICES, FIRST_ROBOT, SNOWPLOW, V1, V2, V3, Crowd
 from etl.simulate.text import (
@@ -25,6 +25,7 @@ from etl.simulate.text import (
     texts,
     uuids,
 )
+from etl.simulate.visits import Sessions
 from etl.simulate.wire import Messages
 
 MEDIAN_ORDER_CENTS, ORDER_SPREAD, LEAST_ORDER_CENTS = 4_400, 0.65, 500
