@@ -224,3 +224,11 @@ class House:
     def reasons(self) -> list[tuple[str, str]]:
         """Say why messages were quarantined, in order of the inbox."""
         return [(row["reason"], row["detail"]) for row in self.quarantine()]
+
+
+def parsed(house: House, *rows: Any, name: str = "events/a.jsonl") -> list[Row]:
+    """Land and parse lines; return the valid messages in order."""
+    house.put(name, lines(rows))
+    pipeline.land(house.settings)
+    pipeline.parse(house.settings)
+    return house.scan("messages", "source_file, line_number, position")

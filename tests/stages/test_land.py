@@ -1,6 +1,5 @@
 """Land: every line byte for byte, whole or not at all, whatever the file."""
 
-import bz2
 import gzip
 import hashlib
 import os
@@ -8,22 +7,20 @@ import random
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
 from backports import zstd
 from builders import House, combined, each, event, lines
+from builders.landed import PACKED, content_of, contents, land_one, landed, statuses, whole
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from etl import pipeline
 from etl.lake.catalogue import Lake
-from etl.lake.landed import file_name, landed_files, landings
-from etl.lake.manifests import UNKNOWN_DAY, Content, Landing
+from etl.lake.landed import file_name
+from etl.lake.manifests import UNKNOWN_DAY
 from etl.stages.land import lines as cutting
-from etl.stages.land import stage as land
 from etl.stages.land import streams
-from etl.stages.land.inbox import InboxFile, find_files
-from etl.stages.stage import Work
+from etl.stages.land.inbox import find_files
 
 HOSTILE = {
     "plain lines": b"one\ntwo\nthree\n",
@@ -39,54 +36,6 @@ HOSTILE = {
     "Unicode's line ends": "one\u2028two\u2029three\u0085four\n".encode(),
     "no line at all but blanks": b"   ",
 }
-PACKED = {"": bytes, ".gz": gzip.compress, ".zst": zstd.compress, ".bz2": bz2.compress}
-
-
-def landed(house: House, name: str) -> list[dict[str, Any]]:
-    """Read a landed file's raw rows back, in order of line."""
-    rows: list[dict[str, Any]] = []
-    for file in landed_files(Lake(house.settings)).values():
-        if file.source_file == name:
-            for path in file.parts.values():
-                rows += pq.read_table(path, partitioning=None).to_pylist()
-    return sorted(rows, key=lambda row: row["line_number"])
-
-
-def contents(house: House, name: str) -> list[Content]:
-    """Read what is known of every content that a file has had."""
-    (found,) = [landing for landing in landings(Lake(house.settings)) if landing.source_file == name]
-    return found.contents
-
-
-def content_of(house: House, name: str) -> Content:
-    """Read what is known of the content that a file has now."""
-    return contents(house, name)[-1]
-
-
-def statuses(house: House) -> dict[str, str]:
-    return {landing.source_file: landing.contents[-1].status for landing in landings(Lake(house.settings))}
-
-
-def land_one(house: House, file: InboxFile) -> str:
-    """Read a file as it was found, whatever has become of it since; say what it landed as."""
-    lake = Lake(house.settings)
-    lake.initialise()
-    with lake.staging() as folder:
-        work: Work[Landing] = Work(lake, [file.name], {}, folder, [])
-        return land.land_file(work, file, None).content.status
-
-
-def whole(rows: list[dict[str, Any]], content: bytes) -> None:
-    """Check that rows are the content's lines, with their numbers and places."""
-    expected = content.split(b"\n")
-    if expected[-1] == b"":
-        expected.pop()
-    assert [row["line"] for row in rows] == expected
-    assert [row["line_number"] for row in rows] == list(range(1, len(expected) + 1))
-    for row in rows:
-        assert content[row["byte_offset"] :].startswith(row["line"])
-        assert row["byte_offset"] == 0 or content[row["byte_offset"] - 1 : row["byte_offset"]] == b"\n"
-        assert row["line_bytes"] == len(row["line"]) and row["line_sha256"] is None
 
 
 @pytest.mark.parametrize("source", ["events", "spend", "exclusions"])
@@ -170,115 +119,6 @@ def test_raw_lines_are_closed_to_others(house: House) -> None:
     house.put("events/a.log", b"x\n")
     pipeline.land(house.settings)
     assert (house.settings.lake / "raw").stat().st_mode & 0o077 == 0
-
-
-def log(count: int = 3000) -> bytes:
-    """Make a log that does not compress to nothing."""
-    chance = random.Random(4)
-    return lines(combined(f"10:00:00 /{chance.getrandbits(64):x}") for _ in range(count))
-
-
-@pytest.mark.parametrize("suffix", [".gz", ".zst"])
-def test_truncated_stream_lands_what_can_be_read(house: House, suffix: str) -> None:
-    content = log()
-    packed = PACKED[suffix](content)
-    house.put(f"events/cut.log{suffix}", packed[: len(packed) // 2])
-    house.put("events/whole.log", b"x\n")
-    counts = pipeline.land(house.settings)
-    assert statuses(house) == {f"events/cut.log{suffix}": "truncated", "events/whole.log": "landed"}
-    assert [failure["file"] for failure in counts["failed"]] == [f"events/cut.log{suffix}"]
-    rows = landed(house, f"events/cut.log{suffix}")
-    assert len(rows) > 100
-    assert content.startswith(b"\n".join(row["line"] for row in rows))
-    house.put(f"events/cut.log{suffix}", packed)
-    pipeline.land(house.settings)
-    whole(landed(house, f"events/cut.log{suffix}"), content)
-
-
-@pytest.mark.parametrize("suffix", [".gz", ".zst"])
-def test_damaged_stream_lands_what_can_be_read(house: House, suffix: str) -> None:
-    content = log(40_000)
-    packed = bytearray(PACKED[suffix](content))
-    packed[len(packed) * 3 // 4 :] = b"\xff" * 1000
-    house.put(f"events/damaged.log{suffix}", bytes(packed))
-    house.put("events/whole.log", b"x\n")
-    pipeline.land(house.settings)
-    assert statuses(house)["events/whole.log"] == "landed"
-    assert statuses(house)[f"events/damaged.log{suffix}"] == "truncated"
-    rows = landed(house, f"events/damaged.log{suffix}")
-    assert len(rows) > 1000
-
-
-def test_wrong_checksum_lands_what_was_read(house: House) -> None:
-    content = log()
-    packed = bytearray(gzip.compress(content))
-    packed[-8] ^= 0xFF
-    house.put("events/a.log.gz", bytes(packed))
-    pipeline.land(house.settings)
-    assert statuses(house) == {"events/a.log.gz": "truncated"}
-    whole(landed(house, "events/a.log.gz"), content)
-
-
-def test_junk_after_a_stream_lands_what_was_read(house: House) -> None:
-    content = log()
-    house.put("events/a.log.gz", gzip.compress(content) + b"junk junk junk")
-    house.put("events/b.log.zst", zstd.compress(content) + b"junk junk junk")
-    pipeline.land(house.settings)
-    assert set(statuses(house).values()) == {"truncated"}
-    whole(landed(house, "events/a.log.gz"), content)
-    whole(landed(house, "events/b.log.zst"), content)
-
-
-@pytest.mark.parametrize("suffix", [".gz", ".zst"])
-def test_stream_of_several_members_lands_whole(house: House, suffix: str) -> None:
-    pack = PACKED[suffix]
-    house.put(f"events/a.log{suffix}", pack(b"one\ntw") + pack(b"") + pack(b"o\nthree\n"))
-    pipeline.land(house.settings)
-    assert statuses(house) == {f"events/a.log{suffix}": "landed"}
-    whole(landed(house, f"events/a.log{suffix}"), b"one\ntwo\nthree\n")
-
-
-@pytest.mark.parametrize("content", [b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"BZh9no", b"\x1f\x8bno archive"])
-def test_file_that_is_no_archive_is_reported_and_others_land(house: House, content: bytes) -> None:
-    house.put("events/a.log.gz", content)
-    house.put("events/b.log.zst", content)
-    house.put("events/whole.log", b"x\n")
-    counts = pipeline.land(house.settings)
-    assert statuses(house).pop("events/whole.log") == "landed"
-    assert counts["lines"] == 1
-    assert set(statuses(house).values()) == {"landed", "unreadable"}
-    assert {failure["file"] for failure in counts["failed"]} == {"events/a.log.gz", "events/b.log.zst"}
-
-
-@pytest.mark.parametrize("suffix", [".gz", ".zst"])
-def test_bomb_is_stopped_and_others_land(house: House, suffix: str) -> None:
-    house.keys["max_decompressed_bytes"] = 50 * 2**20
-    house.put(f"events/bomb.log{suffix}", PACKED[suffix](b"0" * (200 * 2**20)))
-    house.put("events/whole.log", b"x\n")
-    counts = pipeline.land(house.settings)
-    assert statuses(house) == {f"events/bomb.log{suffix}": "bomb", "events/whole.log": "landed"}
-    assert "unpacks to more than" in counts["failed"][0]["reason"]
-    assert [path.stem for path in house.settings.lake.rglob("raw/events/**/*.parquet")] == [
-        file_name(content_of(house, "events/whole.log").file_id)
-    ]
-
-
-def test_bomb_by_ratio_is_stopped(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streams, "BOMB_FLOOR_BYTES", 2**20)
-    house.put("events/bomb.log.gz", gzip.compress(b"0" * (20 * 2**20)))
-    house.put("events/log.log.gz", gzip.compress(log(30_000)))
-    pipeline.land(house.settings)
-    assert statuses(house) == {"events/bomb.log.gz": "bomb", "events/log.log.gz": "landed"}
-
-
-def test_bomb_lands_when_the_limit_is_raised(house: House) -> None:
-    house.put("events/a.log.gz", gzip.compress(b"0" * 5000 + b"\n"))
-    house.keys["max_decompressed_bytes"] = 1000
-    pipeline.land(house.settings)
-    assert statuses(house) == {"events/a.log.gz": "bomb"}
-    house.keys["max_decompressed_bytes"] = 10_000
-    pipeline.land(house.settings)
-    assert statuses(house) == {"events/a.log.gz": "landed"}
 
 
 def test_growing_file_lands_when_it_has_stopped(house: House) -> None:
