@@ -70,20 +70,26 @@ def judge_suspects(
 
 Rule = tuple[str, str, str]
 """A reason, the SQL condition of a suspect under which it applies, and the SQL of its wording."""
+SCHEMA = "json_extract_string(message, '$.schema')"
+IS_PAGE_VIEW = f"{SCHEMA} = 'page_view'"
 
 
 def list_rules(max_message_bytes: int, lateness_us: int, tracking_plan: plan.Plan) -> list[Rule]:
     """List the rules of quarantine in the order in which they count."""
+    return [
+        *rules_of_the_whole(max_message_bytes, tracking_plan),
+        *rules_of_missing_keys(tracking_plan),
+        *rules_of_malformed_keys(tracking_plan),
+        ("too_late", f"received_us - event_us > {lateness_us}",
+         "'happened ' || ((received_us - event_us) // 86400000000) || ' days before it was received'"),
+    ]  # fmt: skip
+
+
+def rules_of_the_whole(max_message_bytes: int, tracking_plan: plan.Plan) -> list[Rule]:
+    """List what keeps a message from being looked at: its size, its JSON, its version, its schema."""
     versions = sql_list(tuple(map(str, VERSIONS)))
-    schema = "json_extract_string(message, '$.schema')"
-    is_page_view = f"{schema} = 'page_view'"
-    is_known = f"({schema} in ({sql_list(tuple(tracking_plan))}) or {schema} like 'custom._%')"
-    fields = [
-        (f"{schema} = '{name}' and", f"data.{key}", field)
-        for name, entry in tracking_plan.items()
-        for key, field in entry.fields.items()
-    ]
-    rules: list[Rule] = [
+    is_known = f"({SCHEMA} in ({sql_list(tuple(tracking_plan))}) or {SCHEMA} like 'custom._%')"
+    return [
         ("too_large", f"strlen(item) > {max_message_bytes}",
          "'the message has ' || strlen(item) || ' bytes'"),
         ("bad_body", "json_type(message) is distinct from 'OBJECT'",
@@ -92,55 +98,55 @@ def list_rules(max_message_bytes: int, lateness_us: int, tracking_plan: plan.Pla
          "'the message holds NaN or Infinity, which are no JSON'"),
         ("unknown_version", f"version_text not in ({versions}, 'snowplow', 'export')",
          "'version ' || left(version_text, 100) || ' is not read'"),
-        ("unknown_schema", f"{kind('schema')} = 'VARCHAR' and {schema} <> '' and not {is_known}",
+        ("unknown_schema", f"{kind('schema')} = 'VARCHAR' and {SCHEMA} <> '' and not {is_known}",
          f"'no schema is named ''' || {shown('schema')} || ''''"),
     ]  # fmt: skip
+
+
+def rules_of_missing_keys(tracking_plan: plan.Plan) -> list[Rule]:
+    """List what has to be there: in every message, in a page view, and by the tracking plan."""
     may_lack = {key: " and version_text not in ('snowplow', 'export')" for key in NOT_OF_OTHERS}
     for key in NOT_OF_NOBODY:
         may_lack[key] = may_lack.get(key, "") + " and not is_nobody"
     may_lack["visitor_id"] += " and not may_be_nobody"
     # What keeps an event from being read is more than that its schema is therefore unknown.
     may_lack["schema"] = " and wrong is null"
-    rules += [("missing_key", is_missing(key) + may_lack.get(key, ""), says_missing(key)) for key in REQUIRED_KEYS]
     is_page = f"{kind('page')} in ('NULL', 'OBJECT')"
-    rules += [
-        ("missing_key", f"{is_page_view} and {is_missing(key)} and {is_page}", says_missing(key))
-        for key in REQUIRED_PAGE_KEYS
+    absent = [
+        *((is_missing(key) + may_lack.get(key, ""), key) for key in REQUIRED_KEYS),
+        *((f"{IS_PAGE_VIEW} and {is_missing(key)} and {is_page}", key) for key in REQUIRED_PAGE_KEYS),
+        *((f"{applies} {is_missing(key)}", key) for applies, key, field in planned(tracking_plan) if field.required),
     ]
-    rules += [
-        ("missing_key", f"{applies} {is_missing(key)}", says_missing(key)) for applies, key, field in fields
-        if field.required
-    ]  # fmt: skip
-    rules.append(("malformed_key", "wrong is not null", "wrong"))
-    rules += [
-        ("malformed_key", f"{kind(key)} not in ('VARCHAR', 'NULL')", says_type(key, "a string")) for key in TEXT_KEYS
-    ]
-    rules += [
-        ("malformed_key", f"platform not in ({sql_list(PLATFORMS)})",
-         "'platform is unknown: ''' || left(platform, 100) || ''''"),
-        ("malformed_key", f"{kind('index')} not in ('UBIGINT', 'BIGINT', 'NULL')",
-         says_type("index", "a whole number")),
-        ("malformed_key",
-         f"{kind('index')} <> 'NULL' and not is_nobody"
+    return [("missing_key", condition, says_missing(key)) for condition, key in absent]
+
+
+def rules_of_malformed_keys(tracking_plan: plan.Plan) -> list[Rule]:
+    """List what a key's value may not be."""
+    found: list[tuple[str, str]] = [
+        ("wrong is not null", "wrong"),
+        *((f"{kind(key)} not in ('VARCHAR', 'NULL')", says_type(key, "a string")) for key in TEXT_KEYS),
+        (f"platform not in ({sql_list(PLATFORMS)})", "'platform is unknown: ''' || left(platform, 100) || ''''"),
+        (f"{kind('index')} not in ('UBIGINT', 'BIGINT', 'NULL')", says_type("index", "a whole number")),
+        (f"{kind('index')} <> 'NULL' and not is_nobody"
          f" and not coalesce(message_index between 0 and {LARGEST_INDEX}, false)",
          f"'index is out of range: ' || {shown('index')}"),
-        ("malformed_key", f"{kind('created_at')} <> 'NULL' and created_us is null",
+        (f"{kind('created_at')} <> 'NULL' and created_us is null",
          f"'created_at is no time: ''' || {shown('created_at')} || ''''"),
-        ("malformed_key", f"{is_page_view} and {kind('page')} <> 'OBJECT'", says_type("page", "an object")),
+        (f"{IS_PAGE_VIEW} and {kind('page')} <> 'OBJECT'", says_type("page", "an object")),
+        *((f"{IS_PAGE_VIEW} and {kind(key)} <> 'VARCHAR'", says_type(key, "a string")) for key in REQUIRED_PAGE_KEYS),
+        *((f"{applies} {is_unlike(key, field)}", says_type(key, plan.WORDS[field.type]))
+          for applies, key, field in planned(tracking_plan)),
     ]  # fmt: skip
-    rules += [
-        ("malformed_key", f"{is_page_view} and {kind(key)} <> 'VARCHAR'", says_type(key, "a string"))
-        for key in REQUIRED_PAGE_KEYS
+    return [("malformed_key", condition, words) for condition, words in found]
+
+
+def planned(tracking_plan: plan.Plan) -> list[tuple[str, str, plan.DataField]]:
+    """List the fields of the tracking plan: the condition of their schema, their key, and what they are."""
+    return [
+        (f"{SCHEMA} = '{name}' and", f"data.{key}", field)
+        for name, entry in tracking_plan.items()
+        for key, field in entry.fields.items()
     ]
-    rules += [
-        ("malformed_key", f"{applies} {is_unlike(key, field)}", says_type(key, plan.WORDS[field.type]))
-        for applies, key, field in fields
-    ]
-    rules.append(
-        ("too_late", f"received_us - event_us > {lateness_us}",
-         "'happened ' || ((received_us - event_us) // 86400000000) || ' days before it was received'")
-    )  # fmt: skip
-    return rules
 
 
 def is_deeper(json: str, levels: int) -> str:

@@ -95,27 +95,16 @@ def number(stream: Ints, fresh: Flags, next_index: Ints) -> Ints:
 
 def deliver(stream: Ints, at: Ints, route: Route, rng: np.random.Generator) -> Delivery:
     """Send messages, which are ordered by stream and time, to the collectors."""
-    plan, incident_loss = route.plan, route.incident_loss
     count = len(stream)
     batch = _batches(stream, at, rng)
     batches = int(batch[-1]) + 1 if count else 0
     first = np.searchsorted(batch, np.arange(batches))
     size = np.diff(np.append(first, count))
     host = (rng.random(batches) < 1 / 2).astype(np.int64)
-
-    once = 1 - np.sqrt(1 - route.loss)
-    status = route.hazard.copy()
-    extra = np.where(host[batch] == 0, incident_loss[0], incident_loss[1]) if incident_loss else 0.0
-    draws = (
-        (LOST_INCIDENT, rng.random(count) < extra),
-        (LOST_BATCH, (rng.random(batches) < once)[batch]),
-        (LOST_SINGLY, rng.random(count) < once),
-    )
-    for cause, hit in draws:
-        status[hit & (status == RECEIVED)] = cause
+    status = _lose(route, batch, host, rng)
 
     last = at[first + size - 1] if count else np.zeros(0, dtype=np.int64)
-    sent = last + rng.integers(20, 1_500, batches) + _kept_back(plan, rng, batches)
+    sent = last + rng.integers(20, 1_500, batches) + _kept_back(route.plan, rng, batches)
     received = sent + _latency(rng, batches)
     set_back = np.where(
         rng.random(batches) < CLOCK_SET_BACK,
@@ -123,7 +112,7 @@ def deliver(stream: Ints, at: Ints, route: Route, rng: np.random.Generator) -> D
         0,
     )
 
-    again = np.flatnonzero(rng.random(batches) < plan.retries)
+    again = np.flatnonzero(rng.random(batches) < route.plan.retries)
     pause = _retry_pause(rng, len(again))
     stamped = rng.random(len(again)) < RESENT_AS_STAMPED
     line_batch = np.append(np.arange(batches), again)
@@ -156,6 +145,22 @@ def deliver(stream: Ints, at: Ints, route: Route, rng: np.random.Generator) -> D
         again=is_retry[used],
         host=np.append(host, host[again])[used],
     )
+
+
+def _lose(route: Route, batch: Ints, host: Ints, rng: np.random.Generator) -> Ints:
+    """Draw what becomes of each message on its way; `host` is each batch's collector."""
+    count, batches = len(batch), len(host)
+    once = 1 - np.sqrt(1 - route.loss)
+    status = route.hazard.copy()
+    extra = np.where(host[batch] == 0, route.incident_loss[0], route.incident_loss[1]) if route.incident_loss else 0.0
+    draws = (
+        (LOST_INCIDENT, rng.random(count) < extra),
+        (LOST_BATCH, (rng.random(batches) < once)[batch]),
+        (LOST_SINGLY, rng.random(count) < once),
+    )
+    for cause, hit in draws:
+        status[hit & (status == RECEIVED)] = cause
+    return status
 
 
 def _batches(stream: Ints, at: Ints, rng: np.random.Generator) -> Ints:

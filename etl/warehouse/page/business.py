@@ -24,6 +24,7 @@ MEASURES = """
     date, visitors, new_visitors, sessions, bounces, sessions_with_order, page_views, orders, revenue,
     average_session_seconds, is_complete, pixel_hits, matched, page_views_estimated, page_views_low, page_views_high
 """
+KPI = "executive.kpi_daily"
 
 
 def read(con: duckdb.DuckDBPyConnection) -> dict[str, pa.Table]:
@@ -64,78 +65,88 @@ def read(con: duckdb.DuckDBPyConnection) -> dict[str, pa.Table]:
     }
 
 
+def revenue_by_day() -> Panel:
+    """Revenue per day."""
+    return Panel(
+        "revenue_by_day",
+        "Revenue per day",
+        "Bars: a day. Line: mean of seven days. Numbered marks: what went wrong with the data, listed below.",
+        [
+            Column("day", "Day", "day", f"{KPI}.date"),
+            Column("revenue", "Revenue", "money", f"{KPI}.revenue"),
+            Column("mean", "Mean of 7 days", "money", f"{KPI}.revenue"),
+            Column("orders", "Orders", "count", f"{KPI}.orders"),
+            Column("sessions", "Sessions", "count", f"{KPI}.sessions"),
+            Column("visitors", "Visitors", "count", f"{KPI}.visitors"),
+            Column("page_views", "Page views", "count", f"{KPI}.page_views"),
+            Column("page_views_estimated", "Page views, likely true", "count", f"{KPI}.page_views_estimated"),
+            Column("completeness", "Completeness", "rate", f"{KPI}.completeness"),
+        ],
+        chart(
+            mark("bar", band() | {"y": number("revenue", None, "~s"), "y2": {"datum": 0}}, "isValid(datum.revenue)",
+                 color=BLUE, opacity=0.35, cornerRadiusEnd=0),
+            mark("line", {"x": day() | {"field": "middle_ms"}, "y": number("mean", None, "~s")},
+                 "isValid(datum.mean)", color=BLUE, strokeWidth=2.5),
+            mark("rule", {"x": day() | {"field": "incident_ms"}}, "isValid(datum.incident_ms)",
+                 color=RED, strokeDash=[3, 3]),
+            mark("text", {"x": day() | {"field": "incident_ms"}, "y": {"value": 0}, "text": {"field": "label"}},
+                 "isValid(datum.incident_ms)", color=RED, dy=-8, fontWeight="bold"),
+            height=260,
+        ),
+        is_wide=True,
+        empty="No order in this period.",
+    )  # fmt: skip
+
+
+def revenue_moved() -> Panel:
+    """What moved revenue."""
+    moved = number("change", None, "~s", scale={"padding": 64, "nice": False})
+    return Panel(
+        "revenue_moved",
+        "What moved revenue",
+        "Change against the period before, the largest gains and losses of the whole business.",
+        [
+            Column("slice", "Where"),
+            Column("now", "This period", "money", f"{KPI}.revenue"),
+            Column("before", "Period before", "money", f"{KPI}.revenue"),
+            Column("change", "Change", "money", f"{KPI}.revenue"),
+        ],
+        chart(
+            mark("bar", {"y": name("slice"), "x": moved,
+                         "color": {"condition": {"test": "datum.change < 0", "value": RED}, "value": GREEN}}),
+            mark("text", {"y": name("slice"), "x": moved, "text": {"field": "words"}},
+                 "datum.change >= 0", align="left", dx=4),
+            mark("text", {"y": name("slice"), "x": moved, "text": {"field": "words"}},
+                 "datum.change < 0", align="right", dx=-4),
+            height={"step": 26},
+        ),
+        choice={"channel": "by channel", "country": "by country", "platform": "by platform"},
+        empty="There is no whole period before to compare with: choose a shorter period.",
+    )  # fmt: skip
+
+
+def funnel() -> Panel:
+    """From visit to purchase."""
+    return Panel(
+        "funnel",
+        "From visit to purchase",
+        "Sessions that reach each step, and the share of the step before. All platforms, countries and channels.",
+        [
+            Column("step", "Step", definition="product.funnel.step"),
+            Column("sessions", "Sessions", "count", "product.funnel.sessions"),
+            Column("step_rate", "Of the step before", "rate", "product.funnel.step_rate"),
+            Column("funnel_rate", "Of the first step", "rate", "product.funnel.funnel_rate"),
+        ],
+        chart(
+            mark("bar", {"y": name("step"), "x": number("sessions", None, "~s") | {"axis": None}},
+                 color=BLUE, opacity=0.8, size=20),
+            mark("text", {"y": name("step"), "x": {"value": 0}, "text": {"field": "words"}},
+                 align="left", dx=4, dy=-18, color=MUTED),
+            height={"step": 48},
+        ),
+    )  # fmt: skip
+
+
 def panels() -> list[Panel]:
     """Say what the tab shows, in order."""
-    kpi = "executive.kpi_daily"
-    moved = number("change", None, "~s", scale={"padding": 64, "nice": False})
-    return [
-        Panel(
-            "revenue_by_day",
-            "Revenue per day",
-            "Bars: a day. Line: mean of seven days. Numbered marks: what went wrong with the data, listed below.",
-            [
-                Column("day", "Day", "day", f"{kpi}.date"),
-                Column("revenue", "Revenue", "money", f"{kpi}.revenue"),
-                Column("mean", "Mean of 7 days", "money", f"{kpi}.revenue"),
-                Column("orders", "Orders", "count", f"{kpi}.orders"),
-                Column("sessions", "Sessions", "count", f"{kpi}.sessions"),
-                Column("visitors", "Visitors", "count", f"{kpi}.visitors"),
-                Column("page_views", "Page views", "count", f"{kpi}.page_views"),
-                Column("page_views_estimated", "Page views, likely true", "count", f"{kpi}.page_views_estimated"),
-                Column("completeness", "Completeness", "rate", f"{kpi}.completeness"),
-            ],
-            chart(
-                mark("bar", band() | {"y": number("revenue", None, "~s"), "y2": {"datum": 0}}, "isValid(datum.revenue)",
-                     color=BLUE, opacity=0.35, cornerRadiusEnd=0),
-                mark("line", {"x": day() | {"field": "middle_ms"}, "y": number("mean", None, "~s")},
-                     "isValid(datum.mean)", color=BLUE, strokeWidth=2.5),
-                mark("rule", {"x": day() | {"field": "incident_ms"}}, "isValid(datum.incident_ms)",
-                     color=RED, strokeDash=[3, 3]),
-                mark("text", {"x": day() | {"field": "incident_ms"}, "y": {"value": 0}, "text": {"field": "label"}},
-                     "isValid(datum.incident_ms)", color=RED, dy=-8, fontWeight="bold"),
-                height=260,
-            ),
-            is_wide=True,
-            empty="No order in this period.",
-        ),
-        Panel(
-            "revenue_moved",
-            "What moved revenue",
-            "Change against the period before, the largest gains and losses of the whole business.",
-            [
-                Column("slice", "Where"),
-                Column("now", "This period", "money", f"{kpi}.revenue"),
-                Column("before", "Period before", "money", f"{kpi}.revenue"),
-                Column("change", "Change", "money", f"{kpi}.revenue"),
-            ],
-            chart(
-                mark("bar", {"y": name("slice"), "x": moved,
-                             "color": {"condition": {"test": "datum.change < 0", "value": RED}, "value": GREEN}}),
-                mark("text", {"y": name("slice"), "x": moved, "text": {"field": "words"}},
-                     "datum.change >= 0", align="left", dx=4),
-                mark("text", {"y": name("slice"), "x": moved, "text": {"field": "words"}},
-                     "datum.change < 0", align="right", dx=-4),
-                height={"step": 26},
-            ),
-            choice={"channel": "by channel", "country": "by country", "platform": "by platform"},
-            empty="There is no whole period before to compare with: choose a shorter period.",
-        ),
-        Panel(
-            "funnel",
-            "From visit to purchase",
-            "Sessions that reach each step, and the share of the step before. All platforms, countries and channels.",
-            [
-                Column("step", "Step", definition="product.funnel.step"),
-                Column("sessions", "Sessions", "count", "product.funnel.sessions"),
-                Column("step_rate", "Of the step before", "rate", "product.funnel.step_rate"),
-                Column("funnel_rate", "Of the first step", "rate", "product.funnel.funnel_rate"),
-            ],
-            chart(
-                mark("bar", {"y": name("step"), "x": number("sessions", None, "~s") | {"axis": None}},
-                     color=BLUE, opacity=0.8, size=20),
-                mark("text", {"y": name("step"), "x": {"value": 0}, "text": {"field": "words"}},
-                     align="left", dx=4, dy=-18, color=MUTED),
-                height={"step": 48},
-            ),
-        ),
-    ]  # fmt: skip
+    return [revenue_by_day(), revenue_moved(), funnel()]

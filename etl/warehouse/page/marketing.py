@@ -33,6 +33,19 @@ MODELS = {
     "first_touch": BLUE, "last_touch": AMBER, "last_non_direct": GREEN, "linear": GREY,
     "position_based": TEAL, "time_decay": VIOLET, "markov": PINK,
 }  # fmt: skip
+MART = "marketing.channel_performance"
+CAMPAIGN = [
+    Column("channel", "Channel", definition=f"{MART}.channel"),
+    Column("source", "Source", definition=f"{MART}.source"),
+    Column("campaign", "Campaign", definition=f"{MART}.campaign"),
+]
+EARNED = [
+    Column("cost", "Spend", "money", f"{MART}.cost"),
+    Column("revenue", "Revenue", "money", f"{MART}.revenue"),
+    Column("conversions", "Orders", "number", f"{MART}.conversions"),
+    Column("cpa", "Cost per order", "money", f"{MART}.cost_per_acquisition"),
+    Column("roas", "Return", "times", f"{MART}.return_on_ad_spend"),
+]
 
 
 def read(con: duckdb.DuckDBPyConnection) -> dict[str, pa.Table]:
@@ -85,21 +98,8 @@ def read(con: duckdb.DuckDBPyConnection) -> dict[str, pa.Table]:
     }
 
 
-def panels() -> list[Panel]:
-    """Say what the tab shows, in order."""
-    mart = "marketing.channel_performance"
-    campaign = [
-        Column("channel", "Channel", definition=f"{mart}.channel"),
-        Column("source", "Source", definition=f"{mart}.source"),
-        Column("campaign", "Campaign", definition=f"{mart}.campaign"),
-    ]
-    earned = [
-        Column("cost", "Spend", "money", f"{mart}.cost"),
-        Column("revenue", "Revenue", "money", f"{mart}.revenue"),
-        Column("conversions", "Orders", "number", f"{mart}.conversions"),
-        Column("cpa", "Cost per order", "money", f"{mart}.cost_per_acquisition"),
-        Column("roas", "Return", "times", f"{mart}.return_on_ad_spend"),
-    ]
+def models_disagree() -> Panel:
+    """Does the answer hang on the model."""
     spread = {"x": number("low", None, "~s"), "x2": {"field": "high"}, "y": name("channel")}
     dots = {
         "x": number("revenue", None, "~s"), "y": name("channel"), "color": colours("model", MODELS),
@@ -107,95 +107,114 @@ def panels() -> list[Panel]:
             "domain": list(MODELS),
             "range": ["circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "triangle-right"]}},
     }  # fmt: skip
+    return Panel(
+        "models_disagree",
+        "Does the answer hang on the model?",
+        "Revenue of each channel as each model sees it. A long line: do not trust a single number.",
+        [
+            Column("channel", "Channel", definition=f"{MART}.channel"),
+            Column("model", "Model", definition=f"{MART}.model"),
+            Column("revenue", "Revenue", "money", f"{MART}.revenue"),
+            Column("conversions", "Orders", "number", f"{MART}.conversions"),
+        ],
+        chart(
+            mark("rule", spread, "isValid(datum.low)", color=LINE, strokeWidth=4),
+            mark("point", dots, "isValid(datum.model)", filled=True, size=75, opacity=0.9),
+            height={"step": 26},
+        ),
+        legend=MODELS,
+        shapes=dict(zip(MODELS, "●■▲◆▼✚▶", strict=True)),
+    )  # fmt: skip
+
+
+def spend_return() -> Panel:
+    """Spend against return."""
     log = {"scale": {"type": "log", "nice": False, "padding": 24}, "axis": {"grid": False}}
     place = {
         "x": number("cost", "spend", "~s", **deepcopy(log)),
         "y": number("revenue", "revenue", "~s", **deepcopy(log)),
     }
     line = {"x": place["x"] | {"field": "line_cost"}, "y": place["y"] | {"field": "line_revenue"}}
+    return Panel(
+        "spend_return",
+        "Spend against return",
+        "A dot is a campaign. On a dashed line every unit spent brings the same back: 1, 3 or 10. Logarithmic.",
+        [*CAMPAIGN, *EARNED],
+        chart(
+            mark("line", {**line, "detail": {"field": "line_roas"}}, "isValid(datum.line_roas)",
+                 color=GREY, strokeDash=[4, 4], strokeWidth=1),
+            mark("text", {**line, "text": {"field": "line_words"}}, "isValid(datum.line_words)",
+                 color=MUTED, align="right", dy=-6, dx=-2),
+            mark("point", place, "datum.is_dot", filled=True, size=90, color=BLUE, opacity=0.75),
+            mark("text", {**place, "text": {"field": "label"}}, "datum.is_dot && datum.label",
+                 dy=-10, color=INK, limit=110),
+            height=280,
+        ),
+        empty="No campaign has both spend and attributed revenue in this period.",
+    )  # fmt: skip
+
+
+def campaigns() -> Panel:
+    """Campaigns."""
+    return Panel(
+        "campaigns",
+        "Campaigns",
+        "Spend as the invoices say, revenue by the chosen model, both on the day of the visit that earned it.",
+        [*CAMPAIGN, Column("sessions", "Sessions", "count", f"{MART}.sessions"), *EARNED,
+         Column("trend", "Return by week, all days shown", "trend", f"{MART}.return_on_ad_spend")],
+        is_wide=True,
+    )  # fmt: skip
+
+
+def marginal() -> Panel:
+    """After a change of budget."""
     step = {"y": name("name"), "x": number("marginal", "revenue per extra unit of spend", ",.2~f")}
+    return Panel(
+        "marginal",
+        "After a change of budget",
+        "Campaigns whose daily spend moved by a fifth or more between the halves of the period: what an extra unit"
+        " of spend brought. A comparison, not an experiment.",
+        [
+            *CAMPAIGN,
+            Column("cost_before", "Spend a day, before", "money", f"{MART}.cost"),
+            Column("cost_after", "Spend a day, after", "money", f"{MART}.cost"),
+            Column("revenue_before", "Revenue a day, before", "money", f"{MART}.revenue"),
+            Column("revenue_after", "Revenue a day, after", "money", f"{MART}.revenue"),
+            Column("marginal", "Revenue per extra unit", "times", f"{MART}.return_on_ad_spend"),
+        ],
+        chart(
+            mark("bar", {**step, "color": {"condition": {"test": "datum.marginal < 1", "value": RED},
+                                           "value": GREEN}}),
+            mark("rule", {"x": {"datum": 1}}, color=INK, strokeDash=[3, 3]),
+            height={"step": 26},
+        ),
+        empty="No campaign's daily spend changed by a fifth or more within this period.",
+    )  # fmt: skip
+
+
+def clicks_sessions() -> Panel:
+    """The ad platforms' clicks against our visits."""
     pair = {"y": name("name"), "x": number("value", None, "~s"), "yOffset": {"field": "who", "sort": None}}
-    return [
-        Panel(
-            "models_disagree",
-            "Does the answer hang on the model?",
-            "Revenue of each channel as each model sees it. A long line: do not trust a single number.",
-            [
-                Column("channel", "Channel", definition=f"{mart}.channel"),
-                Column("model", "Model", definition=f"{mart}.model"),
-                Column("revenue", "Revenue", "money", f"{mart}.revenue"),
-                Column("conversions", "Orders", "number", f"{mart}.conversions"),
-            ],
-            chart(
-                mark("rule", spread, "isValid(datum.low)", color=LINE, strokeWidth=4),
-                mark("point", dots, "isValid(datum.model)", filled=True, size=75, opacity=0.9),
-                height={"step": 26},
-            ),
-            legend=MODELS,
-            shapes=dict(zip(MODELS, "●■▲◆▼✚▶", strict=True)),
+    return Panel(
+        "clicks_sessions",
+        "The ad platforms' clicks against our visits",
+        "Spend files say how often ads were clicked; we say how many visits came. Conversions as the ad platforms"
+        " count them are unknown: their files here have no such column.",
+        [
+            *CAMPAIGN,
+            Column("clicks", "Clicks, they say", "count", f"{MART}.clicks"),
+            Column("sessions", "Sessions, we saw", "count", f"{MART}.sessions"),
+            Column("share", "Sessions per click", "rate", f"{MART}.sessions"),
+        ],
+        chart(
+            mark("bar", {**pair, "color": colours("who", {"clicks (theirs)": GREY, "sessions (ours)": BLUE})}),
+            height={"step": 14},
         ),
-        Panel(
-            "spend_return",
-            "Spend against return",
-            "A dot is a campaign. On a dashed line every unit spent brings the same back: 1, 3 or 10. Logarithmic.",
-            [*campaign, *earned],
-            chart(
-                mark("line", {**line, "detail": {"field": "line_roas"}}, "isValid(datum.line_roas)",
-                     color=GREY, strokeDash=[4, 4], strokeWidth=1),
-                mark("text", {**line, "text": {"field": "line_words"}}, "isValid(datum.line_words)",
-                     color=MUTED, align="right", dy=-6, dx=-2),
-                mark("point", place, "datum.is_dot", filled=True, size=90, color=BLUE, opacity=0.75),
-                mark("text", {**place, "text": {"field": "label"}}, "datum.is_dot && datum.label",
-                     dy=-10, color=INK, limit=110),
-                height=280,
-            ),
-            empty="No campaign has both spend and attributed revenue in this period.",
-        ),
-        Panel(
-            "campaigns",
-            "Campaigns",
-            "Spend as the invoices say, revenue by the chosen model, both on the day of the visit that earned it.",
-            [*campaign, Column("sessions", "Sessions", "count", f"{mart}.sessions"), *earned,
-             Column("trend", "Return by week, all days shown", "trend", f"{mart}.return_on_ad_spend")],
-            is_wide=True,
-        ),
-        Panel(
-            "marginal",
-            "After a change of budget",
-            "Campaigns whose daily spend moved by a fifth or more between the halves of the period: what an extra unit"
-            " of spend brought. A comparison, not an experiment.",
-            [
-                *campaign,
-                Column("cost_before", "Spend a day, before", "money", f"{mart}.cost"),
-                Column("cost_after", "Spend a day, after", "money", f"{mart}.cost"),
-                Column("revenue_before", "Revenue a day, before", "money", f"{mart}.revenue"),
-                Column("revenue_after", "Revenue a day, after", "money", f"{mart}.revenue"),
-                Column("marginal", "Revenue per extra unit", "times", f"{mart}.return_on_ad_spend"),
-            ],
-            chart(
-                mark("bar", {**step, "color": {"condition": {"test": "datum.marginal < 1", "value": RED},
-                                               "value": GREEN}}),
-                mark("rule", {"x": {"datum": 1}}, color=INK, strokeDash=[3, 3]),
-                height={"step": 26},
-            ),
-            empty="No campaign's daily spend changed by a fifth or more within this period.",
-        ),
-        Panel(
-            "clicks_sessions",
-            "The ad platforms' clicks against our visits",
-            "Spend files say how often ads were clicked; we say how many visits came. Conversions as the ad platforms"
-            " count them are unknown: their files here have no such column.",
-            [
-                *campaign,
-                Column("clicks", "Clicks, they say", "count", f"{mart}.clicks"),
-                Column("sessions", "Sessions, we saw", "count", f"{mart}.sessions"),
-                Column("share", "Sessions per click", "rate", f"{mart}.sessions"),
-            ],
-            chart(
-                mark("bar", {**pair, "color": colours("who", {"clicks (theirs)": GREY, "sessions (ours)": BLUE})}),
-                height={"step": 14},
-            ),
-            empty="No spend file with clicks covers this period.",
-            legend={"clicks (theirs)": GREY, "sessions (ours)": BLUE},
-        ),
-    ]  # fmt: skip
+        empty="No spend file with clicks covers this period.",
+        legend={"clicks (theirs)": GREY, "sessions (ours)": BLUE},
+    )  # fmt: skip
+
+
+def panels() -> list[Panel]:
+    """Say what the tab shows, in order."""
+    return [models_disagree(), spend_return(), campaigns(), marginal(), clicks_sessions()]

@@ -156,19 +156,11 @@ summed as (
         cast(sum(credit) as double) as conversions,
         cast({{ known_sum('revenue_credit', 'is_unrated') }} as decimal(38, 4)) as revenue,
         not coalesce(bool_or(is_unrated), false) as is_revenue_complete,
-        sum(unconverted_spend_count) = 0 as is_cost_complete
+        sum(unconverted_spend_count) = 0 as is_cost_complete,
+        -- A ratio to a part of the cost would flatter the campaign.
+        case when sum(unconverted_spend_count) = 0 then cast(sum(cost) as decimal(38, 6)) end as complete_cost
     from spelt
     group by dated_by, fact_date, model, channel, source, medium, campaign
-
-),
-
--- A ratio to a part of the cost would flatter the campaign.
-completed as (
-
-    select
-        *,
-        case when is_cost_complete then cost end as complete_cost
-    from summed
 
 ),
 
@@ -195,7 +187,7 @@ final as (
         {{ rate('complete_cost', 'sessions') }} as cost_per_session,
         {{ rate('complete_cost', 'conversions') }} as cost_per_acquisition,
         {{ rate('revenue', 'complete_cost') }} as return_on_ad_spend
-    from completed
+    from summed
 
 )
 
