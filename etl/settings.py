@@ -103,6 +103,7 @@ class Settings(BaseSettings):
     own_hosts: list[str] = []
     heartbeats: dict[str, Heartbeat] = {ANY_APP: Heartbeat(every=10, first=5)}
     blocked_share_bound: float = Field(0.3, ge=0, lt=1)
+    witness_days: int = Field(2, ge=0)
     asset_extensions: list[str] = []
     bot_rules: list[Literal[tuple(BEHAVIOUR)]] = []  # type: ignore[valid-type]
 
@@ -133,6 +134,8 @@ class Settings(BaseSettings):
         """Check what no setting can say of itself alone."""
         if not 0 < self.position_first_share + self.position_last_share <= 1:
             raise ValueError("position_first_share + position_last_share must lie above 0 and at most at 1")
+        if 2 * self.witness_days > self.max_lateness_days:
+            raise ValueError("witness_days must be at most half of max_lateness_days, or a page view had two hits")
         names = [conversion.name for conversion in self.conversions]
         if len(set(names)) < len(names):
             raise ValueError("conversions: a name is there twice")

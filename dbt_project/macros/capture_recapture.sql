@@ -64,3 +64,9 @@
 {% macro rate(part, whole) -%}
     {{ part }}::double / nullif({{ whole }}, 0)
 {%- endmacro %}
+
+{#- Whether a page view and a hit of its page are near enough in time to be one page. -#}
+{% macro lies_near(viewed_at, hit_at) -%}
+    {{ viewed_at }} >= {{ hit_at }} - interval '{{ var("witness_days") }} days'
+    and {{ viewed_at }} <= {{ hit_at }} + interval '{{ var("witness_days") }} days'
+{%- endmacro %}

@@ -26,7 +26,8 @@ COLUMNS = {
         is_repeat boolean,
         is_access boolean""",
     "int_sessions_aggregated": """
-        visitor_id varchar, session_date date, is_bot boolean, ip varchar, address_from_client boolean""",
+        visitor_id varchar, session_date date, started_at timestamptz, ended_at timestamptz, is_bot boolean,
+        ip varchar, address_from_client boolean""",
     "int_order_events": "order_id varchar",
     "int_orders_chosen": """
         order_id varchar, revenue double, reporting_revenue double, currency varchar""",

@@ -1,5 +1,6 @@
 """Loss: how much of reality was measured, by two witnesses and by the web server's log."""
 
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 import numpy as np
@@ -72,11 +73,11 @@ def test_what_one_blocker_hides_from_both_lies_within_the_bound(models: Models, 
     assert sum(held) >= 18
 
 
-def witness(models: Models, views: list[Row], hits: list[Row]) -> None:
-    """Run the loss models over these page views and hits."""
+def witness(models: Models, views: list[Row], hits: list[Row], sessions: Iterable[Row] = ()) -> None:
+    """Run the loss models over these page views, hits and sessions."""
     models.fill("int_page_views_numbered", views)
     models.fill("stg_lake__pixel_hits", hits)
-    models.fill("int_sessions_aggregated", [])
+    models.fill("int_sessions_aggregated", list(sessions))
     models.make("int_page_hits_deduplicated", "int_pages_witnessed", "loss_hourly", "loss_daily", "loss_by_dimension")
 
 
@@ -113,6 +114,99 @@ def test_a_page_lies_where_its_earliest_hit_says(models: Models) -> None:
     rows = models.query("select platform, pixel_hits, event_page_views, matched from build.quality.loss_hourly")
     assert rows == [("mobile_web", 1, 1, 1)]
     assert models.query("select is_platform_disputed from build.intermediate.int_pages_witnessed") == [(True,)]
+
+
+HOURS = 24
+
+
+def seen(models: Models, *, views: Sequence[float], hits: Sequence[float]) -> list[tuple[float, str]]:
+    """Say of one page's views and hits, each so many hours after the first of March, what is seen when and by whom."""
+    page = [page_view(number, at, page_id="p") for number, at in enumerate(views)]
+    found = [hit(page_view(0, 0, page_id="p"), hit_at=START + timedelta(hours=at)) for at in hits]
+    witness(models, page, found)
+    rows = models.query("""
+        select seen_at, is_seen_by_pixel, is_seen_by_event from build.intermediate.int_pages_witnessed order by all
+    """)
+    by = {(True, True): "both", (True, False): "pixel", (False, True): "event"}
+    return [((at - START) / timedelta(hours=1), by[pixel, event]) for at, pixel, event in rows]
+
+
+@pytest.mark.parametrize(
+    ("hits", "counted"),
+    [
+        ([0, 30 * HOURS], [0]),
+        ([0, 30 * HOURS + 1], [0, 30 * HOURS + 1]),
+        # A hit that does not count keeps the next from counting all the same.
+        ([0, 20 * HOURS, 40 * HOURS], [0]),
+        ([0, 20 * HOURS, 51 * HOURS], [0, 51 * HOURS]),
+    ],
+)
+def test_a_page_hit_again_after_thirty_days_is_hit_anew(
+    models: Models, hits: list[float], counted: list[float]
+) -> None:
+    """GIVEN hits of one page THEN each counts that has no other, counted or not, in the thirty days before."""
+    assert seen(models, views=[], hits=hits) == [(at, "pixel") for at in counted]
+    assert models.query("select sum(pixel_hits) from build.quality.loss_daily") == [(len(counted),)]
+
+
+@pytest.mark.parametrize("days", [2, -2])
+def test_a_hit_and_a_view_more_than_two_days_apart_are_two_pages(models: Models, days: int) -> None:
+    """GIVEN a hit at the edge of two days before or after its view THEN they are one page, and past it two."""
+    edge = 100 + days * HOURS
+    assert seen(models, views=[100], hits=[edge]) == [(edge, "both")]
+    past = edge + (1 if days > 0 else -1)
+    assert seen(models, views=[100], hits=[past]) == sorted([(100, "event"), (past, "pixel")])
+
+
+def test_each_run_of_hits_has_its_own_view(models: Models) -> None:
+    """GIVEN a page seen by both in March and again in May THEN each hit pairs with the view beside it."""
+    may = 61 * HOURS
+    assert seen(models, views=[0, may], hits=[1, 2, may + 1, may + 2]) == [(1, "both"), (may + 1, "both")]
+    assert seen(models, views=[0, may], hits=[may + 1]) == [(0, "event"), (may + 1, "both")]
+    assert seen(models, views=[0], hits=[1, may + 1]) == [(1, "both"), (may + 1, "pixel")]
+
+
+def test_of_several_views_of_a_page_the_nearest_is_the_hits(models: Models) -> None:
+    """GIVEN three visitors with one page id and one hit THEN one view is seen by both, and none is left out."""
+    assert seen(models, views=[0, 5, 9], hits=[6]) == [(0, "event"), (6, "both"), (9, "event")]
+    assert models.query("select event_id from build.intermediate.int_pages_witnessed where is_seen_by_pixel") == [
+        ("e1",)
+    ]
+    # As near as another: the earlier one's.
+    assert seen(models, views=[4, 6], hits=[5]) == [(5, "both"), (6, "event")]
+
+
+@pytest.mark.parametrize(
+    ("at", "is_bot"),
+    [(23.9 - 24, False), (0, True), (23.9, True), (25, True), (47.9, True), (48, False)],
+)
+def test_a_hit_of_a_bots_visitor_is_a_bots_on_each_day_its_session_touches(
+    models: Models, at: float, is_bot: bool
+) -> None:
+    """GIVEN a bot's session from 23:00 to 01:00 THEN its visitor's hits of both days are a bot's, others are not."""
+    night = {"visitor_id": "v1", "is_bot": True, "session_date": START.date(),
+             "started_at": START + timedelta(hours=23), "ended_at": START + timedelta(hours=25)}  # fmt: skip
+    evening = night | {"started_at": START + timedelta(hours=20), "ended_at": START + timedelta(hours=21)}
+    human = night | {"is_bot": False, "ended_at": START + timedelta(days=9)}
+    witness(models, [], [hit(page_view(1, at))], [night, evening, human])
+    assert models.query("select is_bot from build.intermediate.int_pages_witnessed") == [(is_bot,)]
+
+
+def test_a_pair_is_what_its_events_session_is(models: Models) -> None:
+    """GIVEN a person's event whose hit says bot, and a bot's whose hit says none THEN the event's session decides."""
+    person, bot = page_view(1, 10), page_view(2, 10, is_bot=True)
+    touched = {"visitor_id": "v1", "is_bot": True, "started_at": START, "ended_at": START + timedelta(days=1)}
+    witness(models, [person, bot], [hit(person, ua_bot_reason="declared"), hit(bot)], [touched])
+    rows = models.query("select page_id, is_bot from build.intermediate.int_pages_witnessed order by 1")
+    assert rows == [("p1", False), ("p2", True)]
+    assert models.query("select pixel_hits, matched from build.quality.loss_hourly") == [(1, 1)]
+
+
+def test_only_pages_that_carry_the_pixel_are_compared(models: Models) -> None:
+    """GIVEN a view and a hit of an app, and a page of the web whose hit says app THEN none is in the figures."""
+    views = [page_view(1, 10, platform="ios"), page_view(2, 10), page_view(3, 10, platform="backend")]
+    witness(models, views, [hit(views[0]), hit(views[1], platform="ios"), hit(views[2], platform="mobile_web")])
+    assert models.query("select platform, matched from build.quality.loss_hourly") == [("mobile_web", 1)]
 
 
 def test_a_path_without_a_tracker_stands_out(models: Models) -> None:

@@ -74,3 +74,22 @@ def test_check_names_file_and_setting(currencies: Warehouse) -> None:
     ]  # fmt: skip
     for word in ("EUR", "dbt_project/seeds/currency_rates.csv", "reporting_currency", "conf/bloodhound.toml"):
         assert word in hint
+
+
+def test_an_order_without_an_amount_adds_nothing_in_any_table(warehouse: Warehouse) -> None:
+    """GIVEN an order whose amount cannot be read THEN every table counts it, with no money and no doubt."""
+    visited = visit("ann", "2026-03-01 10:00")
+    warehouse.fill(
+        events=[*visited, order("a", "2026-03-01 10:01", "ann", "a lot", session_id=visited[0]["session_id"])]
+    )
+    warehouse.build()
+    for table, where in {
+        "executive.kpi_daily": "true", "traffic.landings_daily": "true", "marketing.cohorts": "true",
+        "product.retention": "true", "marketing.channel_performance_by_order": "model = 'linear'",
+        "marketing.channel_performance": "model = 'linear'",
+    }.items():  # fmt: skip
+        assert warehouse.query(f"select revenue from {table} where {where}") == [(0,)], table
+    assert warehouse.query("select distinct revenue from marketing.assists") == [(0,)]
+    assert warehouse.query("select revenue from core.sessions") == [(0,)]
+    warned = warehouse.query("""select status from quality.checks where "check" = 'orders_with_revenue'""")
+    assert warned == [("warn",)]

@@ -47,6 +47,7 @@ DECIDES: dict[str, tuple[Any, set[str]]] = {
     "heartbeats": ({"shop": Heartbeat(every=30, first=5)}, {"build"}),
     "own_hosts": (["shop.example"], {"build"}),
     "blocked_share_bound": (0.5, {"build"}),
+    "witness_days": (3, {"build"}),
     "asset_extensions": (["pdf"], {"parse"}),
     "bot_rules": (["many_visitors_one_address"], {"build"}),
     "max_message_bytes": (2**19, {"parse"}),

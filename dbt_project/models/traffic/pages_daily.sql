@@ -13,23 +13,10 @@ bounced as (
 
 ),
 
--- The page of an event, by its page view's id: where a hit was.
-addresses as (
-
-    select
-        page_id,
-        arg_min(url_host, (viewed_at, event_id)) as url_host,
-        arg_min(url_path, (viewed_at, event_id)) as url_path,
-        arg_min(page_type, (viewed_at, event_id)) as page_type
-    from page_views
-    group by page_id
-
-),
-
 hits as (
 
     select
-        page_id,
+        event_id,
         app_id,
         platform,
         is_seen_by_event,
@@ -69,13 +56,13 @@ hits_counted as (
         hits.date,
         hits.app_id,
         hits.platform,
-        addresses.url_host,
-        addresses.url_path,
-        addresses.page_type,
+        page_views.url_host,
+        page_views.url_path,
+        page_views.page_type,
         count(*) as pixel_hits,
         count(*) filter (where hits.is_seen_by_event) as matched
     from hits
-    left join addresses on hits.page_id = addresses.page_id
+    left join page_views on hits.event_id = page_views.event_id
     group by all
 
 ),

@@ -63,7 +63,7 @@ def variables(settings: Settings) -> dict[str, Any]:
             "attribution_window_days", "time_decay_half_life_days", "position_first_share", "position_last_share",
             "stitch_days", "count_access", "reporting_currency",
             "reporting_timezone", "session_gap_minutes",
-            "max_lateness_days", "bot_rules", "blocked_share_bound",
+            "max_lateness_days", "bot_rules", "blocked_share_bound", "witness_days",
         )
     } | {
         "heartbeats": {app: found.model_dump() for app, found in settings.heartbeats.items()},

@@ -1,7 +1,7 @@
 with page_views as (
 
     select
-        page_id,
+        event_id,
         session_id,
         app_id,
         platform,
@@ -11,15 +11,6 @@ with page_views as (
         is_excluded
     from {{ ref('int_page_views_numbered') }}
     where not is_repeat
-
-),
-
-hits as (
-
-    select
-        page_id,
-        platform
-    from {{ ref('int_page_hits_deduplicated') }}
 
 ),
 
@@ -58,11 +49,10 @@ placed_page_views as (
         page_views.app_id,
         page_views.platform,
         page_views.viewed_at,
-        page_views.is_access
-        or coalesce(hits.platform, page_views.platform) not in ('desktop_web', 'mobile_web') as is_without_witness
+        witnessed.event_id is null as is_without_witness
     from page_views
     cross join access_policy
-    left join hits on page_views.page_id = hits.page_id
+    left join witnessed on page_views.event_id = witnessed.event_id
     where {{ counts('page_views') }}
 
 ),
@@ -87,8 +77,8 @@ lost_pages as (
 
     select
         page_id,
-        hit_visitor_id,
-        seen_at
+        hit_at,
+        hit_visitor_id
     from witnessed
     where not is_seen_by_event
 
@@ -99,14 +89,15 @@ lost_pages_placed as (
 
     select
         lost_pages.page_id,
+        lost_pages.hit_at,
         arg_max(sessions.session_id, sessions.started_at) as session_id
     from lost_pages
     inner join sessions
         on
             lost_pages.hit_visitor_id = sessions.visitor_id
-            and sessions.started_at <= lost_pages.seen_at + interval '{{ var("session_gap_minutes") }} minutes'
-            and lost_pages.seen_at <= sessions.ended_at + interval '{{ var("session_gap_minutes") }} minutes'
-    group by lost_pages.page_id
+            and sessions.started_at <= lost_pages.hit_at + interval '{{ var("session_gap_minutes") }} minutes'
+            and lost_pages.hit_at <= sessions.ended_at + interval '{{ var("session_gap_minutes") }} minutes'
+    group by lost_pages.page_id, lost_pages.hit_at
 
 ),
 
@@ -122,7 +113,11 @@ counted_witnesses as (
         count(*) filter (where witnessed.is_seen_by_event) as event_page_views,
         count(*) filter (where witnessed.is_seen_by_pixel and witnessed.is_seen_by_event) as matched
     from witnessed
-    left join lost_pages_placed on witnessed.page_id = lost_pages_placed.page_id
+    left join lost_pages_placed
+        on
+            not witnessed.is_seen_by_event
+            and witnessed.page_id = lost_pages_placed.page_id
+            and witnessed.hit_at = lost_pages_placed.hit_at
     left join sessions on coalesce(witnessed.session_id, lost_pages_placed.session_id) = sessions.session_id
     group by all
 

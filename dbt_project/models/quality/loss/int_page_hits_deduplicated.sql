@@ -38,8 +38,9 @@ single as (
 
 ),
 
--- The earliest hit speaks for its page; ties are broken by what the hit says, never by its file.
-ranked as (
+-- Of each run of hits the earliest speaks for its page, as of views of one page the first counts; ties are broken by
+-- what the hit says, never by its file.
+ordered as (
 
     select
         hits.page_id,
@@ -49,10 +50,10 @@ ranked as (
         hits.visitor_id,
         hits.browser,
         hits.ua_bot_reason,
-        row_number() over (
+        lag(hits.hit_at) over (
             partition by hits.page_id
             order by hits.hit_at, hits.app_id, hits.platform, hits.visitor_id, hits.ua_bot_reason, hits.browser
-        ) as preference
+        ) as hit_before_at
     from hits
     semi join repeated on hits.page_id = repeated.page_id
 
@@ -78,8 +79,8 @@ deduplicated as (
         visitor_id,
         browser,
         ua_bot_reason
-    from ranked
-    where preference = 1
+    from ordered
+    where coalesce(hit_at - hit_before_at > interval '{{ var("max_lateness_days") }} days', true)
 
 )
 

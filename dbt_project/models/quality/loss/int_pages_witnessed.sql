@@ -10,6 +10,7 @@ with stray_days as (
 page_views as (
 
     select
+        event_id,
         page_id,
         session_id,
         app_id,
@@ -36,16 +37,6 @@ hits as (
 
 ),
 
-bot_sessions as (
-
-    select distinct
-        visitor_id,
-        session_date
-    from {{ ref('int_sessions_aggregated') }}
-    where is_bot
-
-),
-
 shared_pages as (
 
     select page_id
@@ -55,34 +46,51 @@ shared_pages as (
 
 ),
 
--- One event a page, as one hit a page: several visitors may send the same page id.
-distinct_page_views as (
+-- Of several views of one page (of several visitors, or months apart) a hit witnesses the nearest.
+nearest_views as (
 
-    select page_views.*
+    select
+        hits.page_id,
+        hits.hit_at,
+        arg_min(
+            page_views.event_id,
+            (abs(epoch_us(page_views.viewed_at) - epoch_us(hits.hit_at)), page_views.viewed_at, page_views.event_id)
+        ) as event_id
+    from page_views
+    semi join shared_pages on page_views.page_id = shared_pages.page_id
+    inner join hits
+        on
+            page_views.page_id = hits.page_id
+            and {{ lies_near('page_views.viewed_at', 'hits.hit_at') }}
+    group by hits.page_id, hits.hit_at
+
+),
+
+-- A view that another one keeps from the hit has no page to be found by.
+findable_views as (
+
+    select
+        page_views.*,
+        page_views.page_id as findable_page_id
     from page_views
     anti join shared_pages on page_views.page_id = shared_pages.page_id
     union all
     select
-        page_views.page_id,
-        min(page_views.session_id) as session_id,
-        min(page_views.app_id) as app_id,
-        min(page_views.platform) as platform,
-        min(page_views.viewed_at) as viewed_at,
-        min(page_views.country) as country,
-        min(page_views.tracker) as tracker,
-        min(page_views.browser) as browser,
-        bool_and(page_views.is_bot) as is_bot
+        page_views.*,
+        nearest_views.page_id as findable_page_id
     from page_views
     semi join shared_pages on page_views.page_id = shared_pages.page_id
-    group by page_views.page_id
+    left join nearest_views on page_views.event_id = nearest_views.event_id
 
 ),
 
 paired as (
 
     select
+        page_views.event_id,
         page_views.session_id,
         hits.visitor_id as hit_visitor_id,
+        hits.hit_at,
         hits.ua_bot_reason,
         page_views.country,
         page_views.tracker,
@@ -95,8 +103,11 @@ paired as (
         coalesce(hits.platform <> page_views.platform, false) as is_platform_disputed,
         hits.page_id is not null as is_seen_by_pixel,
         page_views.page_id is not null as is_seen_by_event
-    from distinct_page_views as page_views
-    full join hits on page_views.page_id = hits.page_id
+    from findable_views as page_views
+    full join hits
+        on
+            page_views.findable_page_id = hits.page_id
+            and {{ lies_near('page_views.viewed_at', 'hits.hit_at') }}
 
 ),
 
@@ -108,12 +119,27 @@ web as (
 
 ),
 
+-- All UTC days that a bot's session touches.
+bot_days as (
+
+    select distinct
+        visitor_id,
+        cast(unnest(generate_series(
+            {{ utc_date('started_at') }}, {{ utc_date('ended_at') }}, interval 1 day
+        )) as date) as bot_date
+    from {{ ref('int_sessions_aggregated') }}
+    where is_bot
+
+),
+
 judged as (
 
     select
         web.page_id,
+        web.event_id,
         web.session_id,
         web.hit_visitor_id,
+        web.hit_at,
         web.seen_at,
         web.app_id,
         web.platform,
@@ -125,13 +151,13 @@ judged as (
         web.is_seen_by_event,
         case
             when web.is_seen_by_event then web.is_event_of_bot
-            else web.ua_bot_reason is not null or bot_sessions.visitor_id is not null
+            else web.ua_bot_reason is not null or bot_days.visitor_id is not null
         end as is_bot
     from web
-    left join bot_sessions
+    left join bot_days
         on
-            web.hit_visitor_id = bot_sessions.visitor_id
-            and {{ utc_date('web.seen_at') }} = bot_sessions.session_date
+            web.hit_visitor_id = bot_days.visitor_id
+            and {{ utc_date('web.seen_at') }} = bot_days.bot_date
 
 )
 
