@@ -39,7 +39,19 @@ IN_TEXT = re.compile(
     r"(?<![\w.:])(?:[0-9]{1,3}(?:[.][0-9]{1,3}){3}|[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f.]{0,15}){2,8})(?![\w])"
 )
 """What may be an address within a text; whether it is one is asked of it."""
+OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+QUAD = rf"{OCTET}(?:[.]{OCTET}){{3}}"
+GROUP = "[0-9A-Fa-f]{1,4}"
+GROUPS = "|".join(
+    [f"{GROUP}(?::{GROUP}){{7}}", *(f"(?:{GROUP}:){{1,{left}}}(?::{GROUP}){{1,{7 - left}}}" for left in range(1, 7))]
+)
+PLAIN = rf"^(?:{QUAD}|{GROUPS})(?: |$)"
+"""How heads begin that say beyond doubt from where a request came; what does not may still say it."""
+ONE_QUAD = re.compile(rf"({QUAD})(?: [^\s,\"]+)*")
+ONE_QUAD = re.compile(rf"({QUAD})(?: [^\s,\"]+)*")
+"""A head of which the first field is an address as it is written, and no chain."""
 LONGEST = 60
+LAYOUT_OF_MOST = "client"
 MOST_LINKS = 50
 """A longer chain is nobody's proxies."""
 
@@ -119,6 +131,15 @@ def client_of_head(head: str, layout: Sequence[str], forwarded: str | None, trus
     return client_of(fields, forwarded, trusted)
 
 
+def client_of_line(layout: str, text: str, forwarded: str | None, trusted: Networks) -> Client | None:
+    """Say who a line is from by its head, or by the field that is the client's where no layout is named."""
+    if layout == LAYOUT_OF_MOST and (forwarded is None or forwarded == "-"):
+        plain = ONE_QUAD.fullmatch(text)
+        if plain:
+            return Client(plain[1])
+    return client_of_head(text, layout.split(), forwarded, trusted) if layout else client_of([text], forwarded, trusted)
+
+
 @lru_cache(maxsize=8)
 def read_networks(networks: tuple[str, ...]) -> Networks:
     """Read networks as settings name them."""
@@ -131,11 +152,7 @@ def clients(rows: Iterable[tuple[str, str | None, str | None]], trusted: Network
     A layout is the names of the head's fields, with blanks; an empty one says that the whole text is one field.
     """
     known = list(rows)
-    found = [
-        client_of_head(text or "", layout.split(), forwarded, trusted) if layout
-        else client_of([text or ""], forwarded, trusted)
-        for layout, text, forwarded in known
-    ]  # fmt: skip
+    found = [client_of_line(layout, text or "", forwarded, trusted) for layout, text, forwarded in known]
     columns = [list(column) for column in zip(*known, strict=True)] or [[], [], []]
     return pa.table(
         {

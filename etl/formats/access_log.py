@@ -23,6 +23,14 @@ FIELDS = ("client", "forwarded", "date", "time", "request", "method", "target", 
 REQUEST = r"^([A-Z]+) (\S+)(?: HTTP/[0-9.]+)?$"
 WHOLE = ""
 """The layout of a client's field that is a field of its own."""
+EXTENSION = r"^[^?#]*\.([A-Za-z0-9]+)(?:[?#].*)?$"
+"""What a path ends in."""
+PAGE_READ = (
+    "method in ('GET', 'HEAD') and try_cast(status as integer) in (200, 304) and not coalesce(list_contains("
+    f"getvariable('asset_extensions'), lower(regexp_extract(target, '{EXTENSION}', 1))), false)"
+)
+PIXEL_READ = "method = 'GET' and starts_with(target, '/px.gif?')"
+"""Which lines are asked for, in SQL: a page that was read, and the pixel."""
 DECODED = {
     "percent": "coalesce(try(url_decode({0})), {0})",
     "plus": "replace({0}, '+', ' ')",
@@ -31,36 +39,18 @@ DECODED = {
 """How an agent is written that may hold no blanks."""
 
 
-def decode_lines(con: duckdb.DuckDBPyConnection, trusted_proxies: Sequence[str]) -> None:
-    """Make `logged` (one row a line, logged.sql) of `lines`, `log_files` and `headers`."""
-    define_macros(con)
-    con.execute(f"create or replace macro unescaped(said) as {unescaped('said')}")
-    con.execute(f"create or replace macro percented(said) as {percented('said')}")
-    con.execute(f"create or replace macro any_time_us(said) as {any_time('said')}")
-    statements.set_variables(
-        con, with_agent=WITH_AGENT, without_agent=WITHOUT_AGENT, first_log_us=FIRST_LOG_US, last_log_us=LAST_LOG_US
-    )
-    statements.run(con, "texts.sql")
-    named = [name for (name,) in con.execute("select distinct format_name from log_files order by 1").fetchall()]
-    branches = [select_kind(FORMATS[name]) for name in named if name in FORMATS and FORMATS[name].kind != "quoted"]
-    if not branches or any(name not in FORMATS or FORMATS[name].kind == "quoted" for name in named):
-        statements.run(con, "quoted.sql")
-        branches.append("select * from quoted_lines")
-    con.execute(f"create or replace temp table read_lines as {' union all by name '.join(branches)}")
-    heads = con.execute("select distinct layout, client, forwarded from read_lines where is_format").fetchall()
-    con.register("clients", addresses.clients(heads, addresses.read_networks(tuple(trusted_proxies))))
-    statements.run(con, "logged.sql")
-    con.execute("drop table read_lines")
-
-
-def select_page_views(
-    con: duckdb.DuckDBPyConnection, key: bytes, asset_extensions: Sequence[str], no_pages: Sequence[Sequence[str]]
-) -> None:
-    """Make `decoded` of `logged` (page_views.sql).
+def read_page_views(
+    con: duckdb.DuckDBPyConnection, trusted_proxies: Sequence[str], asset_extensions: Sequence[str],
+    no_pages: Sequence[Sequence[str]],
+) -> None:  # fmt: skip
+    """Make `logged` of lines, and `viewed` of it: the page views among them (page_views.sql).
 
     Args:
+        asset_extensions: of files that are no pages.
         no_pages: by number, as `log_files` says it, patterns of paths that are no pages.
     """
+    statements.set_variables(con, asset_extensions=list(asset_extensions))
+    con.execute(f"create or replace macro is_page_read(method, target, status) as {PAGE_READ}")
     cases = " ".join(
         f"when {number} then regexp_matches(target, '{expression}')"
         for number, patterns in enumerate(no_pages)
@@ -68,16 +58,56 @@ def select_page_views(
     )
     said = f"case rule {cases} end" if cases else "false"
     con.execute(f"create or replace macro is_no_page(rule, target) as {said}")
-    people = con.execute("select distinct ip, user_agent from logged where ip is not null").fetchall()
+    read_lines(con, PAGE_READ, trusted_proxies)
+    statements.run(con, "page_views.sql")
+
+
+def name_readers(con: duckdb.DuckDBPyConnection, key: bytes) -> None:
+    """Make the view `decoded` of `viewed` and `agents`, as messages.sql would (readers.sql)."""
+    people = con.execute("select distinct ip, user_agent from viewed").fetchall()
     con.register("pseudonyms", addresses.pseudonyms(key, people))
-    statements.run(con, "page_views.sql", asset_extensions=list(asset_extensions))
+    statements.run(con, "readers.sql")
 
 
-def select_pixel_hits(con: duckdb.DuckDBPyConnection) -> None:
-    """Make `hits` of `logged` (pixel_hits.sql)."""
+def read_pixel_hits(con: duckdb.DuckDBPyConnection, trusted_proxies: Sequence[str]) -> None:
+    """Make `logged` of lines, and `asked` of it: the requests of the pixel among them (pixel_requests.sql)."""
     for name in ("e", "a", "p", "v", "u"):
         con.execute(f"create or replace macro parameter_{name}(query) as {query_value(name)}")
+    read_lines(con, PIXEL_READ, trusted_proxies)
+    statements.run(con, "pixel_requests.sql")
+
+
+def describe_hits(con: duckdb.DuckDBPyConnection) -> None:
+    """Make the view `hits` of `asked` and `agents` (pixel_hits.sql)."""
     statements.run(con, "pixel_hits.sql")
+
+
+def read_lines(con: duckdb.DuckDBPyConnection, wanted: str, trusted_proxies: Sequence[str]) -> None:
+    """Make the view `logged` (logged.sql) of `lines`, `log_files` and `headers`: what is wanted, and what is wrong.
+
+    Args:
+        wanted: which lines are asked for, in SQL, by method, target and status.
+    """
+    define_macros(con)
+    con.execute(f"create or replace macro unescaped(said) as {unescaped('said')}")
+    con.execute(f"create or replace macro percented(said) as {percented('said')}")
+    con.execute(f"create or replace macro any_time_us(said) as {any_time('said')}")
+    con.execute(f"create or replace macro is_wanted(method, target, status) as {wanted}")
+    statements.set_variables(
+        con, with_agent=WITH_AGENT, without_agent=WITHOUT_AGENT, first_log_us=FIRST_LOG_US, last_log_us=LAST_LOG_US,
+        plain_address=addresses.PLAIN,
+    )  # fmt: skip
+    statements.run(con, "texts.sql")
+    named = [name for (name,) in con.execute("select distinct format_name from log_files order by 1").fetchall()]
+    branches = [select_kind(FORMATS[name]) for name in named if name in FORMATS and FORMATS[name].kind != "quoted"]
+    if not branches or any(name not in FORMATS or FORMATS[name].kind == "quoted" for name in named):
+        statements.run(con, "quoted.sql")
+        branches.append("select * from quoted_lines")
+    con.execute(f"create or replace temp view read_lines as {' union all by name '.join(branches)}")
+    statements.run(con, "kept_lines.sql")
+    heads = con.execute("select distinct layout, client, forwarded from kept_lines where is_format").fetchall()
+    con.register("clients", addresses.clients(heads, addresses.read_networks(tuple(trusted_proxies))))
+    statements.run(con, "logged.sql")
 
 
 def no_page_expression(patterns: Sequence[str]) -> str:

@@ -1,36 +1,34 @@
 -- Lines of web servers' logs, whatever their format: when, who, what, and why a line cannot be read.
 --
--- Takes: read_lines (a table: the columns of texts and those of every kind, see quoted.sql), clients (layout, client,
--- forwarded, ip, address_from_client); macros unescaped, percented.
+-- Takes: kept_lines, clients (layout, client, forwarded, ip, address_from_client); macros unescaped, percented.
 -- Variables: first_log_us, last_log_us.
--- Gives: logged, a table: file_id, source_file, line_number, text, received_us, ip, address_from_client, user_agent,
--- referrer, method, target, status, is_comment, knows_agent, reason, detail, payload.
+-- Gives: logged, a view: file_id, source_file, line_number, text, received_us, ip, address_from_client, user_agent,
+-- referrer, method, target, status, knows_agent, reason, detail, payload.
 
-create or replace temp table logged as
+create or replace temp view logged as
 with judged as (
     select
-        read_lines.*,
+        kept_lines.*,
         clients.ip,
         clients.address_from_client,
         case
-            when read_lines.line_sha256 is not null
-                then 'the line has ' || read_lines.line_bytes || ' bytes; SHA-256 ' || read_lines.line_sha256
-            when read_lines.is_comment then null
-            when read_lines.text is null then 'not UTF-8'
-            when not read_lines.is_format then 'not in ' || read_lines.format_name || ' format'
+            when kept_lines.line_sha256 is not null
+                then 'the line has ' || kept_lines.line_bytes || ' bytes; SHA-256 ' || kept_lines.line_sha256
+            when kept_lines.text is null then 'not UTF-8'
+            when not kept_lines.is_format then 'not in ' || kept_lines.format_name || ' format'
             when
                 not coalesce(
-                    read_lines.received_us between getvariable('first_log_us') and getvariable('last_log_us'), false
+                    kept_lines.received_us between getvariable('first_log_us') and getvariable('last_log_us'), false
                 )
-                then 'no time: ' || left(coalesce(read_lines.time_text, ''), 100)
-            when clients.ip is null then 'no client address: ' || left(coalesce(read_lines.client, ''), 100)
+                then 'no time: ' || left(coalesce(kept_lines.time_text, ''), 100)
+            when clients.ip is null then 'no client address: ' || left(coalesce(kept_lines.client, ''), 100)
         end as detail
-    from read_lines
+    from kept_lines
     left join clients
         on
-            read_lines.client is not distinct from clients.client
-            and read_lines.forwarded is not distinct from clients.forwarded
-            and read_lines.layout = clients.layout
+            kept_lines.client is not distinct from clients.client
+            and kept_lines.forwarded is not distinct from clients.forwarded
+            and kept_lines.layout = clients.layout
 )
 
 select
@@ -46,9 +44,8 @@ select
     nullif(method, '') as method,
     nullif(percented(target), '') as target,
     try_cast(status as integer) as status,
-    is_comment,
     knows_agent,
     case when line_sha256 is not null then 'too_large' when detail is not null then 'bad_line' end as reason,
     detail,
-    case when detail is not null then coalesce(try(decode(line)), cast(line as varchar)) end as payload
+    case when detail is not null then coalesce(payload, text) end as payload
 from judged;

@@ -12,12 +12,18 @@
 -- line_detail (of those its path), payload.
 
 create or replace temp view requests as
-with texts as (
+with decoded_lines as (
     select
-        * exclude (line),
-        case when line_sha256 is null then line_text(line) end as text,
-        line
+        *,
+        case when line_sha256 is null then try(decode(line)) end as whole
     from lines
+),
+
+texts as (
+    select
+        * exclude (whole),
+        unmarked(whole) as text
+    from decoded_lines
 ),
 
 envelopes as (

@@ -1,13 +1,26 @@
 """Addresses in the canonical data: what stays of them, and that exclusions still see all of them."""
 
 import json
+import re
 from typing import Any
 
 import pytest
 from builders import BROWSER, House, combined, event, lines, request
+from hypothesis import given
+from hypothesis import strategies as st
 
 from etl import pipeline
-from etl.enrich.addresses import Client, client_of, client_of_head, mask, pseudonym, read_address, read_networks
+from etl.enrich.addresses import (
+    PLAIN,
+    Client,
+    client_of,
+    client_of_head,
+    client_of_line,
+    mask,
+    pseudonym,
+    read_address,
+    read_networks,
+)
 
 ADDRESSES = {
     "203.0.113.77": "203.0.113.0",
@@ -156,3 +169,34 @@ def test_another_masking_rewrites_the_days(tmp_path: Any) -> None:
 @pytest.mark.parametrize("text", ["[]", "[]:80", "", "[", "]", ":", '""', "::ffff:", "%"])
 def test_what_surrounds_nothing_is_no_address(text: str) -> None:
     assert read_address(text) is None
+
+
+ALMOST = st.one_of(
+    st.ip_addresses().map(str),
+    st.lists(st.sampled_from(["0", "1", "9", "01", "10", "99", "255", "256", "300", ""]), min_size=3, max_size=5).map(
+        ".".join
+    ),
+    st.lists(st.sampled_from(["", "0", "1a", "ffff", "12345", "G"]), min_size=2, max_size=9).map(":".join),
+)
+AFTER = st.sampled_from(["", " - -", " - frank", ", 10.0.0.1 - -", " , 10.0.0.1", ":80 - -", '" - -', "%eth0", "x"])
+
+
+@given(text=ALMOST, after=AFTER)
+def test_what_looks_like_an_address_at_once_is_one(text: str, after: str) -> None:
+    head = text + after
+    if re.search(PLAIN, head):
+        for layout in (["client"], ["server", "client"], ["forwarded", "client"]):
+            assert client_of_head(head, layout, None, ()) is not None
+
+
+@given(text=ALMOST, after=AFTER, forwarded=st.sampled_from([None, "-", "203.0.113.9"]))
+def test_a_plain_head_is_read_at_once_as_it_is_field_by_field(text: str, after: str, forwarded: str | None) -> None:
+    head = text + after
+    assert client_of_line("client", head, forwarded, ()) == client_of_head(head, ["client"], forwarded, ())
+
+
+def test_addresses_are_known_at_once() -> None:
+    for address in ("203.0.113.9", "2001:db8::7", "2001:db8:1:2:3:4:5:6"):
+        assert re.search(PLAIN, f"{address} - -"), address
+    for no_address in ("256.1.1.1 - -", "203.0.113 - -", "1:2:3:4:5:6:7:8:9 - -", "203.0.113.9, 10.0.0.1 - -", "- -"):
+        assert not re.search(PLAIN, no_address), no_address

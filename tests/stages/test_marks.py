@@ -22,6 +22,18 @@ def test_the_mark_of_utf8_and_nuls_behind_a_line_are_read_over(house: House) -> 
     assert [row["page_id"] for row in house.scan("pixel_hits")] == ["v-p0"]
 
 
+def test_a_line_that_nobody_asks_for_is_refused_if_it_is_wrong_with_all_that_came(house: House) -> None:
+    picture = combined("10:00:00 /a.png")
+    nobodys, timeless = combined("10:00:01 /b.png", ip="nobody"), combined("10:00:02 /c.png").replace("Mar", "Mai")
+    house.put("access/a.log", BOM + lines([nobodys, picture, timeless + "\r", picture + "\r", combined("10:00 /page")]))
+    house.digest()
+    assert [(row["detail"], row["payload"]) for row in house.quarantine()] == [
+        ("no client address: nobody - -", f"\ufeff{nobodys}"),
+        ("no time: 01/Mai/2026:10:00:02 +0000", f"{timeless}\r"),
+    ]
+    assert [row["url_path"] for row in house.events()] == ["/page"]
+
+
 def test_a_table_is_known_by_its_header_behind_the_mark(house: House) -> None:
     header = b"#Fields: date time c-ip cs-method cs-uri-stem cs-uri-query sc-status cs(User-Agent)\n"
     house.put("access/a.log", BOM + header + b"2026-03-01 10:00:00 198.51.100.4 GET /page - 200 Mozilla/5.0+(X11)\n")

@@ -501,7 +501,7 @@ def test_a_line_cut_at_its_quotes_reads_as_the_whole_expression_says() -> None:
         con.execute("set timezone = 'UTC'")
         con.register("lines", raw)
         con.register("log_files", files)
-        access_log.decode_lines(con, ())
+        access_log.read_lines(con, "true", ())
         found = con.execute("select detail, ip, status, method from logged order by line_number").fetchall()
     assert [row[0] == "not in combined format" for row in found] == [groups is None for groups in expected]
     for (detail, ip, status, _), groups in zip(found, expected, strict=True):

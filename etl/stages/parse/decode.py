@@ -94,18 +94,18 @@ def decode_events(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
 
 def decode_access(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     """Make `decoded`, `refused` and `agents` of web servers' lines."""
-    access_log.decode_lines(con, settings.trusted_proxies)
-    describe_agents(con, "logged")
     no_pages = [patterns for _, patterns in list_no_pages(settings)]
-    access_log.select_page_views(con, read_key(settings), settings.asset_extensions, no_pages)
+    access_log.read_page_views(con, settings.trusted_proxies, settings.asset_extensions, no_pages)
+    describe_agents(con, "viewed")
+    access_log.name_readers(con, read_key(settings))
     run_file(con, HERE / "refused_lines.sql")
 
 
 def decode_pixel(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
-    """Make `hits` and `refused` of the pixel server's lines."""
-    access_log.decode_lines(con, settings.trusted_proxies)
-    describe_agents(con, "logged")
-    access_log.select_pixel_hits(con)
+    """Make `hits`, `refused` and `agents` of the pixel server's lines."""
+    access_log.read_pixel_hits(con, settings.trusted_proxies)
+    describe_agents(con, "asked")
+    access_log.describe_hits(con)
     run_file(con, HERE / "refused_lines.sql")
 
 
