@@ -188,12 +188,17 @@ class World:
         return cls(views, [hit(view) for view in views])
 
     def check(
-        self, models: Models, quarantine: Iterable[Row] = (), lost_by_parse: int = 0, probes: Iterable[Row] = ()
+        self,
+        models: Models,
+        quarantine: Iterable[Row] = (),
+        lost_by_parse: int = 0,
+        probes: Iterable[Row] = (),
+        said: Iterable[Row] = (),
     ) -> None:
         """Run all the models of quality over it, with the books that the pipeline would have kept."""
         events = [
             {
-                "event_id": view["event_id"], "message_version": 3, "schema_name": "page_view",
+                "event_id": view["event_id"], "message_version": 3, "schema_name": "page_view", "data_json": None,
                 "app_id": view["app_id"],
                 "platform": view["platform"], "tracker": view["tracker"], "stream_id": view["stream_id"],
                 "message_index": view["message_index"], "event_at": view["viewed_at"],
@@ -202,7 +207,7 @@ class World:
                 "session_event_number": 1, "is_session_event": True, "collector_host": view["collector_host"],
             }
             for view in self.views
-        ]  # fmt: skip
+        ] + list(said)  # fmt: skip
         days = sorted({row["event_date"] for row in events})
         models.fill("stg_lake__events", events)
         models.fill("stg_lake__quarantine", list(quarantine))

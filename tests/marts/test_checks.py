@@ -68,6 +68,31 @@ def test_a_collector_whose_log_is_gone_is_an_error(models: Models, world: World)
     assert seen == [(date(2026, 3, 3),)]
 
 
+@pytest.mark.parametrize(
+    ("data", "value", "status"),
+    [
+        ('{"queued":3,"dropped":0,"purged":0}', 0, "ok"),
+        ('{"dropped":20,"purged":10}', 30 / 1471, "warn"),
+        ('{"dropped":1e12,"purged":-5}', 1000 / 2441, "error"),
+        ('{"dropped":"many"}', 0, "ok"),
+        (None, 0, "ok"),
+    ],
+)
+def test_what_trackers_gave_up_is_told(models: Models, world: World, data: str, value: float, status: str) -> None:
+    """GIVEN a page that says what it gave up, truly or not THEN its day says so, and no saying is worth more."""
+    at = START + timedelta(hours=26)
+    told = {
+        "event_id": "health", "schema_name": "custom.tracker_health", "data_json": data, "app_id": "shop",
+        "platform": "desktop_web", "event_at": at, "received_at": at, "event_date": at.date(),
+        "session_date": at.date(), "is_access": False,
+    }  # fmt: skip
+    world.check(models, said=[told])
+    ((found, judged),) = models.query(
+        """select value, status from build.quality.checks where "check" = 'given_up' and date = date '2026-03-02'"""
+    )
+    assert (found, judged) == (pytest.approx(value), status)
+
+
 def test_without_a_baseline_no_day_is_ok(models: Models, world: World) -> None:
     World([row for row in world.views if row["viewed_at"].day == 5], world.hits).check(models)
     assert statuses(models, "silence") == {"2026-03-05 shop desktop_web": "unknown"}

@@ -25,7 +25,8 @@ tracked_by_day as (
         app_id,
         platform,
         sum(message_count) as message_count,
-        sum(late_count) as late_count
+        sum(late_count) as late_count,
+        sum(given_up_count) as given_up_count
     from messages_hourly
     where not is_access
     group by all
@@ -116,6 +117,15 @@ shares as (
         too_late_count as part,
         message_count as whole
     from days
+    union all
+    select
+        'given_up' as check_name,
+        check_date,
+        app_id,
+        platform,
+        given_up_count as part,
+        message_count + given_up_count as whole
+    from tracked_by_day
     union all
     select
         'quarantine_share' as check_name,

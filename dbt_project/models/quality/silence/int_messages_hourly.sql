@@ -40,6 +40,13 @@ counted as (
         count(*) filter (where schema_name = 'page_view') as page_view_count,
         count(*) filter (where stream_id is null or message_index is null) as streamless_count,
         count(*) filter (where received_at > event_at + interval 1 day) as late_count,
+        -- Anybody may say so: what one page can have given up is bounded by the queue that its browser keeps.
+        coalesce(cast(sum(case
+            when schema_name = 'custom.tracker_health'
+                then
+                    least(greatest(coalesce(try_cast(data_json ->> '$.dropped' as bigint), 0), 0), 1000)
+                    + least(greatest(coalesce(try_cast(data_json ->> '$.purged' as bigint), 0), 0), 1000)
+        end) as bigint), 0) as given_up_count,
         -- Exports of other trackers without a receipt have no request: they say nothing of now.
         min(received_at) filter (where request_id is not null or is_access) as earliest_received_at,
         max(received_at) filter (where request_id is not null or is_access) as latest_received_at,
