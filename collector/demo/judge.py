@@ -52,6 +52,7 @@ def judge(visits: list[Truth], home: Path) -> list[Row]:
         row = rows.setdefault("nobody's", Row("nobody's"))
         row.differences += [f"page {page} was seen by {seen[page]} and visited by nobody" for page in sorted(nameless)]
         judge_orders(con, visits, rows.setdefault("all orders", Row("all orders")))
+        judge_access(con, visits, rows.setdefault("the shop's log", Row("the shop's log")))
     return list(rows.values())
 
 
@@ -95,12 +96,19 @@ def judge_visit(con: duckdb.DuckDBPyConnection, visit: Truth, row: Row) -> None:
         """,
         [pages],
     ).fetchall()
+    ((navigations, engaged),) = con.execute(
+        """
+        select list(navigation order by viewed_at, event_id), coalesce(max(engaged_seconds), 0)
+        from core.page_views where list_contains(?, page_id)
+        """,
+        [pages],
+    ).fetchall()
     ((events,),) = con.execute("select count(*) from core.events where ip = ?", [visit.address]).fetchall()
     ((duplicates,),) = con.execute("select coalesce(sum(duplicates), 0) from quality.ledger").fetchall()
     found: dict[str, Any] = {
         "platform": " ".join(platforms or []), "channel": " ".join(channels or []), "is_bot": bots,
         "sessions": sessions, "persons": persons, "events": events, "has_duplicates": duplicates > 0,
-        "cookies": visit.cookies,
+        "cookies": visit.cookies, "navigations": navigations, "engaged_seconds": int(engaged),
     }  # fmt: skip
     for name, wanted in visit.expected.items():
         if found[name] != wanted:
@@ -117,6 +125,34 @@ def judge_orders(con: duckdb.DuckDBPyConnection, visits: list[Truth], row: Row) 
     row.differences += [f"order {order} has no session" for order, _, has_session in orders if not has_session]
     if found != done or len(orders) != len(done):
         row.differences.append(f"orders: {found} instead of {done}")
+
+
+def judge_access(con: duckdb.DuckDBPyConnection, visits: list[Truth], row: Row) -> None:
+    """Compare what no tracker reported, by path; what the shop's log alone has seen is in no KPI."""
+    delivered: dict[str, list[bool]] = {}
+    for visit in visits:
+        for view in visit.views:
+            if view.is_delivered:
+                delivered.setdefault(view.path, []).append("tracker" in view.witnesses)
+    silent = {path for path, told in delivered.items() if not any(told)}
+    found = dict(
+        con.execute(
+            "select url_path, sum(unreported) from quality.access_loss_daily where list_contains(?, url_path)"
+            " group by url_path",
+            [sorted(silent)],
+        ).fetchall()
+    )
+    row.differences += [
+        f"{path}: {found.get(path, 0)} unreported instead of {len(delivered[path])}"
+        for path in sorted(silent)
+        if found.get(path, 0) != len(delivered[path])
+    ]
+    told = sum(
+        "tracker" in view.witnesses for visit in visits for view in visit.views if not visit.expected.get("is_bot")
+    )
+    ((counted,),) = con.execute("select sum(page_views) from executive.kpi_daily").fetchall()
+    if counted != told:
+        row.differences.append(f"{counted} page views in the KPIs instead of the {told} that trackers told of people")
 
 
 def as_table(rows: list[Row]) -> Table:

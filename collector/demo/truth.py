@@ -14,11 +14,13 @@ class View(msgspec.Struct, frozen=True):
     Attributes:
         page_id: what the page called it; empty of a page without scripts, which has none.
         witnesses: who must have seen it.
+        is_delivered: whether the shop's server delivered a page for it: a route of an open document it does not.
     """
 
     page_id: str
     path: str
     witnesses: frozenset[str]
+    is_delivered: bool = False
 
 
 class Truth(msgspec.Struct):

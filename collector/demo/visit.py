@@ -1,6 +1,7 @@
 """A visit: one browser, one address, and the truth of what it did, noted as it is done."""
 
 import asyncio
+import logging
 import os
 import shutil
 import ssl
@@ -28,6 +29,9 @@ PHONE = (
     "Mozilla/5.0 (Linux; Android 14; Pixel 7) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 "
     "Mobile Safari/537.36"
 )
+# Snowplow's client tells each request, unless asked not to.
+logging.getLogger("snowplow_tracker").setLevel(logging.WARNING)
+logging.getLogger("snowplow_tracker.emitters").setLevel(logging.WARNING)
 QUEUE = "JSON.parse(localStorage.getItem('snowplowOutQueue_bh') || '[]').length"
 
 
@@ -68,9 +72,9 @@ class Visit:
         self.contexts.append(kept)
         return await kept.new_page()
 
-    def see(self, page_id: str, path: str, witnesses: frozenset[str]) -> None:
+    def see(self, page_id: str, path: str, witnesses: frozenset[str], *, is_delivered: bool = False) -> None:
         """Note a view that cannot be asked, or was asked already."""
-        self.truth.views.append(View(page_id, path, witnesses))
+        self.truth.views.append(View(page_id, path, witnesses, is_delivered))
 
     async def visitor(self, page: Page) -> str:
         """Read the id by which the tracker knows the visitor."""
@@ -116,13 +120,19 @@ class Visit:
     async def go(self, page: Page, path: str, witnesses: frozenset[str] = BOTH, referrer: str | None = None) -> str:
         """Load a page and note its view."""
         await page.goto(f"https://{SITE}{path}", referer=referrer, wait_until="load")
-        return await self.note(page, witnesses)
+        return await self.note(page, witnesses, is_delivered=True)
 
-    async def note(self, page: Page, witnesses: frozenset[str] = BOTH) -> str:
+    async def read(self, page: Page, seconds: int) -> None:
+        """Look at a page and move the mouse, once a second."""
+        for second in range(seconds):
+            await page.mouse.move(100 + second, 200 + second)
+            await asyncio.sleep(1)
+
+    async def note(self, page: Page, witnesses: frozenset[str] = BOTH, *, is_delivered: bool = False) -> str:
         """Note the view that a page says it is; wait until the witnesses who can have it have it."""
         page_id = str(await page.evaluate("window.bh.page || ''"))
         path = str(await page.evaluate("location.pathname"))
-        self.see(page_id, path, witnesses)
+        self.see(page_id, path, witnesses, is_delivered=is_delivered)
         if "tracker" in witnesses and self.is_heard and self.trackers.state == "up":
             await self.settle(page)
         else:
