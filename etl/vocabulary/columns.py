@@ -191,6 +191,12 @@ PIXEL_HITS = pa.schema(
         ("source_file", TEXT),
         ("line_number", pa.int64()),
         ("file_id", pa.int64()),
+        ("url_host", TEXT),
+        ("url_path", TEXT),
+        ("utm_source", TEXT),
+        ("utm_medium", TEXT),
+        ("utm_campaign", TEXT),
+        ("click_ids", TEXT),
         ("hit_date", pa.date32()),
     ]
 )

@@ -160,6 +160,15 @@ def shop(count: int = 30, names: Iterable[str | None] = ("spring", "brand")) -> 
             for number, model in enumerate(MODELS)
             for name in names
         ],
+        "marketing.campaign_loss": [
+            {
+                "date": day, "channel": "Paid Search", "source": "google", "medium": "cpc", "campaign": name,
+                "sessions": 30, "lost_visits": 10, "blind_share": 0.25, "pixel_hits": 100, "only_pixel": 20,
+                "event_loss_rate": 0.2,
+            }
+            for day in dates[-14:]
+            for name in names
+        ],
         "product.feature_usage": [
             {
                 "week_date": date(2026, 2, 23) + timedelta(7 * week), "feature": feature, "is_complete": 0 < week < 4,
@@ -204,6 +213,7 @@ def shop(count: int = 30, names: Iterable[str | None] = ("spring", "brand")) -> 
             for day in dates
             for dimension, value, lost in (
                 ("browser", "Chrome", 1), ("browser", "Firefox", 3), ("country", "DE", 4), ("tracker", "bh-js/3", 4),
+                ("channel", "Direct", 4), ("campaign", "(none)", 4), ("landing_page", "shop.example/", 4),
             )
         ],
         "quality.checks": [

@@ -28,6 +28,9 @@ COLUMNS = {
     "int_sessions_aggregated": """
         visitor_id varchar, session_date date, started_at timestamptz, ended_at timestamptz, is_bot boolean,
         ip varchar, address_from_client boolean""",
+    "int_pages_sourced": """
+        seen_date date, app_id varchar, platform varchar, channel varchar, campaign varchar, is_origin_known boolean,
+        landing_host varchar, landing_path varchar, pixel_hits bigint, event_page_views bigint, matched bigint""",
     "int_order_events": "order_id varchar",
     "int_orders_chosen": """
         order_id varchar, revenue double, reporting_revenue double, currency varchar""",

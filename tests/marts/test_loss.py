@@ -78,6 +78,7 @@ def witness(models: Models, views: list[Row], hits: list[Row], sessions: Iterabl
     models.fill("int_page_views_numbered", views)
     models.fill("stg_lake__pixel_hits", hits)
     models.fill("int_sessions_aggregated", list(sessions))
+    models.fill("int_pages_sourced", [])
     models.make("int_page_hits_deduplicated", "int_pages_witnessed", "loss_hourly", "loss_daily", "loss_by_dimension")
 
 

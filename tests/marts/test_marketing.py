@@ -33,6 +33,7 @@ def test_settings_that_make_no_sense_are_refused() -> None:
         {"conversions": [signup, signup]},
         {"conversions": [{"name": "order", "schema": "custom.x"}]},
         {"conversions": [signup | {"where": [["a", "like", "b"]]}]},
+        {"witness_days": 16},
         {"spend_exports": [{"columns": {"price": "x"}}]},
     ):
         with pytest.raises(ValidationError):

@@ -29,9 +29,12 @@ EVENTS = [
     order("o1", "2026-03-11 09:00", "ann", "30", session_id=ANN[0]["session_id"]),
     order("o2", "2026-03-11 23:40", "cid", "5", currency="XXX", session_id=CID[0]["session_id"]),
 ]  # fmt: skip
-# All of Ann's pages and Ben's were seen twice; one page of Ann's by the pixel alone.
+# All of Ann's pages and Ben's were seen twice; one page of Ann's by the pixel alone, and one more whose hit names it.
 LOST = {"event_id": "x", "page_id": "x", "visitor_id": "ann", "event_at": moment("2026-03-10 10:01")}
-SEEN = [*hits(ANN[0], ANN[1], ANN[3], *BEN), *hits(event(**LOST))]
+TOLD = {"page_url": "https://shop.example/lost?x", "url_host": "shop.example", "url_path": "/lost"}
+SEEN = [
+    *hits(ANN[0], ANN[1], ANN[3], *BEN), *hits(event(**LOST)), *hits(event(**LOST | {"page_id": "y"}), **TOLD)
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +56,8 @@ def test_pages_are_counted_by_hand(built: Warehouse) -> None:
         # Ann's and Cid's and nobody's; the repeat is none. Ann stays 20 s, Cid 60.
         ("desktop_web", "/a", 3, 2, 1, 0, 0, 80.0, 1, 1),
         ("desktop_web", "/b", 2, 2, 0, 2, 0, None, 1, 1),
-        # What the pixel alone saw has no page, and is not lost.
+        # What the pixel alone saw has the page that its hit names; without it has none, and is not lost.
+        ("desktop_web", "/lost", 0, 0, 0, 0, 0, None, 1, 0),
         ("desktop_web", None, 0, 0, 0, 0, 0, None, 1, 0),
         ("mobile_web", "/a", 1, 1, 1, 1, 1, None, 1, 1),
     ]

@@ -70,3 +70,19 @@ def test_pixel_says_whose_page_it_is_on(house: House) -> None:
         combined("10:00:07 /px.gif?e=p&u=", referrer="https://shop.example/#a"): None,
     }
     assert [hit["page_url"] for hit in hits(house, *cases)] == list(cases.values())
+
+
+def test_a_hits_page_is_split_as_an_events_is(house: House) -> None:
+    """GIVEN a tagged page, one with a click id, a host in capitals and no page THEN each says what its URL says."""
+    pages = [
+        "https%3A%2F%2FShop.Example.%2Fcaf%25c3%25a9%3Futm_source%3DNews%26utm_medium%3DEMail%26utm_campaign%3DSpring",
+        "https%3A%2F%2Fshop.example%2Fb%3Fgclid%3Dabc",
+        "",
+    ]
+    found = hits(house, *(combined(f"10:00:0{number} /px.gif?e=p&u={page}") for number, page in enumerate(pages)))
+    columns = ("url_host", "url_path", "utm_source", "utm_medium", "utm_campaign", "click_ids")
+    assert [tuple(hit[column] for column in columns) for hit in found] == [
+        ("shop.example", "/caf%C3%A9", "news", "email", "Spring", None),
+        ("shop.example", "/b", None, None, None, '{"gclid":"abc"}'),
+        (None, None, None, None, None, None),
+    ]

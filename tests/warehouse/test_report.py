@@ -280,6 +280,20 @@ def test_little_data_is_said_and_breaks_nothing(browser: Browser, tmp_path: Path
     reader.context.close()
 
 
+def test_campaigns_say_how_blind_they_are(browser: Browser, tmp_path: Path) -> None:
+    """GIVEN a campaign whose visits are unseen in one of four, and one without a pixel THEN the first says so alone."""
+    rows = shop(names=["spring"])
+    rows["marketing.campaign_loss"] += [
+        row | {"campaign": "app", "pixel_hits": 0, "only_pixel": 0, "lost_visits": None}
+        for row in rows["marketing.campaign_loss"]
+    ]
+    reader = Reader(browser, make_page(tmp_path, rows), "tab=marketing&days=14")
+    (told,) = reader.download("blind_campaigns")
+    assert (told["campaign"], told["sessions"], told["lost_visits"]) == ("spring", "420", "140")
+    assert (told["blind_share"], told["loss_rate"]) == ("0.25", "0.2")
+    reader.context.close()
+
+
 def test_cost_without_a_rate_is_unknown_not_small(browser: Browser, tmp_path: Path) -> None:
     rows = shop()
     rows["marketing.channel_performance"] += [

@@ -16,7 +16,9 @@ bounced as (
 hits as (
 
     select
+        page_id,
         event_id,
+        hit_at,
         app_id,
         platform,
         is_seen_by_event,
@@ -25,6 +27,13 @@ hits as (
     where
         is_seen_by_pixel
         and not is_bot
+
+),
+
+-- What the pixel alone saw is the page that its own request names.
+lost_hits as (
+
+    select * from {{ ref('int_lost_hits_placed') }}
 
 ),
 
@@ -56,13 +65,18 @@ hits_counted as (
         hits.date,
         hits.app_id,
         hits.platform,
-        page_views.url_host,
-        page_views.url_path,
         page_views.page_type,
+        case when hits.is_seen_by_event then page_views.url_host else lost_hits.url_host end as url_host,
+        case when hits.is_seen_by_event then page_views.url_path else lost_hits.url_path end as url_path,
         count(*) as pixel_hits,
         count(*) filter (where hits.is_seen_by_event) as matched
     from hits
     left join page_views on hits.event_id = page_views.event_id
+    left join lost_hits
+        on
+            not hits.is_seen_by_event
+            and hits.page_id = lost_hits.page_id
+            and hits.hit_at = lost_hits.hit_at
     group by all
 
 ),

@@ -32,7 +32,7 @@ from etl.stages.parse.write import write_slice
 from etl.stages.stage import Made, Output, Stage, Work
 from etl.vocabulary import bot_rules, click_ids, log_formats, tracker_exports, tracking_plan
 
-PARSER_VERSION = 15
+PARSER_VERSION = 16
 MOST_SCHEMAS = 1000
 """A group remembers so many names; beyond, they are noise that no plan will ever name."""
 MOST_PATHS = 3

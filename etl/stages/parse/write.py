@@ -23,7 +23,10 @@ MESSAGE_COLUMNS = ", ".join(field.name for field in MESSAGES if field.name != "e
 def write_slice(con: duckdb.DuckDBPyConnection, source: str, folder: Path) -> Iterator[Output]:
     """Write a decoded slice below `folder`; the content of a day's file names what libraries say of its values."""
     if source == "pixel":
-        hits = write_by_day(con, "select * from hits", folder / "pixel_hits", "hit_date")
+        run_file(con, HERE / "distinct_hit_urls.sql")
+        urls.split(con, "distinct_urls", "urls")
+        run_file(con, HERE / "wide_hits.sql")
+        hits = write_by_day(con, "select * from wide_hits", folder / "pixel_hits", "hit_date")
         yield from dated(con, "pixel_hits", hits, folder)
     else:
         run_file(con, HERE / "distinct_urls.sql")

@@ -24,6 +24,11 @@ from etl.warehouse.page.charts import (
 
 VALUES = 8
 """Values of a dimension shown by name."""
+BY = {
+    "browser": "by browser", "tracker": "by tracker", "country": "by country", "channel": "by channel",
+    "campaign": "by campaign", "landing_page": "by landing page",
+}  # fmt: skip
+"""The dimensions of loss, and what the page calls them."""
 LOSS = "quality.loss_daily"
 RATE = number("loss_rate", None, ".1%", axis={"tickCount": 4})
 
@@ -37,7 +42,7 @@ def read(con: duckdb.DuckDBPyConnection) -> dict[str, pa.Table]:
             sum(pixel_hits)::bigint as pixel_hits, sum(only_pixel)::bigint as only_pixel
         from quality.loss_by_dimension where date >= $since and dimension = '{dimension}' group by all
         """
-        for dimension in ("browser", "country", "tracker")
+        for dimension in BY
     )  # fmt: skip
     return {
         "witnesses": frames.read(
@@ -115,7 +120,7 @@ def loss_by() -> Panel:
             mark("rule", {"y": name("value"), "x": {**RATE, "field": "low"}, "x2": {"field": "high"}}, color=INK),
             height={"step": 26},
         ),
-        choice={"browser": "by browser", "tracker": "by tracker", "country": "by country"},
+        choice=BY,
         empty="There is no pixel log of this period: what was lost is unknown.",
     )  # fmt: skip
 

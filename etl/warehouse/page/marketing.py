@@ -34,6 +34,7 @@ MODELS = {
     "position_based": TEAL, "time_decay": VIOLET, "markov": PINK,
 }  # fmt: skip
 MART = "marketing.channel_performance"
+BLIND = "marketing.campaign_loss"
 CAMPAIGN = [
     Column("channel", "Channel", definition=f"{MART}.channel"),
     Column("source", "Source", definition=f"{MART}.source"),
@@ -73,7 +74,26 @@ def read(con: duckdb.DuckDBPyConnection) -> dict[str, pa.Table]:
             where performance.date >= $since
         )
     """
+    blind = f"""
+        with heaviest as (
+            select channel, source, medium, campaign from marketing.campaign_loss
+            where date >= $since group by all
+            order by sum(pixel_hits) desc, sum(sessions) desc, channel, source, medium, campaign
+            limit {CAMPAIGNS}
+        )
+        select seen.date, seen.channel, seen.source, seen.medium, seen.campaign, seen.sessions, seen.lost_visits,
+            seen.pixel_hits, seen.only_pixel
+        from marketing.campaign_loss as seen
+        inner join heaviest
+            on
+                seen.channel = heaviest.channel
+                and seen.source is not distinct from heaviest.source
+                and seen.medium is not distinct from heaviest.medium
+                and seen.campaign is not distinct from heaviest.campaign
+        where seen.date >= $since order by all
+    """
     return {
+        "blind": frames.read(con, blind),
         "performance": frames.read(
             con,
             named
@@ -166,6 +186,26 @@ def campaigns() -> Panel:
     )  # fmt: skip
 
 
+def blind_campaigns() -> Panel:
+    """How blind each campaign's numbers are."""
+    return Panel(
+        "blind_campaigns",
+        "How blind each campaign's numbers are",
+        "Visits and pages that the pixel alone saw, by the tags in their own URLs: of as many visits no other figure"
+        " knows. What both witnesses missed is not in it.",
+        [
+            *CAMPAIGN,
+            Column("sessions", "Sessions", "count", f"{BLIND}.sessions"),
+            Column("lost_visits", "Visits unseen", "count", f"{BLIND}.lost_visits"),
+            Column("blind_share", "Of all its visits", "rate", f"{BLIND}.blind_share"),
+            Column("pixel_hits", "Pages the pixel saw", "count", f"{BLIND}.pixel_hits"),
+            Column("loss_rate", "Of these lost", "rate", f"{BLIND}.event_loss_rate"),
+        ],
+        empty="There is no pixel log of this period: how blind the numbers are is unknown.",
+        is_wide=True,
+    )  # fmt: skip
+
+
 def marginal() -> Panel:
     """After a change of budget."""
     step = {"y": name("name"), "x": number("marginal", "revenue per extra unit of spend", ",.2~f")}
@@ -217,4 +257,4 @@ def clicks_sessions() -> Panel:
 
 def panels() -> list[Panel]:
     """Say what the tab shows, in order."""
-    return [models_disagree(), spend_return(), campaigns(), marginal(), clicks_sessions()]
+    return [models_disagree(), spend_return(), campaigns(), blind_campaigns(), marginal(), clicks_sessions()]

@@ -12,12 +12,6 @@ referrers as (
 
 ),
 
-click_ids as (
-
-    select * from {{ ref('click_ids') }}
-
-),
-
 landings as (
 
     select
@@ -44,47 +38,7 @@ landings as (
 
 ),
 
-found_ids as (
-
-    select
-        event_id,
-        utm_source,
-        unnest(json_keys(click_ids)) as click_id
-    from landings
-    where click_ids is not null
-
-),
-
-named_ids as (
-
-    select
-        found_ids.event_id,
-        click_ids.source,
-        click_ids.medium,
-        click_ids.precedence,
-        coalesce(
-            found_ids.utm_source is null
-            or trim(found_ids.utm_source) = click_ids.source
-            or list_contains(string_split(click_ids.aliases, ' '), trim(found_ids.utm_source)),
-            false
-        ) as is_of_source
-    from found_ids
-    inner join click_ids on found_ids.click_id = click_ids.click_id
-
-),
-
--- A link to an ad that names another source says nothing of the medium.
-clicks as (
-
-    select
-        event_id,
-        arg_min(source, precedence) as source,
-        arg_min(medium, precedence) as medium
-    from named_ids
-    where is_of_source
-    group by event_id
-
-),
+{{ click_sources('landings', 'event_id') }}
 
 sourced as (
 

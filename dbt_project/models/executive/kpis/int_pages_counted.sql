@@ -25,9 +25,6 @@ sessions as (
 
     select
         session_id,
-        visitor_id,
-        started_at,
-        ended_at,
         country,
         channel
     from {{ ref('int_sessions_aggregated') }}
@@ -73,31 +70,13 @@ counted_page_views as (
 
 ),
 
-lost_pages as (
+lost_hits as (
 
     select
         page_id,
         hit_at,
-        hit_visitor_id
-    from witnessed
-    where not is_seen_by_event
-
-),
-
--- A hit whose event was lost belongs to the session that its visitor had open then, as an event would have.
-lost_pages_placed as (
-
-    select
-        lost_pages.page_id,
-        lost_pages.hit_at,
-        arg_max(sessions.session_id, sessions.started_at) as session_id
-    from lost_pages
-    inner join sessions
-        on
-            lost_pages.hit_visitor_id = sessions.visitor_id
-            and sessions.started_at <= lost_pages.hit_at + interval '{{ var("session_gap_minutes") }} minutes'
-            and lost_pages.hit_at <= sessions.ended_at + interval '{{ var("session_gap_minutes") }} minutes'
-    group by lost_pages.page_id, lost_pages.hit_at
+        session_id
+    from {{ ref('int_lost_hits_placed') }}
 
 ),
 
@@ -113,12 +92,12 @@ counted_witnesses as (
         count(*) filter (where witnessed.is_seen_by_event) as event_page_views,
         count(*) filter (where witnessed.is_seen_by_pixel and witnessed.is_seen_by_event) as matched
     from witnessed
-    left join lost_pages_placed
+    left join lost_hits
         on
             not witnessed.is_seen_by_event
-            and witnessed.page_id = lost_pages_placed.page_id
-            and witnessed.hit_at = lost_pages_placed.hit_at
-    left join sessions on coalesce(witnessed.session_id, lost_pages_placed.session_id) = sessions.session_id
+            and witnessed.page_id = lost_hits.page_id
+            and witnessed.hit_at = lost_hits.hit_at
+    left join sessions on coalesce(witnessed.session_id, lost_hits.session_id) = sessions.session_id
     group by all
 
 ),

@@ -15,6 +15,12 @@ with pages as (
 
 ),
 
+sourced as (
+
+    select * from {{ ref('int_pages_sourced') }}
+
+),
+
 -- A hit whose event was lost tells neither country nor tracker: its visitor's other pages of the day do.
 visitors_of_lost_pages as (
 
@@ -84,42 +90,30 @@ counted as (
 
 unpivoted as (
 
-    select
-        seen_date,
-        app_id,
-        platform,
-        'browser' as dimension,
-        browser as dimension_value,
-        pixel_hits,
-        event_page_views,
-        matched
-    from counted
-    union all
-    select
-        seen_date,
-        app_id,
-        platform,
-        'country' as dimension,
-        country as dimension_value,
-        pixel_hits,
-        event_page_views,
-        matched
-    from counted
-    union all
-    select
-        seen_date,
-        app_id,
-        platform,
-        'tracker' as dimension,
-        tracker as dimension_value,
-        pixel_hits,
-        event_page_views,
-        matched
-    from counted
+    {% for rows, dimension, value in [
+        ('counted', 'browser', 'browser'),
+        ('counted', 'country', 'country'),
+        ('counted', 'tracker', 'tracker'),
+        ('sourced', 'channel', 'channel'),
+        ('sourced', 'campaign', "case when is_origin_known then coalesce(campaign, '(none)') else '(unknown)' end"),
+        ('sourced', 'landing_page', "coalesce(coalesce(landing_host, '') || landing_path, '(unknown)')")
+    ] %}
+        select
+            seen_date,
+            app_id,
+            platform,
+            '{{ dimension }}' as dimension,
+            {{ value }} as dimension_value,
+            pixel_hits,
+            event_page_views,
+            matched
+        from {{ rows }}
+        {{ 'union all' if not loop.last }}
+    {% endfor %}
 
 ),
 
-daily as (
+summed as (
 
     select
         seen_date,
@@ -131,6 +125,35 @@ daily as (
         cast(sum(event_page_views) as bigint) as event_page_views,
         cast(sum(matched) as bigint) as matched
     from unpivoted
+    group by all
+
+),
+
+-- Campaigns and pages are named by clients: the 500 most seen of a day, app and platform stand by themselves.
+ranked as (
+
+    select
+        *,
+        row_number() over (
+            partition by seen_date, app_id, platform, dimension
+            order by pixel_hits + event_page_views - matched desc, dimension_value
+        ) <= 500 as is_by_itself
+    from summed
+
+),
+
+daily as (
+
+    select
+        seen_date,
+        app_id,
+        platform,
+        dimension,
+        cast(sum(pixel_hits) as bigint) as pixel_hits,
+        cast(sum(event_page_views) as bigint) as event_page_views,
+        cast(sum(matched) as bigint) as matched,
+        case when is_by_itself then dimension_value else '(other)' end as dimension_value
+    from ranked
     group by all
 
 ),

@@ -97,6 +97,14 @@ ROWS.models_disagree = (state) => {
   return { table, chart: [...channels, ...table.map((row) => ({ ...row, tip: `${row.channel}, ${row.model}: ${asMoney(row.revenue)}` }))] };
 };
 ROWS.campaigns = (state) => ({ table: campaignRows(state, period(state)).filter((row) => row.campaign !== null || row.cost) });
+ROWS.blind_campaigns = (state) => {
+  const rows = during(inChannel(state, frame('blind')), period(state));
+  const table = grouped(rows, ...KEY).map((same) => {
+    const [sessions, lost, hits] = ['sessions', 'lost_visits', 'pixel_hits'].map((name) => sum(same, name));
+    return { ...same[0], sessions, lost_visits: lost, pixel_hits: hits, blind_share: over(lost, sessions + lost), loss_rate: over(sum(same, 'only_pixel'), hits) };
+  }).filter((row) => row.pixel_hits > 0).sort((one, other) => other.lost_visits - one.lost_visits || other.pixel_hits - one.pixel_hits);
+  return { table };
+};
 ROWS.spend_return = (state) => {
   const table = campaignRows(state, period(state)).filter((row) => row.cost > 0 && row.revenue > 0);
   if (!table.length) return { table };
