@@ -12,6 +12,9 @@ from etl.errors import BadUse, Damaged
 if TYPE_CHECKING:
     from etl.settings import Settings
 
+STORED_AS: dict[str, str | bool | int | float | list[str]] = {"storage_compatibility_version": "v1.2.0"}
+"""How files that other tools open are written: those bring a DuckDB of their own, often one of version 1."""
+
 
 def require_published(settings: "Settings") -> None:
     """Refuse to read what is not there.

@@ -6,6 +6,7 @@ import duckdb
 
 from etl.lake import files, sql
 from etl.lake.catalogue import Lake
+from etl.lake.published import STORED_AS
 
 PERSONAL = (
     "visitor_id", "user_id", "person_id", "session_id", "stream_id", "event_id", "page_id", "order_id", "ip", "payload",
@@ -21,7 +22,7 @@ def write_marts(lake: Lake) -> None:
     target = lake.settings.marts
     partial = target.with_name(f".publishing-{uuid.uuid4().hex}.duckdb")
     try:
-        with duckdb.connect(str(partial)) as con:
+        with duckdb.connect(str(partial), config=STORED_AS) as con:
             con.execute("set timezone = 'UTC'")
             con.execute(f"attach {sql.text(lake.settings.warehouse)} as published (read_only)")
             for schema, name in impersonal_tables(con):

@@ -23,6 +23,7 @@ from etl.lake.datasets import DATASETS, PARQUET
 from etl.lake.fingerprint import Fingerprint, digest
 from etl.lake.key import read_key
 from etl.lake.manifests import Build, Commit, Day, Publication
+from etl.lake.published import STORED_AS
 from etl.settings import Settings
 from etl.stages.publish import restatements
 from etl.stages.publish.apart import write_marts
@@ -95,7 +96,8 @@ def publish(lake: Lake, folder: Path, meaning: str) -> list[str]:
     marts: dict[tuple[str, str], list[Path]] = {}
     try:
         with duckdb.connect(
-            str(partial), config={"threads": lake.settings.threads, "memory_limit": lake.settings.memory_limit}
+            str(partial),
+            config=STORED_AS | {"threads": lake.settings.threads, "memory_limit": lake.settings.memory_limit},
         ) as con:
             con.execute("set timezone = 'UTC'")
             built = lake.settings.home / "warehouse" / "build" / "build.duckdb"
