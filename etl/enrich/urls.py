@@ -68,8 +68,19 @@ def decoded(text: str) -> str:
 
 def query_value(key: str, text: str = "query", kind: str = "query") -> str:
     """Read one parameter of a query or fragment in SQL: the first that is not empty, decoded; else null."""
-    found = f"regexp_extract({text}, '{BEFORE[kind]}{key}=([^&]+)', 1)"
-    return f"nullif({decoded(f'''replace({found}, '+', ' ')''')}, '')"
+    return f"nullif({decoded(f'''replace({sent_value(key, text, kind)}, '+', ' ')''')}, '')"
+
+
+def sent_value(key: str, text: str = "query", kind: str = "query") -> str:
+    """Read one parameter of a query or fragment in SQL as it stands there: the first that is not empty, else ''."""
+    return f"regexp_extract({text}, '{BEFORE[kind]}{key}=([^&]+)', 1)"
+
+
+def decoded_value(sent: str) -> str:
+    """Say in SQL a parameter's value as it stands in a query decoded; null where it is empty. Few are encoded."""
+    said = decoded(f"replace({sent}, '+', ' ')")
+    is_encoded = f"contains({sent}, '%') or contains({sent}, '+')"
+    return f"case when {is_encoded} then nullif({said}, '') when {sent} <> '' then {sent} end"
 
 
 def canonical_path(path: str) -> str:

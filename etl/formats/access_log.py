@@ -10,8 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import duckdb
 import pyarrow as pa
 
-from etl.enrich import addresses
-from etl.enrich.urls import query_value
+from etl.enrich import addresses, urls
 from etl.formats import statements
 from etl.formats.collector import FIRST_LOG_US, LAST_LOG_US, define_macros
 from etl.formats.recognise import WITH_AGENT, WITHOUT_AGENT, columns_of
@@ -72,7 +71,8 @@ def name_readers(con: duckdb.DuckDBPyConnection, key: bytes) -> None:
 def read_pixel_hits(con: duckdb.DuckDBPyConnection, trusted_proxies: Sequence[str]) -> None:
     """Make `logged` of lines, and `asked` of it: the requests of the pixel among them (pixel_requests.sql)."""
     for name in ("e", "a", "p", "v", "u"):
-        con.execute(f"create or replace macro parameter_{name}(query) as {query_value(name)}")
+        con.execute(f"create or replace macro sent_{name}(query) as {urls.sent_value(name)}")
+    con.execute(f"create or replace macro decoded_value(sent) as {urls.decoded_value('sent')}")
     read_lines(con, PIXEL_READ, trusted_proxies)
     statements.run(con, "pixel_requests.sql")
 

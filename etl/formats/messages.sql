@@ -6,7 +6,8 @@
 -- Gives: read_messages, one row a message, valid or not, and one a line or body that is none: reason, detail and
 -- payload are those of refused lines, and null else; a bad line has no position; message, item, wrong and version_text
 -- are kept of suspects only; is_nobody says that no id of any kind is used, may_be_nobody that there need be none;
--- content_key is a key of the message in the newest version.
+-- content_key is the engine's hash of the message in the newest version: equal texts have one; where it differs (by
+-- another version of the engine, too) who asks compares the texts.
 -- $shape is what from_json reads of a message, $versions, $platforms and $schemas those that are known,
 -- $max_message_bytes and $lateness_us what is too large and too late, $not_text and $not_a_number what is looked at
 -- more closely, $deepest how many levels data may have.
@@ -136,7 +137,7 @@ select
     case when is_suspect then coalesce(query, item, 'null') end as item,
     case when is_suspect then wrong end as wrong,
     case when is_suspect then version_text end as version_text,
-    cast(md5_number_lower(message) >> 1 as bigint) as content_key,
+    cast(hash(message) >> 1 as bigint) as content_key,
     false as is_access,
     line_reason as reason,
     line_detail as detail
