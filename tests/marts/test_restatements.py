@@ -84,6 +84,29 @@ def test_only_what_changed_is_added(home: Settings) -> None:
     assert (written.names, written.types) == (schemas.RESTATEMENTS.names, schemas.RESTATEMENTS.types)
 
 
+def test_a_reason_is_judged_by_the_publication_before(home: Settings) -> None:
+    """GIVEN a definition that changed no figure of a day WHEN late data does THEN it is data"""
+    say(home, d01=10, d02=20)
+    say(home, d01=10, d02=21, project="another")
+    say(home, d01=11, d02=21, project="another")
+    say(home, d01=11, d02=21, project="p")
+    say(home, d01=12, d02=21, project="p")
+    assert said(home)[2:] == [(2, 2, 20, 21, "definition"), (3, 1, 10, 11, "data"), (4, 1, 11, 12, "data")]
+
+
+def test_a_history_of_before_says_by_its_rows_what_figures_meant(home: Settings) -> None:
+    """GIVEN a history whose file names no definition THEN that of its newest row was the last publication's."""
+    moment = datetime.now(UTC) - timedelta(days=2)
+    rows = [
+        {"published_at": moment + timedelta(days=number), "date": date(2026, 3, 1 + number), "metric": "sessions",
+         "value": 9.0, "definition": definition}
+        for number, definition in enumerate(["old", "p"])
+    ]  # fmt: skip
+    files.write_table(restatements.history_path(Lake(home)), pa.Table.from_pylist(rows, schema=schemas.RESTATEMENTS))
+    say(home, d01=10, d02=9)
+    assert said(home)[-1] == (3, 1, 9, 10, "data")
+
+
 def test_what_becomes_unknown_and_what_comes_back_is_said(home: Settings) -> None:
     """GIVEN a day that goes and comes again, and a figure that becomes unknown THEN each is a row."""
     say(home, d01=10, d02=20)

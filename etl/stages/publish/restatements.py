@@ -19,6 +19,9 @@ METRICS = (
     "revenue_per_visitor", "completeness", "page_views_estimated", "page_views_low", "page_views_high",
 )  # fmt: skip
 
+DEFINITION = "definition"
+"""The key in the file's own metadata that names what the last publication's figures meant, changed or not."""
+
 SAME = 1e-9
 """Relative difference up to which two figures are the same; engines may differ in a last digit."""
 
@@ -52,13 +55,15 @@ def record(con: duckdb.DuckDBPyConnection, lake: Lake, warehouse: Path, definiti
     """Write the history as it will be when `warehouse` is published, there and into a pending file for `settle`.
 
     A day's metric gets a row when it says something else than the last publication that spoke of it. A day
-    that is no more says nothing: null.
+    that is no more says nothing: null. The reason is `data` if the last publication meant the same by its figures, else
+    `definition`.
 
     Args:
         con: open on the new warehouse, with `executive.kpi_daily` in it.
         definition: names what the figures mean: the stages' versions and settings, and the models.
     """
     path = history_path(lake)
+    is_like_before = last_definition(con, path) == definition if path.exists() else True
     before = sql.scan([path] if path.exists() else [], lake.empty("restatements"))
     values = ", ".join(f"{metric}::double as {metric}" for metric in METRICS)
     con.execute(
@@ -84,7 +89,7 @@ def record(con: duckdb.DuckDBPyConnection, lake: Lake, warehouse: Path, definiti
                 last_said.published_at as previous_published_at,
                 case
                     when last_said.metric is null then 'first'
-                    when last_said.definition = $definition then 'data'
+                    when $is_like_before then 'data'
                     else 'definition'
                 end as reason
             from said full join last_said on said.date = last_said.date and said.metric = last_said.metric
@@ -101,9 +106,21 @@ def record(con: duckdb.DuckDBPyConnection, lake: Lake, warehouse: Path, definiti
         from compared cross join moment
         order by published_at, date, metric
         """,
-        {"now": datetime.now(UTC), "definition": definition},
+        {"now": datetime.now(UTC), "definition": definition, "is_like_before": is_like_before},
     )
     with lake.staging() as folder:
         part = folder / "restatements.parquet"
-        con.execute(f"copy quality.restatements to {sql.text(part)} ({PARQUET})")
+        said = f"kv_metadata {{{DEFINITION}: {sql.text(definition)}}}"
+        con.execute(f"copy quality.restatements to {sql.text(part)} ({PARQUET}, {said})")
         files.move_into_place(part, pending_path(lake, warehouse))
+
+
+def last_definition(con: duckdb.DuckDBPyConnection, path: Path) -> str | None:
+    """Name what the figures of the last publication meant; of a file that does not say so, as its newest rows do."""
+    said = con.execute(
+        f"select decode(value) from parquet_kv_metadata({sql.text(path)}) where decode(key) = $key", {"key": DEFINITION}
+    ).fetchall()
+    rows = said or con.execute(
+        f"select definition from read_parquet({sql.text(path)}) order by published_at desc limit 1"
+    ).fetchall()
+    return str(rows[0][0]) if rows else None
