@@ -36,7 +36,7 @@ COLUMNS = {
         order_id varchar, revenue double, reporting_revenue double, currency varchar""",
     "int_spend_chosen": "file_id bigint, is_chosen boolean",
 }
-OTHERS_CHECKS = ("int_marketing_checks", "int_visit_checks", "int_request_checks")
+OTHERS_CHECKS = ("int_marketing_checks", "int_visit_checks", "int_request_checks", "int_freshness_checks")
 TOTALS = ("int_book_checks", "int_pixel_checks", "int_order_checks", "int_probe_checks", *OTHERS_CHECKS)
 COLUMNS |= dict.fromkeys(
     OTHERS_CHECKS,

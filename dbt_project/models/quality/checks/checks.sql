@@ -33,6 +33,8 @@ totals as (
     select * from {{ ref('int_visit_checks') }}
     union all by name
     select * from {{ ref('int_request_checks') }}
+    union all by name
+    select * from {{ ref('int_freshness_checks') }}
 
 ),
 
