@@ -120,7 +120,10 @@ def last_definition(con: duckdb.DuckDBPyConnection, path: Path) -> str | None:
     said = con.execute(
         f"select decode(value) from parquet_kv_metadata({sql.text(path)}) where decode(key) = $key", {"key": DEFINITION}
     ).fetchall()
-    rows = said or con.execute(
-        f"select definition from read_parquet({sql.text(path)}) order by published_at desc limit 1"
-    ).fetchall()
+    rows = (
+        said
+        or con.execute(
+            f"select definition from read_parquet({sql.text(path)}) order by published_at desc limit 1"
+        ).fetchall()
+    )
     return str(rows[0][0]) if rows else None
