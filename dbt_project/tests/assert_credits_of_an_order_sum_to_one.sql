@@ -44,7 +44,7 @@ broken as (
             conversions.conversion = summed.conversion
             and conversions.conversion_id = summed.conversion_id
             and models.model = summed.model
-    where round(summed.credit, 9) is distinct from 1
+    where summed.credit is distinct from 1
 
 )
 

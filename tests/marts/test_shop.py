@@ -148,7 +148,7 @@ def test_checks_say_unknown_where_the_pixel_saw_nothing(in_shop: Query) -> None:
 def test_every_model_shares_an_order_out_whole(in_shop: Query) -> None:
     """GIVEN an order after three touches THEN each model credits as the textbooks say."""
     rows = in_shop("""
-        select model, list(round(credit, 3) order by touched_at),
+        select model, list(round(credit::double, 3) order by touched_at),
             list(revenue_credit::varchar order by touched_at)
         from marketing.attribution where order_id = 'o1' group by model order by model
     """)

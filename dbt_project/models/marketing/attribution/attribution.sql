@@ -131,7 +131,7 @@ credited as (
             partition by conversion, conversion_id, model
             order by touch_number, channel
             rows between unbounded preceding and unbounded following
-        ) as credit
+        ) as touch_share
     from weighted
 
 ),
@@ -141,8 +141,9 @@ shared as (
 
     select
         *,
-        floor(floor(revenue * 100) * credit) as share_cents,
-        round(floor(revenue * 100) * credit - floor(floor(revenue * 100) * credit), 9) as remainder
+        cast(touch_share as decimal(18, 15)) as rounded_credit,
+        floor(floor(revenue * 100) * touch_share) as share_cents,
+        round(floor(revenue * 100) * touch_share - floor(floor(revenue * 100) * touch_share), 9) as remainder
     from credited
 
 ),
@@ -151,14 +152,13 @@ ranked as (
 
     select
         *,
-        floor(revenue * 100) - sum(share_cents) over (
-            partition by conversion, conversion_id, model
-        ) as leftover_cents,
-        row_number() over (
-            partition by conversion, conversion_id, model
-            order by remainder desc, touch_number desc, channel asc
-        ) as remainder_rank
+        floor(revenue * 100) - sum(share_cents) over of_model as leftover_cents,
+        -- Decimals add up to the same on every engine: what rounding them leaves over is the latest touch's.
+        1 - sum(rounded_credit) over of_model as leftover_credit,
+        row_number() over (of_model order by touch_number desc, channel asc) as lateness_rank,
+        row_number() over (of_model order by remainder desc, touch_number desc, channel asc) as remainder_rank
     from shared
+    window of_model as (partition by conversion, conversion_id, model)
 
 ),
 
@@ -175,8 +175,10 @@ final as (
         source,
         medium,
         campaign,
-        credit,
         is_unrated,
+        cast(
+            rounded_credit + case when lateness_rank = 1 then leftover_credit else 0 end as decimal(18, 15)
+        ) as credit,
         cast(
             case
                 -- A fraction of a cent that the order itself has goes with the first cent left over.
