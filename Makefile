@@ -9,6 +9,7 @@ BIN := $(VENV)/bin
 # Any Python from 3.11: name another by `make setup PYTHON=python3.13`.
 PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(if $(shell command -v $(name)),$(name))))
 INSTALLED := $(VENV)/installed.txt
+SPARK_INSTALLED := $(VENV)/installed-spark.txt
 # Tests at a time, a file each; 0 is one after the other in one process.
 JOBS ?= 2
 # The tests that need neither dbt nor Airflow nor a browser.
@@ -23,28 +24,47 @@ help: ## Show this list
 .PHONY: setup
 setup: $(INSTALLED) ## Install the pinned dependencies into .venv
 
-# pip brings uv, uv brings the rest ten times faster; uv is told what pip was configured with.
+# uv is told what pip was configured with.
+define UV_SETTINGS
+pip_setting() { $(BIN)/python -m pip config get "$$1" 2>/dev/null | tr '\n' ' ' || true; }
+index=$$(pip_setting global.index-url); extra=$$(pip_setting global.extra-index-url)
+links=$$(pip_setting global.find-links); cert=$$(pip_setting global.cert)
+export UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$${index%% }}}"
+export UV_INDEX="$${UV_INDEX:-$${PIP_EXTRA_INDEX_URL:-$$extra}}"
+links="$${PIP_FIND_LINKS:-$$links}"; links="$${links%% }"
+export UV_FIND_LINKS="$${UV_FIND_LINKS:-$${links// /,}}"
+export SSL_CERT_FILE="$${SSL_CERT_FILE:-$${PIP_CERT:-$${cert%% }}}"
+for name in UV_DEFAULT_INDEX UV_INDEX UV_FIND_LINKS SSL_CERT_FILE; do test -n "$${!name}" || unset "$$name"; done
+endef
+
+# pip brings uv, uv brings the rest ten times faster.
 $(INSTALLED): requirements.txt
 	@"$(PYTHON)" -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
 	echo "Installing into $(VENV) with $$("$(PYTHON)" --version)"
 	test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep -o '^uv==[^ ]*' requirements.txt)"
-	pip_setting() { $(BIN)/python -m pip config get "$$1" 2>/dev/null | tr '\n' ' ' || true; }
-	index=$$(pip_setting global.index-url); extra=$$(pip_setting global.extra-index-url)
-	links=$$(pip_setting global.find-links); cert=$$(pip_setting global.cert)
-	export UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$${index%% }}}"
-	export UV_INDEX="$${UV_INDEX:-$${PIP_EXTRA_INDEX_URL:-$$extra}}"
-	links="$${PIP_FIND_LINKS:-$$links}"; links="$${links%% }"
-	export UV_FIND_LINKS="$${UV_FIND_LINKS:-$${links// /,}}"
-	export SSL_CERT_FILE="$${SSL_CERT_FILE:-$${PIP_CERT:-$${cert%% }}}"
-	for name in UV_DEFAULT_INDEX UV_INDEX UV_FIND_LINKS SSL_CERT_FILE; do test -n "$${!name}" || unset "$$name"; done
+	$(UV_SETTINGS)
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip sync --quiet --compile-bytecode --system-certs --index-strategy unsafe-best-match requirements.txt
 	cp requirements.txt $@
 
+.PHONY: setup-spark
+setup-spark: $(SPARK_INSTALLED) ## Install the second engine too, for engine = "spark"
+
+# What is synced above takes this away again, so it follows each time.
+$(SPARK_INSTALLED): requirements-spark.txt $(INSTALLED)
+	@java="$${JAVA_HOME:+$$JAVA_HOME/bin/}java"
+	command -v "$$java" >/dev/null || { echo "bloodhound: Spark runs on Java 17 or newer, which is not there: apt-get install openjdk-17-jre-headless" >&2; exit 2; }
+	echo "Installing Spark into $(VENV)"
+	$(UV_SETTINGS)
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --compile-bytecode --system-certs --index-strategy unsafe-best-match --requirement requirements-spark.txt
+	cp requirements-spark.txt $@
+
 .PHONY: lock
 lock: $(INSTALLED) ## Pin requirements.in again, keeping the pins that still fit
-	@$(BIN)/uv pip compile requirements.in --output-file requirements.txt --quiet --universal \
-	  --python-version 3.11 --annotation-style line --custom-compile-command "make lock" $(LOCK_OPTIONS)
+	@for name in requirements requirements-spark; do
+	  $(BIN)/uv pip compile "$$name.in" --output-file "$$name.txt" --quiet --universal \
+	    --python-version 3.11 --annotation-style line --custom-compile-command "make lock" $(LOCK_OPTIONS)
+	done
 
 .PHONY: run
 run: setup ## Logs to marts through Airflow, once: [INBOX=logs HOME_DIR=results]
@@ -121,6 +141,10 @@ prove: setup ## The long proofs: kills, shuffles, fuzz
 	@$(BIN)/python -m pytest -m prove -n $(JOBS) --dist load --ignore tests/ops
 	# One after the other: Airflow on a busy machine answers too late for them.
 	$(BIN)/python -m pytest -m prove tests/ops
+
+.PHONY: prove-spark
+prove-spark: setup-spark ## The second engine: the same rows on a cluster of this machine, whatever is killed: [MESSAGES=1000000]
+	@$(BIN)/python -m pytest tests/engines -m ""
 
 .PHONY: mutate
 mutate: setup ## Does a test notice when a line says something else? [ONLY=sessionize MOST=40 SEED=1]

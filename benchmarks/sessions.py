@@ -23,8 +23,8 @@ from benchmarks.pipeline import README, Measured, describe_machine, measure, pyt
 from etl.lake import sql
 from etl.lake.engine import engine
 from etl.settings import Settings
-from etl.stages.sessionize.stage import DAY_US, ROUND_EVENTS
 from etl.stages.sessionize.steps import CUT_SESSIONS
+from etl.stages.sessionize.task import DAY_US, ROUND_EVENTS
 
 BEGIN, END = "<!-- sessions: begin -->", "<!-- sessions: end -->"
 EVENTS_A_VISITOR = 20

@@ -1,6 +1,7 @@
 """What operators set: `bloodhound.toml`, overridden by `BLOODHOUND_*` in the environment."""
 
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
@@ -61,6 +62,9 @@ class Heartbeat(BaseModel):
 
 
 ANY_APP = "*"
+MASTER = re.compile(
+    r"(local(-cluster)?(\[[\d*, ]+\])?|spark://[\w.,:\[\]-]+:\d+|yarn|k8s://(https?://)?[\w.:\[\]/-]+)?"
+)
 
 
 class Settings(BaseSettings):
@@ -117,6 +121,9 @@ class Settings(BaseSettings):
     memory_limit: str = Field("1500MB", pattern=r"^\d+(\.\d+)?\s*[KMGT]i?B$")
     threads: int = Field(2, gt=0)
 
+    engine: Literal["duckdb", "spark"] = "duckdb"
+    spark_master: str = "local[*]"
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -148,6 +155,17 @@ class Settings(BaseSettings):
         if name not in available_timezones():
             raise ValueError(f"{name!r} is no time zone, as America/New_York is one")
         return name
+
+    @field_validator("spark_master")
+    @classmethod
+    def is_a_master(cls, master: str) -> str:
+        """A cluster is named as Spark names it; Connect's clients cannot run tasks of their own."""
+        if not MASTER.fullmatch(master):
+            raise ValueError(
+                f"{master!r} names no cluster, as local[2], spark://host:7077, yarn and k8s://https://host:6443 do;"
+                " empty is what spark-defaults.conf says"
+            )
+        return master
 
     @field_validator("trusted_proxies")
     @classmethod

@@ -7,6 +7,7 @@ from typing import Any
 
 import duckdb
 
+from etl.engines.choose import choose
 from etl.errors import BadUse, BuildFailed, OutOfSpace
 from etl.lake import files, upgrade
 from etl.lake.catalogue import Lake
@@ -74,8 +75,13 @@ def writing(settings: Settings, patience_seconds: float = 0) -> Iterator[Lake]:
 
 
 def run_task(lake: Lake, task: str, days: Collection[date], advance: Advance) -> list[Outcome[Any]]:
-    """Bring the stages of a task up to date."""
-    return [runner.run(lake, stage, days=days, advance=advance) for stage in makers()[task]]
+    """Bring the stages of a task up to date.
+
+    Raises:
+        BadUse: the engine that the settings name is not there.
+    """
+    engine = choose(lake.settings)
+    return [runner.run(lake, stage, days=days, advance=advance, engine=engine) for stage in makers()[task]]
 
 
 def require_inbox(settings: Settings) -> None:

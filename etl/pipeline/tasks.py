@@ -9,6 +9,7 @@ from datetime import date
 from typing import Any
 
 from etl import incidents
+from etl.engines.choose import choose
 from etl.errors import BadUse, BuildFailed
 from etl.lake.catalogue import Lake
 from etl.lake.landed import EXPECTED
@@ -90,7 +91,7 @@ def replay(settings: Settings, *, reasons: Sequence[str] = (), advance: Advance 
         raise BadUse(f"there is no lake at {settings.lake}", "Name its home by --home, or run the pipeline first")
     with writing(settings) as lake:
         before = quarantined_by_file(lake, reasons)
-        runner.run(lake, Parse(), units=before.keys(), advance=advance)
+        runner.run(lake, Parse(), units=before.keys(), advance=advance, engine=choose(settings))
         after = quarantined_by_file(lake, reasons)
     still = sum(after.get(name, 0) for name in before)
     return {"files": len(before), "quarantined": sum(before.values()), "mended": sum(before.values()) - still}

@@ -19,6 +19,7 @@ from typing import Any, Generic
 
 import structlog
 
+from etl.engines.engine import HERE, Engine
 from etl.lake import files
 from etl.lake.catalogue import Lake, write_note
 from etl.lake.datasets import DATASETS
@@ -44,13 +45,14 @@ class Outcome(Generic[Facts]):
 
 def run(
     lake: Lake, stage: Stage[Facts], *, days: Collection[date] = (), units: Collection[str] = (),
-    advance: Advance = silent,
+    advance: Advance = silent, engine: Engine = HERE,
 ) -> Outcome[Facts]:  # fmt: skip
     """Bring a stage up to date; return what it committed and what it took away.
 
     Args:
         days: days to do again though nothing in them changed.
         units: units to make again though nothing in them changed.
+        engine: where the stage's tasks run.
     """
     stage.review(lake)
     wanted, held = stage.wanted(lake), lake.units(stage.name, stage.facts)
@@ -62,11 +64,12 @@ def run(
     waiting |= {
         unit for name in [*waiting, *found.gone] if name in held for unit in held[name][0].units if unit in wanted
     }
-    driver = Driver(lake, stage, wanted, tuple(days), advance)
+    driver = Driver(lake, stage, wanted, tuple(days), advance, engine)
     if stage.hands_on is None:
         groups = list(stage.groups(lake, [unit for unit in wanted if unit in waiting]))
-        if stage.is_concurrent:
-            with ThreadPoolExecutor(max_workers=lake.settings.threads) as pool:
+        at_once = engine.groups_at_once if stage.is_spread else lake.settings.threads if stage.is_concurrent else 1
+        if at_once > 1:
+            with ThreadPoolExecutor(max_workers=at_once) as pool:
                 return Outcome(list(pool.map(driver.make, groups)), gone)
         return Outcome([driver.make(group) for group in groups], gone)
     made = []
@@ -104,9 +107,11 @@ class Driver(Generic[Facts]):
     """Makes groups of units of one stage and commits them, one after the other or several at a time."""
 
     def __init__(
-        self, lake: Lake, stage: Stage[Facts], wanted: Mapping[str, Fingerprint], days: Sequence[date], advance: Advance
-    ) -> None:
-        self.lake, self.stage, self.wanted, self.days, self.advance = lake, stage, wanted, days, advance
+        self, lake: Lake, stage: Stage[Facts], wanted: Mapping[str, Fingerprint], days: Sequence[date],
+        advance: Advance, engine: Engine,
+    ) -> None:  # fmt: skip
+        self.lake, self.stage, self.wanted = lake, stage, wanted
+        self.days, self.advance, self.engine = days, advance, engine
         self.held: dict[str, tuple[Commit[Facts], Unit]] = dict(lake.units(stage.name, stage.facts))
         self.sequence = max((commit.sequence for commit, _ in self.held.values()), default=0)
         self.turn = threading.Lock()
@@ -117,7 +122,9 @@ class Driver(Generic[Facts]):
         before = list({id(self.held[unit][0]): self.held[unit][0] for unit in units if unit in self.held}.values())
         fingerprints = {unit: chained(self.stage, unit, self.wanted[unit], self.held) for unit in units}
         with self.lake.staging() as folder:
-            made = self.stage.make(Work(self.lake, units, fingerprints, folder, before, self.days, self.advance))
+            made = self.stage.make(
+                Work(self.lake, units, fingerprints, folder, before, self.days, self.advance, self.engine)
+            )
             name = commit_name(units)
             parts = [*made.kept, *(place(self.lake, name, output) for output in made.outputs)]
             with self.turn:

@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import ClassVar, Generic, TypeVar
 
+from etl.engines.engine import HERE, Engine
 from etl.lake.catalogue import Lake
 from etl.lake.fingerprint import Fingerprint
 from etl.lake.manifests import Commit, Part
@@ -72,6 +73,7 @@ class Work(Generic[Facts]):
         before: the commits that held these units.
         days: days that somebody wants done again, though nothing in them changed.
         advance: told of each piece done.
+        engine: where tasks run that the work is cut into.
     """
 
     lake: Lake
@@ -81,6 +83,7 @@ class Work(Generic[Facts]):
     before: Sequence[Commit[Facts]]
     days: Sequence[date] = ()
     advance: Advance = silent
+    engine: Engine = HERE
 
 
 class Stage(ABC, Generic[Facts]):
@@ -90,7 +93,8 @@ class Stage(ABC, Generic[Facts]):
         facts: the structure of what its commits remember beside counts.
         gives: the datasets whose files it makes.
         hands_on: the dataset whose part of one unit is an input of the next, where units follow each other.
-        is_concurrent: its units may be made several at a time.
+        is_concurrent: its units may be made several at a time, by threads of this process.
+        is_spread: its work is done by tasks on the engine: as many groups are in the making as that can take.
     """
 
     name: ClassVar[str]
@@ -98,6 +102,7 @@ class Stage(ABC, Generic[Facts]):
     gives: ClassVar[tuple[str, ...]] = ()
     hands_on: ClassVar[str | None] = None
     is_concurrent: ClassVar[bool] = False
+    is_spread: ClassVar[bool] = False
 
     @abstractmethod
     def wanted(self, lake: Lake) -> Mapping[str, Fingerprint]:

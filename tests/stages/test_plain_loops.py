@@ -11,7 +11,7 @@ from builders import House, Message, burst, each, event, iso, moment
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from etl.stages.sessionize import stage as sessionize
+from etl.stages.sessionize import task as sessionize
 
 GAP = timedelta(minutes=30)
 CAMPAIGN = ("utm_source", "utm_medium", "utm_campaign", "gclid", "msclkid", "fbclid", "wbraid")

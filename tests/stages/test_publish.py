@@ -7,7 +7,7 @@ from builders import House, each, events
 from etl import pipeline
 from etl.lake.catalogue import Lake
 from etl.stages.build.workplace import workplace
-from etl.stages.publish.days import BY_DAY, shown_path
+from etl.stages.publish.days import BY_DAY, link_days, shown_path
 from etl.tools.trace import trace
 from etl.warehouse.page import definitions
 
@@ -127,3 +127,19 @@ def test_marts_kept_by_day_hold_what_dbt_built(published: tuple[House, dict[str,
             assert len(days) == len(
                 {row for row in con.execute(f"select {column} from built.{schema}.{name}").fetchall()}
             )
+
+
+def test_a_day_of_several_files_has_as_many_names(house: House) -> None:
+    lake = Lake(house.settings)
+    day = lake.path("versions", "events", "event_date=2026-03-01")
+    day.mkdir(parents=True)
+    paths = [day / "a.parquet", day / "b.parquet"]
+    for path in paths:
+        path.write_text(path.stem)
+    link_days(lake, "core", "events", paths)
+    shown = lake.path("events", "event_date=2026-03-01")
+    assert [(path.name, path.read_text()) for path in sorted(shown.iterdir())] == [
+        ("events-1.parquet", "b"), ("events.parquet", "a"),
+    ]  # fmt: skip
+    link_days(lake, "core", "events", paths[1:])
+    assert [(path.name, path.read_text()) for path in shown.iterdir()] == [("events.parquet", "b")]

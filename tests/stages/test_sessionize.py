@@ -9,7 +9,7 @@ import pytest
 from builders import House, burst, each, event, events, moment
 
 from etl import pipeline
-from etl.stages.sessionize import stage as sessionize
+from etl.stages.sessionize import task as sessionize
 from etl.vocabulary import bot_rules
 
 SESSION_CASES: dict[str, tuple[list[str], list[str]]] = {

@@ -46,6 +46,8 @@ def test_the_layers_hold(house: Path) -> None:
         ("airflow", "etl/pipeline/tasks.py", "from airflow.sdk import task"),
         ("airflow", "etl/warehouse/mail.py", "import ops.embedded"),
         ("dags", "dags/bloodhound.py", "from etl.lake.files import scan"),
+        ("spark", "etl/stages/parse/task.py", "def late():\n    from pyspark.sql import SparkSession"),
+        ("spark", "etl/engines/choose.py", "import py4j"),
         ("pure", "etl/formats/versions.py", "from pathlib import Path"),
         ("pure", "etl/enrich/urls.py", "def late():\n    import time"),
         ("simulator", "etl/simulate/wire.py", "from etl.formats import collector"),

@@ -29,6 +29,9 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ),
         ("session_gap_minutes = 'long'", "setting session_gap_minutes: Input should be a valid integer"),
         ("reporting_timezone = 'Mars'", "setting reporting_timezone: 'Mars' is no time zone"),
+        ("engine = 'sparc'", "setting engine: Input should be 'duckdb' or 'spark'"),
+        ("spark_master = 'spark://cluster'", "setting spark_master: 'spark://cluster' names no cluster, as local[2]"),
+        ("spark_master = 'sc://cluster:15002'", "setting spark_master: 'sc://cluster:15002' names no cluster"),
         ("threads = ]", "mine.toml is not TOML: Invalid value (at line 1"),
     ],
 )

@@ -60,6 +60,8 @@ DECIDES_NO_ROW = {
     "readers_group": "who reads it",
     "memory_limit": "how much is done at once",
     "threads": "how many do it",
+    "engine": "where it is done",
+    "spark_master": "the same",
     "max_line_bytes": "what has landed holds; asked of what lands from now on",
     "max_decompressed_bytes": "the same; a file refused for it is tried again",
     "max_compression_ratio": "the same",

@@ -6,18 +6,14 @@ something else of a schema among its messages, or when the libraries that read u
 else of a value that stands in it.
 """
 
-import itertools
-import shutil
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from functools import cache
 
-import duckdb
 import msgspec
 
-from etl.lake import engine
 from etl.lake.catalogue import Lake, write_note
 from etl.lake.fingerprint import Fingerprint, digest
 from etl.lake.key import key_digest
@@ -25,16 +21,12 @@ from etl.lake.landed import LandedFile, expected, file_name, landed_files, left_
 from etl.lake.manifests import UNKNOWN_DAY, Reading
 from etl.settings import Settings
 from etl.stages.parse import dictionaries
-from etl.stages.parse.decode import DECODERS, register_lines
-from etl.stages.parse.logs import LOGS, describe_logs
-from etl.stages.parse.slices import group_files, halve, plan_slices
-from etl.stages.parse.write import write_slice
+from etl.stages.parse.slices import group_files, plan_slices
+from etl.stages.parse.task import Slice, parse_slice
 from etl.stages.stage import Made, Output, Stage, Work
 from etl.vocabulary import bot_rules, click_ids, log_formats, tracker_exports, tracking_plan
 
 PARSER_VERSION = 16
-MOST_SCHEMAS = 1000
-"""A group remembers so many names; beyond, they are noise that no plan will ever name."""
 MOST_PATHS = 3
 PARSED_SOURCES = ("events", "pixel", "access")
 
@@ -45,6 +37,7 @@ class Parse(Stage[Reading]):
     name = "parse"
     facts = Reading
     gives = ("messages", "keys", "pixel_hits", "quarantine", "agents", "hosts")
+    is_spread = True
 
     def wanted(self, lake: Lake) -> Mapping[str, Fingerprint]:
         held = lake.units(self.name, self.facts)
@@ -107,43 +100,25 @@ class Parse(Stage[Reading]):
                 write_note(lake.manifest_path(self.name, commit.name), msgspec.structs.replace(commit, facts=facts))
 
     def make(self, work: Work[Reading]) -> Made[Reading]:
-        lake, settings = work.lake, work.lake.settings
-        landed = self.files(lake)
+        settings = work.lake.settings
+        landed = self.files(work.lake)
         files = [landed[name] for name in work.units]
         source = files[0].source
-        plan = tracking_plan.load_plan(settings.tracking_plan)
+        own = work.engine.settings_for(settings)
+        is_cut = work.engine.most_tasks > 1
+        slices = [Slice(own, source, pieces, work.folder, is_cut) for pieces in plan_slices(files)]
         outputs: list[Output] = []
         schemas: set[str] = set()
         paths: Counter[tuple[str, str]] = Counter()
         counts: dict[str, dict[str, int]] = {name: {} for name in work.units}
-        waiting = list(plan_slices(files))
-        for number in itertools.count():
-            if not waiting:
-                break
-            pieces = waiting.pop(0)
-            folder = work.folder / str(number)
-            folder.mkdir()
-            try:
-                with engine.engine(settings, work.folder) as con:
-                    register_lines(con, pieces)
-                    if source in LOGS:
-                        describe_logs(
-                            con, settings, list({piece.file.file_id: piece.file for piece in pieces}.values())
-                        )
-                    DECODERS[source](con, settings)
-                    written = list(write_slice(con, source, folder))
-                    if source == "events":
-                        schemas |= sent_schemas(con)
-                        paths.update(unrouted_paths(con))
-                    add_counts(con, source, counts)
-            except duckdb.OutOfMemoryException:
-                # Few lines can hold very many messages: no client may stop the parser so.
-                waiting[:0] = halve(pieces)
-                shutil.rmtree(folder)
-                continue
-            outputs += written
-            work.advance("lines", sum(piece.size for piece in pieces))
-        planned = tracking_plan.digests(plan, schemas)
+        for one, found in zip(slices, work.engine.map(parse_slice, slices), strict=True):
+            outputs += found.outputs
+            schemas |= found.schemas
+            paths.update(found.paths)
+            for name, fate, count in found.counts:
+                counts[name][fate] = counts[name].get(fate, 0) + count
+            work.advance("lines", sum(piece.size for piece in one.pieces))
+        planned = tracking_plan.digests(tracking_plan.load_plan(settings.tracking_plan), schemas)
         facts = Reading(source, planned, dictionaries.installed(), self.rules(settings), most(paths))
         left = sorted(file.content.tombstones for file in files if file.content.tombstones)
         meaning = digest(facts.rules, sorted(facts.plan.items()), sorted(work.units), *left)
@@ -154,53 +129,9 @@ class Parse(Stage[Reading]):
         return Made(facts, outputs, counts)
 
 
-def sent_schemas(con: duckdb.DuckDBPyConnection) -> set[str]:
-    """Name the schemas among a slice's messages, known or not, that the tracking plan could speak of.
-
-    Of other trackers' events those too that would be of a schema if the plan had it.
-    """
-    rows = con.execute(
-        "select case when is_foreign then regexp_replace(schema, '^custom[.]', '') else schema end as name"
-        " from decoded where regexp_full_match(name, $name) group by 1 order by count(*) desc, 1",
-        {"name": tracking_plan.NAME},
-    ).fetchall()
-    return {name for (name,) in rows[:MOST_SCHEMAS]}
-
-
-def unrouted_paths(con: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], int]:
-    """Count the requests that hold no message by their file and path."""
-    rows = con.execute(
-        "select file_id, detail, count(*) from decoded where reason = 'unrouted' and detail is not null group by all"
-        " order by 3 desc, 2 limit $most",
-        {"most": MOST_SCHEMAS},
-    ).fetchall()
-    return {(file_name(number), path): count for number, path, count in rows}
-
-
 def most(paths: Mapping[tuple[str, str], int]) -> dict[str, str]:
     """Name the paths that most of a file's unrouted requests are for."""
     named: dict[str, list[str]] = {}
     for (name, path), count in sorted(paths.items(), key=lambda entry: (-entry[1], entry[0])):
         named.setdefault(name, []).append(f"{path} ({count})")
     return {name: ", ".join(found[:MOST_PATHS]) for name, found in named.items()}
-
-
-def add_counts(con: duckdb.DuckDBPyConnection, source: str, counts: dict[str, dict[str, int]]) -> None:
-    """Add what became of each file's lines to its counts."""
-    queries = {
-        "quarantined": "select file_id, count(*) from refused group by 1",
-        "bad_lines": "select file_id, count(*) from refused"
-        " where reason in ('bad_line', 'too_large') and position is null group by 1",
-    }
-    if source == "events":
-        for fate in ("unrouted", "refused_at_edge"):
-            queries[fate] = f"select file_id, count(*) from decoded where reason = '{fate}' group by 1"
-    if source == "pixel":
-        queries["hits"] = "select file_id, count(*) from hits group by 1"
-    else:
-        queries["valid"] = "select file_id, count(*) from decoded where reason is null group by 1"
-    found = [(key, con.execute(query).fetchall()) for key, query in queries.items()]
-    for key, rows in found:
-        for number, count in rows:
-            file = counts[file_name(number)]
-            file[key] = file.get(key, 0) + count

@@ -8,7 +8,7 @@ import duckdb
 
 from etl.enrich import urls
 from etl.lake import sql
-from etl.lake.datasets import PARQUET
+from etl.lake.datasets import PARQUET, SORTED_PARQUET
 from etl.lake.engine import run_file, set_variables
 from etl.lake.fingerprint import digest
 from etl.stages.stage import Output
@@ -20,8 +20,14 @@ DAY_US = 86_400_000_000
 MESSAGE_COLUMNS = ", ".join(field.name for field in MESSAGES if field.name != "event_date")
 
 
-def write_slice(con: duckdb.DuckDBPyConnection, source: str, folder: Path) -> Iterator[Output]:
-    """Write a decoded slice below `folder`; the content of a day's file names what libraries say of its values."""
+def write_slice(
+    con: duckdb.DuckDBPyConnection, source: str, folder: Path, *, is_sorted: bool = False
+) -> Iterator[Output]:
+    """Write a decoded slice below `folder`; the content of a day's file names what libraries say of its values.
+
+    Args:
+        is_sorted: messages in order of their visitor.
+    """
     if source == "pixel":
         run_file(con, HERE / "distinct_hit_urls.sql")
         urls.split(con, "distinct_urls", "urls")
@@ -32,7 +38,10 @@ def write_slice(con: duckdb.DuckDBPyConnection, source: str, folder: Path) -> It
         run_file(con, HERE / "distinct_urls.sql")
         urls.split(con, "distinct_urls", "urls")
         set_variables(con, bot_platforms=list(bot_rules.PLATFORMS))
-        messages = write_valid(con, "wide", MESSAGE_COLUMNS, "event_us", folder / "messages")
+        order = "order by visitor_id" if is_sorted else ""
+        con.execute(f"set preserve_insertion_order = {is_sorted}")
+        messages = write_valid(con, "wide", MESSAGE_COLUMNS, "event_us", folder / "messages", order)
+        con.execute("set preserve_insertion_order = false")
         yield from dated(con, "messages", messages, folder)
         for day, path in write_valid(con, "keyed", "*", "received_us", folder / "keys").items():
             yield Output("keys", path, day=day.isoformat(), content="")
@@ -82,7 +91,9 @@ def write_by_day(con: duckdb.DuckDBPyConnection, query: str, folder: Path, day: 
     return written
 
 
-def write_valid(con: duckdb.DuckDBPyConnection, view: str, columns: str, moment: str, folder: Path) -> dict[date, Path]:
+def write_valid(
+    con: duckdb.DuckDBPyConnection, view: str, columns: str, moment: str, folder: Path, order: str = ""
+) -> dict[date, Path]:
     """Write what a view of wide.sql makes of `valid`: the valid rows of `decoded`, of one day at a time.
 
     One copy a day: DuckDB's own partitioned write costs three times as much. The day is a range of a plain
@@ -90,6 +101,7 @@ def write_valid(con: duckdb.DuckDBPyConnection, view: str, columns: str, moment:
 
     Args:
         moment: the column of `decoded` (µs) whose day counts.
+        order: in which rows are written, then in small groups; as they come, unless said.
     """
     days = con.execute(
         f"select distinct cast(make_timestamp({moment}) as date) from decoded where reason is null order by 1"
@@ -105,5 +117,6 @@ def write_valid(con: duckdb.DuckDBPyConnection, view: str, columns: str, moment:
             f" where reason is null and {moment} between {start} and {start + DAY_US - 1}"
         )
         written[name] = folder / f"{name}.parquet"
-        con.execute(f"copy (select {columns} from {view}) to {sql.text(written[name])} ({PARQUET})")
+        kind = SORTED_PARQUET if order else PARQUET
+        con.execute(f"copy (select {columns} from {view} {order}) to {sql.text(written[name])} ({kind})")
     return written

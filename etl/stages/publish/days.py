@@ -1,7 +1,8 @@
 """Marts kept by day: immutable Parquet, a file a day, named by what it holds, and the names by which people find it."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
@@ -96,9 +97,15 @@ def is_here(warehouse: Path) -> str:
 
 
 def link_days(lake: Lake, schema: str, name: str, paths: Sequence[Path]) -> None:
-    """Give the files of a mart the names by which people find them, hive-partitioned; the bytes exist once."""
+    """Give the files of a mart the names by which people find them, hive-partitioned; the bytes exist once.
+
+    A day is one file of the mart's name, or as many as a cluster made of it, numbered from the second on.
+    """
     folder = shown_path(lake, schema, name)
-    wanted: Mapping[Path, Path] = {folder / path.parent.name / f"{name}.parquet": path for path in paths}
+    wanted: dict[Path, Path] = {}
+    for path in paths:
+        names = (f"{name}-{number}" if number else name for number in itertools.count())
+        wanted[next(at for one in names if (at := folder / path.parent.name / f"{one}.parquet") not in wanted)] = path
     for shown in folder.glob("*/*.parquet"):
         if shown not in wanted:
             shown.unlink()
