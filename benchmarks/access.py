@@ -74,7 +74,7 @@ def render(result: dict[str, Any]) -> str:
         f"### {result['lines']:,} lines of {result['addresses']:,} addresses; median of {len(result['repeats'])};"
         f" at {result['commit']}",
         "",
-        "| | wall s | CPU s | peak MB | CPU ÷ goaccess |",
+        "|  | wall s | CPU s | peak MB | CPU ÷ goaccess |",
         "| --- | ---: | ---: | ---: | ---: |",
     ]
     for name, one in result["figures"].items():

@@ -153,4 +153,4 @@ def add(con: duckdb.DuckDBPyConnection, found: Count, addresses: set[str]) -> No
 def goaccess_version() -> str:
     """Name the goaccess that is installed."""
     said = subprocess.run(["goaccess", "--version"], check=True, capture_output=True, text=True).stdout
-    return said.splitlines()[0].rstrip(".")
+    return said.splitlines()[0].rstrip(".").replace(" - ", " ")
