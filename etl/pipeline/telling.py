@@ -53,7 +53,7 @@ def mail(settings: Settings, *, out: Path | None = None, again: bool = False) ->
     target = out or settings.home / "report" / "mail.eml"
     with published(settings) as con:
         message = mailing.compose(con, published_at=published_at(settings), currency=settings.reporting_currency)
-        day = str(con.execute("select max(date) from executive.kpi_daily").fetchall()[0][0])
+        day = str(mailing.last_day(con))
     # Whoever sends it on gets it whole.
     files.write_bytes(target, message.as_bytes())
     note = Lake(settings).history("mailed.json")

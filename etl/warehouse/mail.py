@@ -9,7 +9,7 @@ import smtplib
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime, getaddresses
@@ -30,6 +30,7 @@ FIGURES = (
     ("Visitors", "visitors", "count"), ("Sessions", "sessions", "count"), ("Page views", "page_views", "count"),
     ("Page views, likely true", "page_views_estimated", "count"), ("Measured", "completeness", "rate"),
 )  # fmt: skip
+LIMITS = "In brackets: the 95 % limits of the change; where they hold nought, it may be chance."
 BLUE, SOFT, INK, MUTED, LINE = "#2457c5", "#c3d2f2", "#16191f", "#565d6b", "#dfe3e9"
 Row = dict[str, Any]
 
@@ -77,7 +78,7 @@ def read_post(environment: Mapping[str, str] = os.environ) -> Post | None:
 
 
 def compose(con: duckdb.DuckDBPyConnection, *, published_at: datetime, currency: str) -> EmailMessage:
-    """Write the summary of the last day of data.
+    """Write the summary of the last whole day of data; of the last one where none is whole.
 
     The same warehouse gives the same mail: its date is the publication's.
     """
@@ -102,10 +103,19 @@ def compose(con: duckdb.DuckDBPyConnection, *, published_at: datetime, currency:
     return message
 
 
+def last_day(con: duckdb.DuckDBPyConnection) -> date | None:
+    """Find the day that the mail is about: the last whole one, else the last."""
+    found = con.execute("select coalesce(max(date) filter (is_complete), max(date)) from executive.kpi_daily")
+    day: date | None = found.fetchall()[0][0]
+    return day
+
+
 def read_days(con: duckdb.DuckDBPyConnection) -> list[Row]:
-    """Read the last days, the newest last."""
+    """Read the last days, the newest last; a day that goes on says nothing yet beside whole ones."""
     found = con.execute(
-        f"select * from (select * from executive.kpi_daily order by date desc limit {DAYS_DRAWN + 6}) order by date"
+        "select * from (select * from executive.kpi_daily where date <= $last order by date desc"
+        f" limit {DAYS_DRAWN + 6}) order by date",
+        {"last": last_day(con)},
     )
     names = [column[0] for column in found.description or ()]
     return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
@@ -129,6 +139,25 @@ def moved(now: Any, before: Any, form: str) -> str:
     return f"{100 * (float(now) / float(before) - 1):+.1f} %"
 
 
+def day_change(last: Row, before: Row, name: str, form: str) -> str:
+    """Write the change on the day before as the marts have it, with the limits within which chance alone moves it."""
+    change, low, high = (last.get(f"{name}_change{end}") for end in ("", "_low", "_high"))
+    if change is None:
+        return moved(last[name], before.get(name), form) if form == "rate" and are_whole(last, before) else ""
+    percent = f"{100 * change:+.1f} %"
+    return f"{percent} (too few)" if low is None else f"{percent} ({100 * low:+.0f} to {100 * high:+.0f})"
+
+
+def week_change(last: Row, week_ago: Row, name: str, form: str) -> str:
+    """Write the change on the same weekday a week before; empty unless both days are whole."""
+    return moved(last[name], week_ago.get(name), form) if are_whole(last, week_ago) else ""
+
+
+def are_whole(*days: Row) -> bool:
+    """Say whether the data covers all of these days."""
+    return all(row.get("is_complete") for row in days)
+
+
 def compared(days: list[Row]) -> tuple[Row, Row, Row]:
     """The last day, the day before, and the same day of the week before; empty where there is none."""
     last = days[-1]
@@ -141,7 +170,7 @@ def subject(days: list[Row], currency: str, errors: int) -> str:
     if not days:
         return "Bloodhound: no data yet"
     last, _, week_ago = compared(days)
-    change = moved(last["revenue"], week_ago.get("revenue"), "money")
+    change = week_change(last, week_ago, "revenue", "money")
     wrong = f"; {errors} checks in error" if errors > 1 else "; a check in error" if errors else ""
     return (
         f"{last['date']:%d %b}: revenue {show(last['revenue'], 'money', currency)}"
@@ -153,8 +182,8 @@ def lines(days: list[Row], currency: str) -> list[tuple[str, str, str, str]]:
     """Each figure with its changes against the day before and the week before."""
     last, before, week_ago = compared(days)
     return [
-        (title, show(last[name], form, currency), moved(last[name], before.get(name), form),
-         moved(last[name], week_ago.get(name), form))
+        (title, show(last[name], form, currency), day_change(last, before, name, form),
+         week_change(last, week_ago, name, form))
         for title, name, form in FIGURES
     ]  # fmt: skip
 
@@ -166,15 +195,33 @@ def measured(last: Row) -> str:
     return f"Of the page views that the pixel saw, {100 * last['completeness']:.1f} % were measured."
 
 
+def unfinished(last: Row) -> str:
+    """Say that a day is not whole, where it is not."""
+    return "" if last.get("is_complete") else "The data covers a part of this day: nothing can be compared with it. "
+
+
 def as_text(days: list[Row], errors: list[Any], currency: str) -> str:
     """Write the mail for those who read text."""
     if not days:
         return "There is no data yet: no day has an event or a pixel hit.\n"
-    rows = [f"{title:<26}{value:>16}  {day:>12}  {week:>12}" for title, value, day, week in lines(days, currency)]
+    rows = [f"{title:<26}{value:>16}  {day:>24}  {week:>14}" for title, value, day, week in lines(days, currency)]
     wrong = [f"- {check} ({scope}): {hint or ''}" for check, scope, hint in errors[:SHOWN_ERRORS]]
-    title = f"{'':<26}{'':>16}  {'a day before':>12}  {'a week before':>12}"
+    title = f"{'':<26}{'':>16}  {'a day before':>24}  {'a week before':>14}"
     trouble = [f"{len(errors)} checks in error:", *wrong] if errors else ["No check is in error."]
-    return "\n".join([f"{days[-1]['date']:%A, %d %B %Y}", "", title, *rows, "", measured(days[-1]), "", *trouble, ""])
+    return "\n".join(
+        [
+            f"{days[-1]['date']:%A, %d %B %Y}",
+            "",
+            title,
+            *rows,
+            "",
+            unfinished(days[-1]) + measured(days[-1]),
+            LIMITS,
+            "",
+            *trouble,
+            "",
+        ]
+    )
 
 
 def as_html(days: list[Row], errors: list[Any], currency: str) -> str:
@@ -205,7 +252,7 @@ def as_html(days: list[Row], errors: list[Any], currency: str) -> str:
 <body style="margin:0;padding:20px;background:#ffffff;color:{INK};font:15px/1.5 sans-serif">
 <div style="max-width:640px">
 <h1 style="font-size:20px;margin:0 0 4px">{days[-1]["date"]:%A, %d %B %Y}</h1>
-<p style="margin:0 0 12px">{measured(days[-1])}</p>
+<p style="margin:0 0 12px">{unfinished(days[-1])}{measured(days[-1])}</p>
 <table style="border-collapse:collapse;width:100%"><thead><tr><th style="{head}"></th><th style="{head}">that day</th>
 <th style="{head}">on the day before</th><th style="{head}">on a week before</th></tr></thead>
 <tbody>{rows}</tbody></table>
@@ -214,7 +261,8 @@ def as_html(days: list[Row], errors: list[Any], currency: str) -> str:
 <h2 style="font-size:16px;margin:20px 0 4px">Measured share of the page views</h2>
 <img src="cid:measured@bloodhound" alt="Share of the pixel's page views that were measured, by day" {wide}>
 {trouble}
-<p style="color:{MUTED};font-size:13px">Bots and exclusions are left out. Empty: nothing to compare with.</p>
+<p style="color:{MUTED};font-size:13px">Bots and exclusions are left out. {LIMITS}
+Empty: no whole day to compare with.</p>
 </div></body></html>
 """
 

@@ -1,5 +1,6 @@
 """The daily mail: the marts' figures, pictures inside, sent once to a server that really listens."""
 
+import re
 import socketserver
 import threading
 from collections.abc import Iterator
@@ -51,6 +52,35 @@ def test_figures_are_the_last_days_and_pictures_lie_inside(tmp_path: Path) -> No
         part.get_content().startswith(b"\x89PNG") and f"cid:{part['Content-ID'][1:-1]}" in page for part in pictures
     )
     assert "http" not in page
+
+
+def changed(day: Row, **changes: tuple[float, float | None, float | None]) -> None:
+    """Say of a day's metrics how they changed on the day before, and between which limits."""
+    for metric, (change, low, high) in changes.items():
+        day |= {f"{metric}_change": change, f"{metric}_change_low": low, f"{metric}_change_high": high}
+
+
+def test_a_change_says_what_chance_may_have_done(tmp_path: Path) -> None:
+    """GIVEN changes of many and of few orders THEN the first has its limits, and the second says that it is too few."""
+    rows = shop()
+    changed(rows["executive.kpi_daily"][-1], orders=(0.2, -0.15, 0.7), revenue=(1.04, None, None))
+    text = text_of(compose(tmp_path, rows), "plain")
+    assert re.search(r"Orders +\d+ +\+20\.0 % \(-15 to \+70\)", text)
+    assert re.search(r"Revenue +EUR [\d.]+ +\+104\.0 % \(too few\)", text)
+    # What the marts do not compare is not compared here: a metric of theirs without a change has none.
+    assert re.search(r"Sessions +\d+ +\+[\d.]+ %\n", text)
+
+
+def test_the_day_told_is_the_last_whole_one(tmp_path: Path) -> None:
+    """GIVEN a last day that goes on, and a hole a week ago THEN the day before is told, and compared with no part."""
+    rows = shop()
+    rows["executive.kpi_daily"][-1]["is_complete"] = rows["executive.kpi_daily"][-9]["is_complete"] = False
+    message = compose(tmp_path, rows)
+    assert message["Subject"].startswith("29 Mar: revenue EUR") and "on a week ago" not in message["Subject"]
+    (day,) = shop(1)["executive.kpi_daily"]
+    alone = compose(tmp_path / "alone", {"executive.kpi_daily": [day | {"is_complete": False}]})
+    for kind in ("plain", "html"):
+        assert "covers a part of this day" in text_of(alone, kind)
 
 
 def test_what_is_not_known_is_unknown(tmp_path: Path) -> None:
