@@ -144,8 +144,8 @@ def day_change(last: Row, before: Row, name: str, form: str) -> str:
     change, low, high = (last.get(f"{name}_change{end}") for end in ("", "_low", "_high"))
     if change is None:
         return moved(last[name], before.get(name), form) if form == "rate" and are_whole(last, before) else ""
-    percent = f"{100 * change:+.1f} %"
-    return f"{percent} (too few)" if low is None else f"{percent} ({100 * low:+.0f} to {100 * high:+.0f})"
+    limits = "too few" if low is None or high is None else f"{100 * low:+.0f} to {100 * high:+.0f}"
+    return f"{100 * change:+.1f} % ({limits})"
 
 
 def week_change(last: Row, week_ago: Row, name: str, form: str) -> str:

@@ -85,11 +85,13 @@ def read_metrics(manifest: str) -> dict[str, Metric]:
         }
         of_measure |= {measure["name"]: model["name"] for measure in model["measures"]}
     found = {}
+    settled = {metric["name"]: str((metric["filter"] or {}).get("where_filters")) for metric in content["metrics"]}
     for metric in content["metrics"]:
         used = {of_measure[measure["name"]] for measure in metric["type_params"]["input_measures"]}
         shared = tables[min(used)] if len(used) == 1 else {}
         # What a metric itself filters by is settled: the model of an attributed one.
-        filters = str((metric["filter"] or {}).get("where_filters"))
+        parts = [part["name"] for part in metric["type_params"]["metrics"] or ()]
+        filters = "".join(settled[name] for name in (metric["name"], *parts))
         asked_by = {name: known for name, known in shared.items() if f"'{known}'" not in filters}
         found[metric["name"]] = Metric(metric["name"], metric["description"], asked_by)
     return found

@@ -119,6 +119,41 @@ def test_attributed_metrics_are_their_models(con: duckdb.DuckDBPyConnection, mod
     assert sum(row[names[0]] for row in expected.values()) > 0
 
 
+@pytest.mark.parametrize("model", MODELS)
+def test_returns_are_their_models(con: duckdb.DuckDBPyConnection, model: str) -> None:
+    """GIVEN what campaigns cost and brought THEN the ratios of their sums come out."""
+    names = [f"return_on_ad_spend_{model}", f"cost_per_acquisition_{model}"]
+    answer = metrics.ask(con, metrics.read_manifest(con), names, by=["source", "campaign"])
+    found = con.execute(
+        f"""
+        select source, campaign, cast(sum(revenue) as double) / nullif(sum(cost), 0),
+            cast(sum(cost) as double) / nullif(sum(cast(conversions as decimal(18, 9))), 0)
+        from build.marketing.channel_performance where model = '{model}' group by all
+        """
+    )
+    expected = figures(["source", "campaign", *names], found.fetchall(), 2)
+    assert any(row[names[0]] for row in expected.values())
+    assert disagreeing(expected, figures(answer.columns, answer.rows, 2)) == set()
+
+
+def test_a_return_over_part_of_the_cost_is_unknown(house: House, tmp_path: Path) -> None:
+    copy = with_facts(house, tmp_path, lambda facts: f"select * from ({facts}) where true")
+    with duckdb.connect(str(copy)) as writing:
+        writing.execute("""
+            update marketing.channel_performance set is_cost_complete = false
+            where campaign = (select max(campaign) from marketing.channel_performance where cost > 0)
+        """)
+    with metrics.opened(copy) as con:
+        names = ["return_on_ad_spend_linear", "cost_per_acquisition_linear", "cost"]
+        rows = metrics.ask(con, metrics.read_manifest(con), names, by=["campaign"]).rows
+        ((broken,),) = con.execute(
+            "select max(campaign) from build.marketing.channel_performance where cost > 0"
+        ).fetchall()
+    paid = {campaign: (roas, cpa) for campaign, roas, cpa, cost in rows if cost}
+    assert paid.pop(broken) == (None, None)
+    assert any(roas is not None for roas, _ in paid.values())
+
+
 def remeasured(manifest: str, measure: str, **keys: Any) -> str:
     """Change what a metric adds up."""
     content = json.loads(manifest)
@@ -189,9 +224,12 @@ def test_every_metric_has_a_meaning_and_answers(con: duckdb.DuckDBPyConnection) 
     assert set(KPIS) <= set(known)
     assert [one.name for one in known.values() if not one.description] == []
     of_shop = [name for name, one in known.items() if "platform" in one.dimensions]
-    assert {name for name in known if name not in of_shop} == {"cost", "clicks", "impressions"} | {
-        f"attributed_{what}_{model}" for what in ("revenue", "conversions") for model in MODELS
+    of_models = ("attributed_revenue", "attributed_conversions", "unrated_revenues", "return_on_ad_spend",
+                 "cost_per_acquisition")  # fmt: skip
+    assert {name for name in known if name not in of_shop} == {"cost", "unrated_costs", "clicks", "impressions"} | {
+        f"{what}_{model}" for what in of_models for model in MODELS
     }
+    assert "model" not in known["return_on_ad_spend_linear"].dimensions
     for dimension in known["sessions"].dimensions:
         answer = metrics.ask(con, manifest, ["sessions"], by=[dimension])
         assert sum(row[1] for row in answer.rows) == metrics.ask(con, manifest, ["sessions"]).rows[0][0]

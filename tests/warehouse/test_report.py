@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 import os
 import re
 from collections.abc import Iterator
@@ -280,6 +281,44 @@ def test_little_data_is_said_and_breaks_nothing(browser: Browser, tmp_path: Path
     reader.context.close()
 
 
+def test_a_change_says_what_chance_may_have_done(browser: Browser, tmp_path: Path) -> None:
+    """GIVEN orders that scatter as they come THEN their change has limits, and money without is too little."""
+    rows = shop(56)
+    for day in rows["executive.kpi_daily"]:
+        # As the marts have it: log-normal limits, of two days of so many orders each.
+        spread = math.exp(1.96 * math.sqrt(2 / day["orders"]))
+        day |= {"orders_change": 0.0, "orders_change_low": 1 / spread - 1, "orders_change_high": spread - 1}
+    reader = Reader(browser, make_page(tmp_path, rows), "tab=business&days=14")
+    now, before = (
+        sum(day["orders"] for day in rows["executive.kpi_daily"][part]) for part in (slice(-14, None), slice(-28, -14))
+    )
+    spread = math.exp(1.96 * math.sqrt(1 / now + 1 / before))
+    low, high = (100 * (now / before * factor - 1) for factor in (1 / spread, spread))
+    orders, money = (
+        reader.page.locator(f".card:has(button:text-is('{title}')) .moved") for title in ("Orders", "Revenue")
+    )
+    assert low < 0 < high
+    assert f"{-low:.0f} % to +{high:.0f} %)" in orders.inner_text() and orders.locator(".plain").count() == 1
+    assert "too few to judge" in money.inner_text()
+    reader.context.close()
+
+
+def test_a_day_in_part_ends_no_period_and_is_compared_with_none(browser: Browser, tmp_path: Path) -> None:
+    """GIVEN a last day that goes on, and a hole three weeks ago THEN periods end before it and stop at the hole."""
+    rows = shop(56)
+    rows["executive.kpi_daily"][-1] |= {"is_complete": False, "revenue": 1.0}
+    rows["executive.kpi_daily"][-22]["is_complete"] = False
+    reader = Reader(browser, make_page(tmp_path, rows), "tab=business&days=7")
+    week = sum(day["revenue"] for day in rows["executive.kpi_daily"][-8:-1])
+    assert reader.card("Revenue") == f"${week:,.0f}"
+    assert "in the 7 days to 24 Apr" in reader.headline() and "on the 7 days before" in reader.headline()
+    reader.choose("days", "14")
+    assert "no whole period before" in reader.headline()
+    reader.choose("days", "all")
+    assert "in the 56 days to 25 Apr" in reader.headline()
+    reader.context.close()
+
+
 def test_campaigns_say_how_blind_they_are(browser: Browser, tmp_path: Path) -> None:
     """GIVEN a campaign whose visits are unseen in one of four, and one without a pixel THEN the first says so alone."""
     rows = shop(names=["spring"])
@@ -378,14 +417,16 @@ def test_traffic_is_the_marts(browser: Browser, shop_page: Path) -> None:
 
 
 def test_part_of_a_day_is_compared_with_nothing(browser: Browser, tmp_path: Path) -> None:
-    """GIVEN a last day that is only begun THEN it counts in the total, and neither in a whole day nor in a change."""
+    """GIVEN a last day that is only begun THEN periods end before it; of all days it is one, but no whole one."""
     rows = shop()
     last = rows["executive.kpi_daily"][-1]
     last.update(is_complete=False, sessions=10)
+    sessions = [row["sessions"] for row in rows["executive.kpi_daily"]]
     reader = Reader(browser, make_page(tmp_path, rows))
-    assert "on the 14 days before" not in reader.headline()
-    whole = [row["sessions"] for row in rows["executive.kpi_daily"][-14:-1]]
-    assert f"{round(sum(whole) / 13)} on a whole day" in reader.headline()
+    assert f"{sum(sessions[-15:-1]):,} visits" in reader.headline() and "on the 14 days before" in reader.headline()
+    reader.choose("days", "all")
+    assert f"{sum(sessions):,} visits" in reader.headline() and "before" not in reader.headline()
+    assert f"{round(sum(sessions[:-1]) / 29)} on a whole day" in reader.headline()
     assert [row["whole"] for row in reader.download("visits_by_day")][-2:] == ["yes", "in part"]
     reader.context.close()
 

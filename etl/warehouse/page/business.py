@@ -22,8 +22,12 @@ from etl.warehouse.page.charts import (
 COUNTRIES = 15
 MEASURES = """
     date, visitors, new_visitors, sessions, bounces, sessions_with_order, page_views, orders, revenue,
-    average_session_seconds, is_complete, pixel_hits, matched, page_views_estimated, page_views_low, page_views_high
-"""
+    average_session_seconds, is_complete, pixel_hits, matched, page_views_estimated, page_views_low, page_views_high, \
+""" + ", ".join(
+    f"ln((1 + {name}_change_high) / (1 + {name}_change_low)) / 3.92 as {name}_deviation"
+    for name in ("revenue", "orders", "sessions", "page_views")
+)
+"""The day's figures; how far chance alone moves a day's change is read off its limits."""
 KPI = "executive.kpi_daily"
 
 

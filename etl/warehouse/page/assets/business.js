@@ -4,8 +4,10 @@ const HEADLINES = {};
 const CARDS = {};
 
 const direction = (moved) => (moved > 0.0005 ? 'up' : moved < -0.0005 ? 'down' : 'level');
-const changeWords = (moved, isGood = 1) =>
-  direction(moved) === 'level' ? tone('level', 'plain') : tone(`${direction(moved)} ${percent(Math.abs(moved), 1)}`, moved * isGood > 0 ? 'good' : 'bad');
+// A change whose limits hold nought may be chance, and is neither good nor bad.
+const mayBeChance = (limits) => limits === null || Boolean(limits && limits.low <= 0 && limits.high >= 0);
+const changeWords = (moved, limits = undefined, isGood = 1) =>
+  direction(moved) === 'level' ? tone('level', 'plain') : tone(`${direction(moved)} ${percent(Math.abs(moved), 1)}${limits ? ` (${show(limits, 'limits')})` : ''}`, mayBeChance(limits) ? 'plain' : isGood === 0 ? 'plain' : moved * isGood > 0 ? 'good' : 'bad');
 const sliceWords = (state) => {
   const { dimension, slice } = sliceOf(state);
   return dimension === 'all' ? '' : ` (${dimension} ${slice})`;
@@ -19,9 +21,7 @@ const errorsIn = (span, platform = 'all') =>
     .filter((row) => row.status === 'error' && row.first_date <= span.end && (platform === 'all' || row.platform === platform));
 
 HEADLINES.business = (state) => {
-  const span = period(state);
-  const now = totalled(during(kpiRows(state), span));
-  const before = totalled(during(kpiRows(state), span.before));
+  const { span, now, before, limits } = comparedKpis(state);
   const moved = span.before && change(now.revenue, before.revenue);
   const orders = span.before && change(now.orders, before.orders);
   const visits = span.before && change(now.sessions, before.sessions);
@@ -30,22 +30,19 @@ HEADLINES.business = (state) => {
   if (!sum(frame('kpi'), 'orders')) {
     return [
       strong(plural(now.sessions, 'session')), `${sliceWords(state)} ${inWords(span)}`,
-      isKnown(visits) ? [', ', changeWords(visits), ` on the ${plural(span.length, 'day')} before.`] : '; there is no whole period before to compare with.',
+      isKnown(visits) ? [', ', changeWords(visits, limits.sessions), ` on the ${plural(span.length, 'day')} before.`] : '; there is no whole period before to compare with.',
       ' No order is known.', measuredWords(now.completeness),
     ].flat();
   }
   return [
     `Revenue${sliceWords(state)} was `, strong(asMoney(now.revenue)), ` ${inWords(span)}`,
-    isKnown(moved) ? [', ', changeWords(moved), ` on the ${plural(span.length, 'day')} before; orders `, changeWords(orders ?? 0), '.'] : [` from ${plural(now.orders, 'order')}; there is no whole period before to compare with.`],
+    isKnown(moved) ? [', ', changeWords(moved, limits.revenue), ` on the ${plural(span.length, 'day')} before; orders `, changeWords(orders ?? 0, limits.orders), '.'] : [` from ${plural(now.orders, 'order')}; there is no whole period before to compare with.`],
     measuredWords(now.completeness),
     wrong ? [' ', tone(plural(wrong, 'incident'), 'bad'), ' of the data in error.'] : '',
   ].flat();
 };
 CARDS.business = (state) => {
-  const span = period(state);
-  const rows = during(kpiRows(state), span);
-  const now = totalled(rows);
-  const before = span.before ? totalled(during(kpiRows(state), span.before)) : {};
+  const { span, rows, now, before, limits } = comparedKpis(state);
   const at = byDay(rows);
   const line = (pick) => days(span).map((day) => (at.has(day) ? pick(at.get(day)) : null));
   const whole = isKnown(now.completeness) ? `completeness ${asRate(now.completeness)}` : 'completeness unknown';
@@ -53,11 +50,11 @@ CARDS.business = (state) => {
     ? `likely true ${show(now.estimated, 'count')}, between ${show(now.low, 'count')} and ${show(now.high, 'count')}`
     : 'likely true value unknown: no pixel log';
   return [
-    { title: 'Revenue', value: now.revenue, before: before.revenue, format: 'money', sparks: line((row) => row.revenue), place: 'executive.kpi_daily.revenue', below: `${whole}; orders are the backend's word where it has one` },
-    { title: 'Orders', value: now.orders, before: before.orders, format: 'count', sparks: line((row) => row.orders), place: 'executive.kpi_daily.orders', below: whole },
-    { title: 'Conversion', value: now.conversion_rate, before: before.conversion_rate, format: 'rate', sparks: line((row) => over(row.sessions_with_order, row.sessions)), place: 'executive.kpi_daily.conversion_rate', below: `sessions with an order; ${whole}` },
+    { title: 'Revenue', value: now.revenue, before: before.revenue, limits: limits.revenue, format: 'money', sparks: line((row) => row.revenue), place: 'executive.kpi_daily.revenue', below: `${whole}; orders are the backend's word where it has one` },
+    { title: 'Orders', value: now.orders, before: before.orders, limits: limits.orders, format: 'count', sparks: line((row) => row.orders), place: 'executive.kpi_daily.orders', below: whole },
+    { title: 'Conversion', value: now.conversion_rate, before: before.conversion_rate, limits: limits.conversion_rate, format: 'rate', sparks: line((row) => over(row.sessions_with_order, row.sessions)), place: 'executive.kpi_daily.conversion_rate', below: `sessions with an order; ${whole}` },
     { title: 'Visitors a day', value: now.daily_visitors, before: before.daily_visitors, format: 'count', sparks: line((row) => row.visitors), place: 'executive.kpi_daily.visitors', below: `mean of the days; ${whole}` },
-    { title: 'Page views', value: now.page_views, before: before.page_views, format: 'count', sparks: line((row) => row.page_views), place: 'executive.kpi_daily.page_views', below: likely },
+    { title: 'Page views', value: now.page_views, before: before.page_views, limits: limits.page_views, format: 'count', sparks: line((row) => row.page_views), place: 'executive.kpi_daily.page_views', below: likely },
     { title: 'Measured', value: now.completeness, before: before.completeness, format: 'rate', isPoints: true, sparks: line((row) => over(row.matched, row.pixel_hits)), place: 'executive.kpi_daily.completeness', below: 'of the page views that the pixel saw' },
   ].map((one) => ({ ...one, span }));
 };

@@ -38,6 +38,7 @@ const FORMATS = {
   money: asMoney,
   rate: asRate,
   change: (value) => signed(value, percent(Math.abs(value), 1)),
+  limits: ({ low, high }) => `${signed(low, percent(Math.abs(low), 0))} to ${signed(high, percent(Math.abs(high), 0))}`,
   points: (value) => signed(value, `${(Math.abs(value) * 100).toFixed(1)} points`),
   times: (value) => `${value.toFixed(2)}×`,
   day: (value) => asDay(value, true),

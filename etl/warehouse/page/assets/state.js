@@ -62,13 +62,18 @@ const writeHash = (state) => {
   history.replaceState(null, '', hash ? `#${hash}` : location.pathname + location.search);
 };
 
-// Whole days: this period and, if all of it was recorded, the one before.
+// Days that the data covers from midnight to midnight; where none is, all that there are.
+const wholeDays = new Set(frame('kpi').filter((row) => row.dimension === 'all' && row.is_complete).map((row) => row.date));
+const lastWhole = wholeDays.size ? Math.max(...wholeDays) : meta.last_day;
+const areWhole = (start, length) => Array.from({ length }, (_, index) => start + index).every((day) => wholeDays.has(day));
+
+// Whole days: this period and, if all of both was recorded, the one before. All days have those in part, and no before.
 const period = (state) => {
   const wanted = state.days === 'all' ? daysShown : Number(state.days);
-  const end = meta.last_day;
+  const end = state.days === 'all' ? meta.last_day : lastWhole;
   const start = Math.max(end - wanted + 1, firstShown);
   const length = end - start + 1;
-  const before = start - length >= firstShown && length === wanted ? { start: start - length, end: start - 1, length } : null;
+  const before = start - length >= firstShown && length === wanted && areWhole(start - length, 2 * length) ? { start: start - length, end: start - 1, length } : null;
   return { start, end, length, isShort: length < wanted, before };
 };
 const during = (rows, span, name = 'date') => (span && hasData ? rows.filter((row) => row[name] >= span.start && row[name] <= span.end) : []);
@@ -99,6 +104,7 @@ const totalled = (rows) => ({
   revenue: sum(rows, 'revenue'), orders: sum(rows, 'orders'), sessions: sum(rows, 'sessions'),
   page_views: sum(rows, 'page_views'), new_visitors: sum(rows, 'new_visitors'), bounces: sum(rows, 'bounces'),
   daily_visitors: over(sum(rows, 'visitors'), rows.length),
+  sessions_with_order: sum(rows, 'sessions_with_order'),
   conversion_rate: over(sum(rows, 'sessions_with_order'), sum(rows, 'sessions')),
   completeness: over(sum(rows, 'matched'), sum(rows, 'pixel_hits')),
   ...estimate(rows),
@@ -112,6 +118,33 @@ const estimate = (rows) => {
 };
 const completenessOf = (state) => totalled(during(kpiRows(state), period(state))).completeness;
 const change = (now, before) => (isKnown(now) && isKnown(before) && before !== 0 ? now / before - 1 : null);
+// Between which limits a change lies that chance alone may have made (95 %), as the marts say of days: what comes in
+// lumps (a session's pages, an order's money) moves by as much as the lumps are large. Null where days are too small.
+const LUMPS = ['revenue', 'orders', 'sessions', 'page_views'];
+const lumpOf = (rows, name) => {
+  const known = rows.filter((row) => isKnown(row[`${name}_deviation`]) && row[name] > 0);
+  return over(known.reduce((total, row) => total + row[name] * row[`${name}_deviation`] ** 2 / 2, 0), known.length);
+};
+const limitsOf = (now, before, rows) => {
+  const between = (name, variance) => {
+    const moved = change(now[name], before[name]);
+    if (!isKnown(moved) || moved <= -1 || !isKnown(variance)) return null;
+    const spread = Math.exp(1.959964 * Math.sqrt(variance));
+    return { low: (1 + moved) / spread - 1, high: (1 + moved) * spread - 1 };
+  };
+  const scattered = (lump, name) => (isKnown(lump) ? over(lump, now[name]) + over(lump, before[name]) : null);
+  const share = (total) => over(1, total.sessions_with_order) - over(1, total.sessions);
+  return { ...Object.fromEntries(LUMPS.map((name) => [name, between(name, scattered(lumpOf(rows, name), name))])),
+    conversion_rate: between('conversion_rate', now.sessions_with_order && before.sessions_with_order ? share(now) + share(before) : null) };
+};
+// The KPIs of a period and of the one before it, and what chance may have done between them.
+const comparedKpis = (state) => {
+  const span = period(state);
+  const rows = during(kpiRows(state), span);
+  const past = during(kpiRows(state), span.before);
+  const [now, before] = [totalled(rows), totalled(past)];
+  return { span, rows, now, before: span.before ? before : {}, limits: span.before ? limitsOf(now, before, [...rows, ...past]) : {} };
+};
 const named = (...parts) => parts.filter((part) => part !== null && part !== undefined).join(' · ') || '(none)';
 // A day is drawn around its midnight, so that the axis names the bar above it.
 const spanMs = (day) => ({ day_ms: (day - 0.43) * DAY, day_end_ms: (day + 0.43) * DAY, middle_ms: day * DAY });

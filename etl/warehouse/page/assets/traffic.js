@@ -10,37 +10,30 @@ const lists = (rows, names, ...sums) => grouped(rows, ...names).map((same) => {
 const isPart = (row) => row.is_complete === false;
 
 HEADLINES.traffic = (state) => {
-  const span = period(state);
-  const rows = during(kpiRows(visitsOf(state)), span);
-  const now = totalled(rows);
-  const before = span.before && totalled(during(kpiRows(visitsOf(state)), span.before));
+  const { span, rows, now, before, limits } = comparedKpis(visitsOf(state));
   const whole = rows.filter((row) => !isPart(row));
-  const moved = before && change(now.sessions, before.sessions);
+  const moved = span.before && change(now.sessions, before.sessions);
   const left = sum(here('left_out', state), 'page_views');
   const [first] = lists(here('sources', state), ['source'], 'sessions').filter((row) => row.source !== '(direct)').sort((one, other) => other.sessions - one.sessions);
   return [
     strong(plural(now.sessions, 'visit')), `${sliceWords(visitsOf(state))} ${inWords(span)}`,
     whole.length ? [', ', strong(show(over(sum(whole, 'sessions'), whole.length), 'count')), ' on a whole day'] : '',
-    isKnown(moved) && !rows.some(isPart) ? [`; ${direction(moved)} ${percent(Math.abs(moved), 1)} on the ${plural(span.length, 'day')} before.`] : '.',
+    isKnown(moved) ? ['; ', changeWords(moved, limits.sessions, 0), ` on the ${plural(span.length, 'day')} before.`] : '.',
     first && now.sessions ? ` ${first.source} sent ${show(over(first.sessions, now.sessions), 'rate')} of them.` : '',
     left ? ` Bots and exclusions are left out: ${show(over(left, left + now.page_views), 'rate')} of page views.` : '',
     measuredWords(now.completeness),
   ].flat(3);
 };
 CARDS.traffic = (state) => {
-  const span = period(state);
-  const rows = during(kpiRows(visitsOf(state)), span);
-  const now = totalled(rows);
-  const isWhole = !rows.some(isPart);
-  const before = span.before && isWhole ? totalled(during(kpiRows(visitsOf(state)), span.before)) : {};
+  const { span, rows, now, before, limits } = comparedKpis(visitsOf(state));
   const at = byDay(rows);
   const line = (pick) => days(span).map((day) => (at.has(day) && !isPart(at.get(day)) ? pick(at.get(day)) : null));
   const parts = rows.filter(isPart).length;
   const partly = parts ? `${plural(parts, 'day')} only in part` : 'whole days';
   return [
-    { title: 'Visits', value: now.sessions, before: before.sessions, format: 'count', better: 0, sparks: line((row) => row.sessions), place: 'executive.kpi_daily.sessions', below: partly },
+    { title: 'Visits', value: now.sessions, before: before.sessions, limits: limits.sessions, format: 'count', better: 0, sparks: line((row) => row.sessions), place: 'executive.kpi_daily.sessions', below: partly },
     { title: 'Visitors a day', value: now.daily_visitors, before: before.daily_visitors, format: 'count', better: 0, sparks: line((row) => row.visitors), place: 'executive.kpi_daily.visitors', below: 'mean of the days' },
-    { title: 'Page views', value: now.page_views, before: before.page_views, format: 'count', better: 0, sparks: line((row) => row.page_views), place: 'executive.kpi_daily.page_views', below: isKnown(over(now.page_views, now.sessions)) ? `${over(now.page_views, now.sessions).toFixed(2)} a visit` : '' },
+    { title: 'Page views', value: now.page_views, before: before.page_views, limits: limits.page_views, format: 'count', better: 0, sparks: line((row) => row.page_views), place: 'executive.kpi_daily.page_views', below: isKnown(over(now.page_views, now.sessions)) ? `${over(now.page_views, now.sessions).toFixed(2)} a visit` : '' },
     { title: 'Bounce', value: over(now.bounces, now.sessions), before: over(before.bounces, before.sessions), format: 'rate', isPoints: true, better: 0, sparks: line((row) => over(row.bounces, row.sessions)), place: 'executive.kpi_daily.bounce_rate', below: 'visits of a single page' },
     { title: 'New visitors', value: over(now.new_visitors, now.sessions), before: over(before.new_visitors, before.sessions), format: 'rate', isPoints: true, better: 0, sparks: line((row) => over(row.new_visitors, row.sessions)), place: 'executive.kpi_daily.new_visitors', below: 'visits that are the first of their person' },
     { title: 'Measured', value: now.completeness, format: 'rate', sparks: line((row) => over(row.matched, row.pixel_hits)), place: 'executive.kpi_daily.completeness', below: isKnown(now.completeness) ? 'of the page views that the pixel saw' : 'no second witness on these pages' },

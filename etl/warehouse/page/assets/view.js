@@ -43,17 +43,17 @@ const meaning = (text, place) =>
     ? el('button', { type: 'button', class: 'meaning', title: content.definitions[place].text, on: { click: () => openDefinition(place) } }, text)
     : text;
 
-const card = ({ title, value, format, before, better, sparks, below, place, isPoints, span }) => {
+const card = ({ title, value, format, before, better, limits, sparks, below, place, isPoints, span }) => {
   const change_ = isPoints ? (isKnown(value) && isKnown(before) ? value - before : null) : change(value, before);
   // What is shown as nought is neither good nor bad.
   const moved = isKnown(change_) && Math.abs(change_) < 0.0005 ? 0 : change_;
-  const kind = !isKnown(moved) || moved === 0 ? 'plain' : better === 0 ? 'plain' : moved * (better ?? 1) > 0 ? 'good' : 'bad';
+  const kind = !isKnown(moved) || moved === 0 || mayBeChance(limits) ? 'plain' : better === 0 ? 'plain' : moved * (better ?? 1) > 0 ? 'good' : 'bad';
   const arrow = !isKnown(moved) || moved === 0 ? '' : moved > 0 ? '▲ ' : '▼ ';
   return el('li', { class: 'card' },
     el('div', { class: 'card-title' }, meaning(title, place)),
     el('div', { class: isKnown(value) ? 'value' : 'value unknown' }, show(value, format)),
     el('div', { class: 'moved' }, isKnown(moved)
-      ? [el('span', { class: kind }, arrow + show(moved, isPoints ? 'points' : 'change')), ` vs the ${plural(span.length, 'day')} before`]
+      ? [el('span', { class: kind }, arrow + show(moved, isPoints ? 'points' : 'change')), ` vs the ${plural(span.length, 'day')} before`, limits ? el('span', { class: 'limits', title: 'In 95 of 100 periods chance alone moves it no further; where this holds nought, it may be chance' }, ` (${show(limits, 'limits')})`) : limits === null ? ' (too few to judge)' : '']
       : before === undefined && (!span.before || better === undefined) ? '' : 'no whole period before'),
     sparks ? sparkline(sparks) : null,
     el('div', { class: 'below' }, below || ''));
