@@ -28,7 +28,8 @@
 {#- The grains at which KPIs are counted: each from the facts themselves, none from another grain. -#}
 {% macro kpi_grouping_sets() -%}
     grouping sets (
-        (day_date), (week_date), (month_date), (day_date, platform), (day_date, country), (day_date, channel)
+        (day_date), (week_date), (month_date), (day_date, platform), (day_date, country), (day_date, channel),
+        (week_date, channel)
     )
 {%- endmacro %}
 

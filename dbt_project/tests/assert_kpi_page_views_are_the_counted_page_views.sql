@@ -1,7 +1,8 @@
 -- A page view that a join loses or doubles falsifies every rate: every KPI table adds up to the page views that count.
 -- A row is a table whose total differs.
 {%- set tables = [
-    'kpi_daily', 'kpi_weekly', 'kpi_monthly', 'kpi_daily_by_platform', 'kpi_daily_by_country', 'kpi_daily_by_channel'
+    'kpi_daily', 'kpi_weekly', 'kpi_monthly', 'kpi_daily_by_platform', 'kpi_daily_by_country', 'kpi_daily_by_channel',
+    'kpi_weekly_by_channel'
 ] %}
 
 with page_views as (

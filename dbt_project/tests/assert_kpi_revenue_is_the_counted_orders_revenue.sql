@@ -1,7 +1,8 @@
 -- Revenue must not depend on where one looks: every KPI table adds up to the orders that count.
 -- A row is a table whose totals differ.
 {%- set tables = [
-    'kpi_daily', 'kpi_weekly', 'kpi_monthly', 'kpi_daily_by_platform', 'kpi_daily_by_country', 'kpi_daily_by_channel'
+    'kpi_daily', 'kpi_weekly', 'kpi_monthly', 'kpi_daily_by_platform', 'kpi_daily_by_country', 'kpi_daily_by_channel',
+    'kpi_weekly_by_channel'
 ] %}
 
 with orders as (

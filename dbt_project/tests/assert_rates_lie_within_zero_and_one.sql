@@ -1,7 +1,8 @@
 -- A share above one or below zero is a join that multiplied or lost rows.
 -- A row is a table and period with an impossible rate.
 {%- set tables = [
-    'kpi_daily', 'kpi_weekly', 'kpi_monthly', 'kpi_daily_by_platform', 'kpi_daily_by_country', 'kpi_daily_by_channel'
+    'kpi_daily', 'kpi_weekly', 'kpi_monthly', 'kpi_daily_by_platform', 'kpi_daily_by_country', 'kpi_daily_by_channel',
+    'kpi_weekly_by_channel'
 ] %}
 
 with kpis as (

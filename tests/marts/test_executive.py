@@ -106,6 +106,21 @@ def test_lost_page_counts_where_its_visitor_was(in_berlin: Query) -> None:
     assert rows == [("(unknown)", 0, 0.0, 0, 0), ("Email", 1, 2 / 3, 1, 30)]
 
 
+def test_a_week_of_a_channel_is_its_days(in_berlin: Query) -> None:
+    """GIVEN visits of a week THEN sessions and orders are its days', and a Sunday night in UTC is its Monday."""
+    rows = in_berlin("""
+        select channel, visitors, sessions, orders, day_count from executive.kpi_weekly_by_channel
+        where date = '2026-03-30' and channel in ('Email', 'Direct') order by channel
+    """)
+    daily = in_berlin("""
+        select channel, count(*), sum(sessions), sum(orders) from executive.kpi_daily_by_channel
+        where date between '2026-03-30' and '2026-04-05' and channel in ('Email', 'Direct')
+        group by all order by channel
+    """)
+    assert [(row[0], row[4], row[2], row[3]) for row in rows] == daily
+    assert dict((row[0], row[1]) for row in rows) == {"Direct": 7, "Email": 1}
+
+
 def test_visitors_are_distinct_at_each_grain(in_berlin: Query) -> None:
     """GIVEN Eve on two days of a week THEN the week has her once, and its estimate is of its own totals."""
     rows = in_berlin("""

@@ -135,6 +135,19 @@ def test_markov_gives_the_references_credits(market: Warehouse) -> None:
     ], "only the quote that has no touch"
 
 
+def test_lengths_of_journeys_add_up_to_the_conversions(market: Warehouse) -> None:
+    """GIVEN two orders after two visits in 26 hours, one after a visit, a quote after none THEN so they stand."""
+    columns = "measure, length, conversions, revenue, round(conversion_share, 9), round(cumulative_share, 9)"
+    assert market.query(f"select {columns} from marketing.journey_lengths where conversion = 'order' order by all") == [
+        ("days", 0, 1, 10, round(1 / 3, 9), round(1 / 3, 9)), ("days", 1, 2, 20, round(2 / 3, 9), 1),
+        ("touches", 1, 1, 10, round(1 / 3, 9), round(1 / 3, 9)), ("touches", 2, 2, 20, round(2 / 3, 9), 1),
+    ]  # fmt: skip
+    quotes = market.query("""
+        select measure, length, conversions from marketing.journey_lengths where conversion = 'quote' order by all
+    """)
+    assert quotes == [("days", 0, 1), ("touches", 0, 1), ("touches", 1, 1)]
+
+
 PERFORMANCE = """
     select sessions, impressions, clicks, cost, round(conversions, 9), revenue, cost_per_click,
         round(cost_per_acquisition, 9), return_on_ad_spend
@@ -241,7 +254,7 @@ def test_late_news_rebuilt_by_days_equal_a_rebuild(warehouse: Warehouse) -> None
 def marts(warehouse: Warehouse) -> dict[str, list[str]]:
     """Read the marketing marts, each in an order of its own."""
     tables = warehouse.query("select table_name from information_schema.tables where table_schema = 'marketing'")
-    assert len(tables) == 12
+    assert len(tables) == 13
     return {name: sorted(map(str, warehouse.query(f"select * from marketing.{name}"))) for (name,) in tables}
 
 

@@ -29,6 +29,7 @@ GRAINS = {
     "executive.kpi_monthly": ("month",),
     "executive.kpi_daily_by_platform": ("date", "platform"),
     "executive.kpi_daily_by_channel": ("date", "channel"),
+    "executive.kpi_weekly_by_channel": ("week", "channel"),
     "executive.kpi_daily_by_country": ("date", "country"),
 }
 MODELS = ("first_touch", "last_touch", "last_non_direct", "linear", "position_based", "time_decay", "markov")

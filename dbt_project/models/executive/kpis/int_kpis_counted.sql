@@ -118,8 +118,8 @@ seen as (
 
 ),
 
--- Platforms and channels have a row on every day, so that silence is nought and not absence. Countries are as many
--- as clients care to send: they have one where something happened.
+-- Platforms and channels have a row every day, and channels every week, so that silence is nought and not absence.
+-- Countries are as many as clients care to send: they have one where something happened.
 spine as (
 
     select
@@ -136,7 +136,9 @@ spine as (
         periods_counted.period_date
     from periods_counted
     cross join seen
-    where periods_counted.grain = 'day'
+    where
+        periods_counted.grain = 'day'
+        or (periods_counted.grain = 'week' and seen.dimension = 'channel')
     union all
     select
         grain,

@@ -53,7 +53,8 @@ keyed as (
         ('month', 'all', "'all'", month_of('reporting_date')),
         ('day', 'platform', 'platform', 'reporting_date'),
         ('day', 'country', 'country', 'reporting_date'),
-        ('day', 'channel', 'channel', 'reporting_date')
+        ('day', 'channel', 'channel', 'reporting_date'),
+        ('week', 'channel', 'channel', week_of('reporting_date'))
     ] %}
         select
             '{{ grain }}' as grain,
