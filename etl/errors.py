@@ -4,10 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-INTERRUPTED = 130
-"""The exit code of a command that a person stopped."""
-STOPPED = "stopped; the next run goes on from here"
-
 
 class BloodhoundError(Exception):
     """Something a person can act on.

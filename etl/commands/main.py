@@ -2,19 +2,26 @@
 
 import logging
 import os
+import re
 import signal
 import sys
+from collections.abc import Iterable
 from typing import NoReturn
 
 import duckdb
 import structlog
 import typer
 
+from etl import INTERRUPTED, STOPPED
 from etl.commands import answers, app, run, screen, tools, upkeep
-from etl.errors import INTERRUPTED, STOPPED, BadUse, BloodhoundError
+from etl.errors import BadUse, BloodhoundError
 
 COMMANDS = (run, upkeep, tools, answers)
 """The rooms of commands, in the order of the help."""
+OURS = "BLOODHOUND_"
+HALF_WRITTEN = re.compile(r"/\.([^/]+)\.[0-9a-f]{32}$")
+"""A file that is written whole before it takes its own name."""
+SEE_TO_IT = "Name another place, or let this user write there"
 
 
 def keep_quiet() -> None:
@@ -33,6 +40,8 @@ def main() -> None:
     keep_quiet()
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
+        refuse_other_bytes((ascii(text), text) for text in sys.argv)
+        refuse_other_bytes((name, text) for name, text in os.environ.items() if name.startswith(OURS))
         sys.exit(app(standalone_mode=False) or 0)
     except BloodhoundError as error:
         complain(str(error), error.exit_code)
@@ -49,10 +58,29 @@ def main() -> None:
     except duckdb.Error as error:
         complain(f"DuckDB says: {str(error).splitlines()[0]}", 1)
     except OSError as error:
-        complain(f"{error.strerror or error}: {error.filename or ''}", 1)
+        place = HALF_WRITTEN.sub(r"/\1", str(error.filename or ""))
+        complain(f"{error.strerror or error}: {place}. {SEE_TO_IT}", 1)
+
+
+def refuse_other_bytes(texts: Iterable[tuple[str, str]]) -> None:
+    """Refuse arguments and settings that are no UTF-8: no database, log or key could hold them.
+
+    Args:
+        texts: each behind what it may be called; a setting may be a secret.
+
+    Raises:
+        BadUse: one is not.
+    """
+    for name, text in texts:
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise BadUse(f"{name} is not UTF-8", "Write it in UTF-8") from None
 
 
 def complain(message: str, code: int) -> NoReturn:
-    """Say in one line what is wrong, and leave."""
+    """Say in one line what is wrong, and leave; a command that shows its help has nothing more to say."""
+    if not message:
+        sys.exit(code)
     screen.print(f"bloodhound: {' '.join(message.split())}", markup=False, highlight=False, soft_wrap=True)
     sys.exit(code)

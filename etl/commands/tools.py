@@ -14,6 +14,8 @@ from etl.settings import load_settings
 from etl.tools import probe_look
 from etl.tools import suspects as suspecting
 
+FIRST_YEAR, LAST_YEAR = 1970, 2200
+
 
 @app.command()
 def trace(
@@ -108,7 +110,7 @@ def simulate(
     out: Annotated[Path, typer.Option(help="The inbox to fill.")],
     messages: Annotated[int, typer.Option(help="About how many messages.")] = 60_000,
     days: Annotated[int, typer.Option(help="Over how many days.")] = 3,
-    seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 7,
+    seed: Annotated[int, typer.Option(help="Same seed, same bytes.", min=0)] = 7,
     start: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First day.")] = None,
     compress: Annotated[str, typer.Option(help="zst, gz or none.")] = "zst",
     loss: Annotated[float, typer.Option(help="Share of messages lost on the way.")] = 0.01,
@@ -122,6 +124,8 @@ def simulate(
     from etl.simulate import FIRST_DAY, Incident  # noqa: PLC0415  (numpy is slow to import)
     from etl.simulate import simulate as make  # noqa: PLC0415
 
+    if start and not FIRST_YEAR <= start.year <= LAST_YEAR:
+        raise BadUse(f"--start is {start.date()}", f"Give a day of the years {FIRST_YEAR} to {LAST_YEAR}")
     if compress not in {"zst", "gz", "none"}:
         raise BadUse(f"--compress is {compress!r}", "It is zst, gz or none")
     with showing("simulate") as advance:

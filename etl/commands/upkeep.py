@@ -59,6 +59,8 @@ def backup(
 ) -> None:
     """Copy what cannot be made again (landed lines, history, key), and what was last published of it."""
     settings = load_settings(None, home)
+    if not wait >= 0:
+        raise BadUse(f"--wait is {wait}", "Give seconds, 0 or more")
     require_lake(settings)
     with pipeline.writing(settings, wait) as lake:
         made = backups.take(lake, folder)
@@ -74,6 +76,8 @@ def restore(
 ) -> None:
     """Make a home of a backup, and compare its figures with those that were published: exit 1 where they differ."""
     settings = load_settings(None, home)
+    # Where there is no backup, no home is begun.
+    backups.read(folder)
     with Lake(settings).writing():
         restored = backups.put_back(Lake(settings), folder)
     remake(settings)

@@ -3,8 +3,8 @@
 import codecs
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
+import msgspec
 import orjson
 
 from etl.enrich.addresses import NOT_PUBLIC, fields_of, lies_in, read_chain
@@ -131,7 +131,7 @@ def quoted(texts: Sequence[str], base: LogFormat) -> LogFormat:
     is_main = bool(follows) and all(text.lower() in NOBODY or read_chain(text) for text in follows)
     if is_main and name == "combined":
         return FORMATS["main"]
-    return replace(FORMATS[name], has_agent=base.has_agent, forwarded=int(is_main))
+    return msgspec.structs.replace(FORMATS[name], has_agent=base.has_agent, forwarded=int(is_main))
 
 
 def chosen(source_file: str, formats: Mapping[str, str]) -> LogFormat | None:

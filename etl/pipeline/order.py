@@ -25,6 +25,7 @@ from etl.stages.runner import Outcome
 from etl.stages.sessionize.stage import Sessionize
 from etl.stages.spend.stage import Spend
 from etl.stages.stage import Advance, Stage
+from etl.tools import verify as verifying
 
 
 def makers() -> dict[str, list[Stage[Any]]]:
@@ -62,6 +63,7 @@ def writing(settings: Settings, patience_seconds: float = 0) -> Iterator[Lake]:
     try:
         with lake.writing(patience_seconds):
             upgrade.upgrade(lake)
+            verifying.require_history(lake)
             lake.initialise()
             runner.sweep(lake, all_stages())
             yield lake

@@ -174,7 +174,7 @@ def put_back(lake: Lake, folder: Path) -> Restored:
         Damaged: a file of the backup is not what was written.
     """
     backup = read(folder)
-    if lake.path("manifests").is_dir() and any(lake.path("manifests").rglob("*.json")):
+    if lake.path("manifests").is_dir() and any(lake.path("manifests").glob("*/*.json")):
         raise BadUse(f"{lake.settings.home} holds a lake already", "Restore into a home that does not exist")
     waiting, mixed = {}, []
     for name, kept in backup.files.items():

@@ -7,18 +7,23 @@ from typing import Any
 
 import duckdb
 import msgspec
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from etl.errors import Damaged
-from etl.lake import files, landed, sql
+from etl.lake import erasures, files, landed, sql
 from etl.lake.catalogue import Lake, read_unchanged, write_note
 from etl.lake.datasets import DATASETS
 from etl.lake.fingerprint import Fingerprint
+from etl.lake.key import require_key
 from etl.lake.manifests import Commit, Landing, Part, Unit
 from etl.lake.published import published
 from etl.stages.runner import placed
 from etl.stages.stage import Stage
 
 SHOWN = 3
+RESTORE = "restore"
 
 
 @dataclass(frozen=True)
@@ -26,7 +31,7 @@ class Damage:
     """A file of the home that is not what was written.
 
     Attributes:
-        remedy: `made again` by the next run, `landed again` from the inbox, or `lost`.
+        remedy: `made again` by the next run, `landed again` from the inbox, `restore` from a backup, or `lost`.
         commit: the commit that names it; none of a manifest, the warehouse or a file that nobody names.
     """
 
@@ -55,7 +60,7 @@ def verify(lake: Lake, stages: Sequence[Stage[Any]], *, deep: bool = False) -> l
                 if what := wrong_with(lake.path(part.path), part, deep=deep):
                     remedy = "landed again" if stage.name == landed.STAGE else "made again"
                     found.append(Damage(lake.path(part.path), what, remedy, stage.name, commit))
-    found += damaged_warehouse(lake)
+    found += [*damaged_warehouse(lake), *damaged_history(lake)]
     if not broken:
         found += orphans(lake, stages, named)
     return found
@@ -73,7 +78,7 @@ def require_whole(lake: Lake, stages: Sequence[Stage[Any]]) -> None:
         for commit in stage.commits(lake)
         for part in commit.parts
         if (what := wrong_with(lake.path(part.path), part, deep=False))
-    ] + [str(damage) for damage in damaged_warehouse(lake)]
+    ] + [str(damage) for damage in (*damaged_warehouse(lake), *damaged_history(lake))]
     if found:
         more = f" (and {len(found) - SHOWN} more)" if len(found) > SHOWN else ""
         raise Damaged(
@@ -139,6 +144,38 @@ def damaged_warehouse(lake: Lake) -> list[Damage]:
     return []
 
 
+def damaged_history(lake: Lake) -> Iterator[Damage]:
+    """Read what cannot be made again: what was published, told and sent, who is forgotten, and the key."""
+    for path in sorted(lake.history().rglob("*")):
+        try:
+            if path.suffix == ".parquet":
+                pq.read_metadata(path)
+            elif path.suffix == ".json":
+                orjson.loads(path.read_bytes())
+        except (pa.ArrowInvalid, orjson.JSONDecodeError, OSError) as error:
+            yield Damage(path, f"cannot be read: {str(error).splitlines()[0]}", RESTORE)
+    for look, path in (
+        (lambda: require_key(lake.settings), lake.settings.home / "key"),
+        (lambda: erasures.read(lake), lake.settings.home / erasures.NAME),
+    ):
+        try:
+            look()
+        except Damaged as error:
+            yield Damage(path, error.message, RESTORE)
+
+
+def require_history(lake: Lake) -> None:
+    """Refuse to begin what could not be published: a run would find that out after all else is made.
+
+    Raises:
+        Damaged: the message names the file.
+    """
+    require_key(lake.settings)
+    erasures.read(lake)
+    for damage in damaged_history(lake):
+        raise Damaged(str(damage), "Put it back from a backup; without it go on by removing it: then it is forgotten")
+
+
 def orphans(lake: Lake, stages: Sequence[Stage[Any]], named: set[str]) -> Iterator[Damage]:
     """Find files in the datasets' folders that no manifest names."""
     for dataset in sorted({dataset for stage in stages for dataset in stage.gives}):
@@ -157,7 +194,9 @@ def repair(lake: Lake, found: Sequence[Damage]) -> list[Damage]:
     """
     lost = []
     for damage in found:
-        if damage.stage == landed.STAGE and damage.commit is not None:
+        if damage.remedy == RESTORE:
+            lost.append(damage)
+        elif damage.stage == landed.STAGE and damage.commit is not None:
             lost += repair_raw(lake, damage.commit)
         elif damage.path == lake.settings.warehouse or damage.commit is None:
             damage.path.unlink(missing_ok=True)

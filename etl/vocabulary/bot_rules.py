@@ -1,12 +1,62 @@
 """The rules by which visitors are bots, read once from `bots.toml`: data, for Python and for dbt."""
 
 import hashlib
-import tomllib
-from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-_TEXT = Path(__file__).parents[2].joinpath("conf", "bots.toml").read_text(encoding="utf-8")
-RULES: dict[str, Any] = tomllib.loads(_TEXT)
+import msgspec
+
+from etl.vocabulary.registers import read_register, register
+
+
+class Declared(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Forms of user agents that name no browser, or wrongly look as if."""
+
+    forms: list[str]
+    undeclared: list[str]
+    overlooked: list[str]
+
+
+class Malformed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How short and how long a browser's user agent may be."""
+
+    shortest: int
+    longest: int
+
+
+class Window(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """So many page views within so long are too many."""
+
+    seconds: int
+    page_views: int
+
+
+class Rate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Faster than people read."""
+
+    windows: list[Window]
+
+
+class Behaviour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A rule that flags only when switched on."""
+
+    scope: Literal["session", "visitor", "address"]
+    about: str
+    at_least: dict[str, int | float] = {}
+    at_most: dict[str, int | float] = {}
+
+
+class Bots(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All that the register says."""
+
+    platforms: list[str]
+    declared: Declared
+    malformed_ua: Malformed
+    rate: Rate
+    behaviour: dict[str, Behaviour]
+
+
+_, _BOTS = read_register(register("bots.toml"), Bots)
+RULES: dict[str, Any] = msgspec.to_builtins(_BOTS)
 
 PLATFORMS: tuple[str, ...] = tuple(RULES["platforms"])
 """Platforms on which a visitor can be a bot."""

@@ -1,19 +1,13 @@
 """The register of access logs' formats, read once from `log_formats.toml`: data, for landing, parsing and checking."""
 
 import hashlib
-import tomllib
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 import msgspec
 
-_TEXT = Path(__file__).parents[2].joinpath("conf", "log_formats.toml").read_text(encoding="utf-8")
-_REGISTER: dict[str, Any] = tomllib.loads(_TEXT)
+from etl.vocabulary.registers import read_register, register
 
 
-@dataclass(frozen=True)
-class LogFormat:
+class LogFormat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A format that is read; the register says what its attributes mean."""
 
     name: str
@@ -26,13 +20,32 @@ class LogFormat:
     separator: str = ""
     needs: tuple[str, ...] = ()
     agent_is: str = ""
-    fields: dict[str, list[str]] = field(default_factory=dict, hash=False)
+    fields: dict[str, list[str]] = {}
+
+    def __hash__(self) -> int:
+        return hash(self.name)
 
 
-FORMATS: dict[str, LogFormat] = {entry["name"]: msgspec.convert(entry, LogFormat) for entry in _REGISTER["formats"]}
+class Unread(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A format that is known and not read."""
+
+    title: str
+    lines: str
+
+
+class Register(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All that the register says."""
+
+    formats: list[LogFormat]
+    unread: list[Unread]
+
+
+_TEXT, _REGISTER = read_register(register("log_formats.toml"), Register)
+
+FORMATS: dict[str, LogFormat] = {entry.name: entry for entry in _REGISTER.formats}
 """What is read, by name."""
 
-UNREAD: tuple[tuple[str, str], ...] = tuple((entry["title"], entry["lines"]) for entry in _REGISTER["unread"])
+UNREAD: tuple[tuple[str, str], ...] = tuple((entry.title, entry.lines) for entry in _REGISTER.unread)
 """What is known and not read: its title, and the expression by which a line of it is known."""
 
 

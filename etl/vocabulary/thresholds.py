@@ -15,9 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from etl.errors import BadUse
 from etl.vocabulary.columns import THRESHOLDS
+from etl.vocabulary.registers import read_register, register
 
-_TEXT = Path(__file__).parents[2].joinpath("conf", "thresholds.toml").read_text(encoding="utf-8")
-SHIPPED: dict[str, dict[str, Any]] = tomllib.loads(_TEXT)
+_PATH = register("thresholds.toml")
+_, SHIPPED = read_register(_PATH, dict[str, dict[str, Any]])
 """Each check's section as the project brings it."""
 
 
@@ -33,7 +34,25 @@ class Check(BaseModel):
     if_nothing: str
 
 
-CHECKS = {name: Check(**section) for name, section in SHIPPED.items()}
+def read_checks(sections: dict[str, dict[str, Any]]) -> dict[str, Check]:
+    """Read what each check is.
+
+    Raises:
+        BadUse: there is none, or a section says something else.
+    """
+    if not sections:
+        raise BadUse(f"{_PATH} holds no check", "Put it back: it is part of the project")
+    try:
+        return {name: Check(**section) for name, section in sections.items()}
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        (section,) = [name for name, found in sections.items() if found == wrong["input"]][:1] or ["a section"]
+        raise BadUse(
+            f"{_PATH}: [{section}] lacks {'.'.join(map(str, wrong['loc']))}", "Is its name that of a check?"
+        ) from error
+
+
+CHECKS = read_checks(SHIPPED)
 
 
 class Fixed(BaseModel):

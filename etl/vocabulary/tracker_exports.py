@@ -1,12 +1,10 @@
 """The register of other trackers' exports, read once from `tracker_exports.toml`: data, for parsing and checking."""
 
 import hashlib
-import tomllib
-from pathlib import Path
 
 import msgspec
 
-_TEXT = Path(__file__).parents[2].joinpath("conf", "tracker_exports.toml").read_text(encoding="utf-8")
+from etl.vocabulary.registers import read_register, register
 
 
 class TrackerExport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -37,9 +35,15 @@ class TrackerExport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     referrer: list[str] = []
 
 
-EXPORTS: dict[str, TrackerExport] = {
-    entry["name"]: msgspec.convert(entry, TrackerExport) for entry in tomllib.loads(_TEXT)["exports"]
-}
+class Register(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All that the register says."""
+
+    exports: list[TrackerExport]
+
+
+_TEXT, _REGISTER = read_register(register("tracker_exports.toml"), Register)
+
+EXPORTS: dict[str, TrackerExport] = {entry.name: entry for entry in _REGISTER.exports}
 """What is read, by name."""
 
 

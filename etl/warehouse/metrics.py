@@ -26,6 +26,8 @@ PERIODS = {"date": "day", "week": "week", "month": "month", "quarter": "quarter"
 """What a query may be by besides dimensions, and MetricFlow's word for it."""
 
 TIME = "metric_time"
+EARLIEST, LATEST = date(1970, 1, 1), date(2200, 12, 31)
+"""Days that may be asked for: further off MetricFlow's own calendar ends."""
 
 
 @dataclass(frozen=True)
@@ -158,6 +160,7 @@ def ask(
     last: date | None = None,
 ) -> Answer:
     """Ask an open warehouse for metrics as a manifest defines them; see `query`."""
+    refuse_odd_days(first, last)
     dimensions = shared_dimensions(read_metrics(manifest), names)
     for name in [*by, *(dimension for dimension, _ in where)]:
         if name not in dimensions and (name not in PERIODS or name not in by):
@@ -182,8 +185,23 @@ def ask(
     periods = [f'"{name}"' for name in by if name in PERIODS]
     others = [f'"{name}"' for name in by if name not in PERIODS]
     order = ", ".join([*periods, f'"{names[0]}" desc nulls last', *others])
-    found = con.execute(f"select {', '.join(columns)} from (\n{sql}\n) order by {order}")
-    return Answer([column[0] for column in found.description or ()], found.fetchall(), sql.replace('"build".', ""))
+    # Several metrics of a week or longer come once for each of its days: MetricFlow joins its days and does not group.
+    whole = f"select distinct {', '.join(columns)} from (\n{sql}\n) order by {order}"
+    found = con.execute(whole)
+    return Answer([column[0] for column in found.description or ()], found.fetchall(), whole.replace('"build".', ""))
+
+
+def refuse_odd_days(first: date | None, last: date | None) -> None:
+    """Refuse days that no log can have, and a last one before the first.
+
+    Raises:
+        BadUse: the message names them.
+    """
+    for day in (first, last):
+        if day is not None and not EARLIEST <= day <= LATEST:
+            raise BadUse(f"{day} is no day of any log", f"Give days from {EARLIEST} to {LATEST}")
+    if first and last and last < first:
+        raise BadUse(f"the last day ({last}) is before the first ({first})", "Turn them round")
 
 
 def shared_dimensions(known: dict[str, Metric], names: Sequence[str]) -> dict[str, str]:

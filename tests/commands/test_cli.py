@@ -2,6 +2,7 @@
 
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -197,3 +198,71 @@ def test_stopped_while_it_starts() -> None:
         out, told = started.communicate(timeout=60)
     assert (out, told) == ("", "bloodhound: stopped; the next run goes on from here\n")
     assert started.returncode == 130
+
+
+REGISTERS = {
+    "bots.toml": ("shortest = 25", "shortst = 25", "unknown field `shortst`"),
+    "log_formats.toml": ('title = "a combined log"', 'titel = "a combined log"', "unknown field `titel`"),
+    "tracker_exports.toml": ("[[exports]]", "[[exports", "is not TOML"),
+    "thresholds.toml": ("[event_loss]", "note = 1\n[event_loss]", "Expected `object`, got `int`"),
+}
+
+
+@pytest.mark.parametrize("name", REGISTERS)
+@pytest.mark.parametrize("damage", ["misspelt", "other bytes", "empty", "gone"])
+def test_a_register_without_sense_is_one_line(tmp_path: Path, name: str, damage: str) -> None:
+    """GIVEN a file of conf/ that everything reads, and a mistake in it THEN any command says where, and exits 2."""
+    shutil.copytree(PROJECT / "etl", tmp_path / "etl", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(PROJECT / "conf", tmp_path / "conf")
+    shutil.copytree(PROJECT / "dbt_project" / "seeds", tmp_path / "dbt_project" / "seeds")
+    path = tmp_path / "conf" / name
+    right, wrong, _ = REGISTERS[name]
+    if damage == "misspelt":
+        assert right in path.read_text()
+        path.write_text(path.read_text().replace(right, wrong, 1))
+    elif damage == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(b"\xff" if damage == "other bytes" else b"")
+    done = subprocess.run(
+        [sys.executable, "-m", "etl", "plan"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    told = said(done)
+    assert str(path) in told
+    assert damage != "misspelt" or REGISTERS[name][2] in told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["trace", "a\udcffb"], 2, "is not UTF-8"),
+        (["query", "sessions", "--where", "channel=\udcff"], 2, "is not UTF-8"),
+        (["simulate", "--out", "{}/inbox", "--seed", "-1"], 2, "--seed"),
+        (["simulate", "--out", "{}/inbox", "--start", "9999-12-31"], 2, "9999-12-31"),
+        (["backup", "{}/copy", "--wait", "nan", "--home", "{}"], 2, "--wait"),
+        (["restore", "{}/nothing", "--home", "{}/new"], 2, "nothing"),
+    ],
+)
+def test_what_has_no_sense_is_refused(tmp_path: Path, arguments: list[str], code: int, message: str) -> None:
+    done = etl(*(os.fsencode(one.format(tmp_path)).decode("utf-8", "surrogateescape") for one in arguments))
+    assert done.returncode == code
+    assert message in said(done)
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_secret_that_is_no_text_is_not_shown() -> None:
+    done = etl("plan", BLOODHOUND_KEY="hush\udcff")
+    assert (done.returncode, said(done)) == (2, "bloodhound: BLOODHOUND_KEY is not UTF-8. Write it in UTF-8")
+
+
+def test_no_command_is_the_help_and_nothing_more() -> None:
+    done = etl()
+    assert (done.returncode, done.stderr) == (2, "")
+    assert "Usage" in done.stdout
+
+
+def test_a_place_that_cannot_be_written_is_named_as_it_was_given(tmp_path: Path) -> None:
+    done = etl("simulate", "--out", "/proc/nothing/inbox", "--truth", tmp_path / "truth")
+    assert done.returncode == 1
+    assert "/proc/nothing" in said(done) and "Name another place" in said(done)

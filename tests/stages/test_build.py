@@ -19,7 +19,7 @@ from etl.settings import Settings
 from etl.stages.build import project
 from etl.stages.build.stage import Marts, Unfinished, name_all_sources, session_dates
 from etl.stages.build.workplace import workplace
-from etl.stages.publish.stage import note_failure
+from etl.stages.publish.stage import Publish, note_failure
 from etl.stages.staleness import staleness
 
 
@@ -88,6 +88,28 @@ def test_an_edited_description_is_no_other_definition(
     assert stale(house, commit) is None
 
 
+def test_another_hint_is_another_row(built: tuple[House, Commit[Build]], tmp_path: Path) -> None:
+    """GIVEN a hint or an owner that was edited THEN quality.checks has to be made again, and no day of sessions."""
+    house, commit = built
+    path = tmp_path / "thresholds.toml"
+    path.write_text(house.settings.thresholds.read_text().replace("See quality.silence", "Look at quality.silence", 1))
+    assert "Look at" in path.read_text()
+    changed = Lake(house.settings.model_copy(update={"thresholds": path}))
+    assert Marts().wanted(changed)["marts"].data != commit.units["marts"].fingerprint.data
+    assert Marts().stale_session_days(changed, commit) == []
+
+
+def test_another_way_to_show_addresses_publishes_anew(built: tuple[House, Commit[Build]]) -> None:
+    """GIVEN addresses that are to be hidden THEN what was refused is published anew, though no event shows one."""
+    house, _ = built
+    publish = Publish(())
+    shown = {
+        name: publish.wanted(Lake(house.settings.model_copy(update={"ip_addresses": name})))["warehouse"].data
+        for name in ("keep", "truncate", "hash")
+    }
+    assert len(set(shown.values())) == len(shown)
+
+
 @pytest.mark.parametrize(
     ("name", "one", "other", "is_same"),
     [
@@ -95,6 +117,8 @@ def test_an_edited_description_is_no_other_definition(
         ("a.sql", "select '--1'", "select '--2'", False),
         ("a.sql", "select 1 /* a */ as b", "select 1 as b", True),
         ("a.sql", "select 1", "select 2", False),
+        ("a.sql", "select 'all messages'", "select 'all  messages'", False),
+        ("a.sql", 'select "a b"', 'select "a  b"', False),
         ("a.yml", "a: {description: x, tests: [u]}", "a:\n  tests: [u]\n  description: y\n", True),
         ("a.yml", "a: {tests: [u]}", "a: {tests: [v]}", False),
         ("a.csv", "a,b", "a,c", False),

@@ -181,3 +181,53 @@ def test_files_that_no_manifest_names_are_told_and_removed(home: House) -> None:
     assert (found.path, found.what) == (path, "no manifest names it")
     pipeline.verify(home.settings, repair=True)
     assert not path.exists()
+
+
+HISTORY = {
+    "restatements.parquet": b"hi",
+    "alerts.json": b"{",
+    "probes/p1.json": b"\xff",
+}
+
+
+@pytest.mark.parametrize("name", HISTORY)
+def test_what_cannot_be_made_again_is_looked_at_before_anything_is_made(home: House, name: str) -> None:
+    """GIVEN history that cannot be read THEN verify names it, no run begins, and repair leaves it as it is."""
+    path = Lake(home.settings).history(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(HISTORY[name])
+    (damage,) = pipeline.verify(home.settings)["found"]
+    assert (damage.path, damage.remedy) == (path, "restore")
+    with pytest.raises(Damaged, match=re.escape(str(path))):
+        pipeline.parse(home.settings)
+    assert pipeline.verify(home.settings, repair=True)["lost"] == [damage]
+    assert path.read_bytes() == HISTORY[name]
+
+
+KEYS: dict[str, Callable[[Path], object]] = {
+    "gone": lambda path: path.unlink(),
+    "empty": lambda path: path.write_bytes(b""),
+    "other bytes": lambda path: path.write_bytes(b"\x00\xff" * 32),
+    "another": lambda path: path.write_bytes(b"0" * 64),
+}
+
+
+@pytest.mark.parametrize("damage", KEYS)
+def test_a_home_goes_on_under_no_other_key(home: House, damage: str) -> None:
+    """GIVEN a key that is gone or another THEN nobody becomes somebody else: runs refuse, and verify says so."""
+    key = home.settings.home / "key"
+    kept = key.read_bytes()
+    KEYS[damage](key)
+    (found,) = pipeline.verify(home.settings)["found"]
+    assert (found.path, found.remedy) == (key, "restore")
+    with pytest.raises(Damaged, match="key"):
+        pipeline.parse(home.settings)
+    key.write_bytes(kept)
+    assert pipeline.parse(home.settings)["files"] == 0
+
+
+def test_a_key_that_is_set_is_obeyed(home: House) -> None:
+    """GIVEN a key in the settings THEN the file is not asked for."""
+    (home.settings.home / "key").unlink()
+    home.keys["key"] = "k" * 32
+    assert pipeline.parse(home.settings)["files"] > 0

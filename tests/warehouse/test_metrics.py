@@ -236,6 +236,16 @@ def test_every_metric_has_a_meaning_and_answers(con: duckdb.DuckDBPyConnection) 
         assert sum(row[1] for row in answer.rows) == metrics.ask(con, manifest, ["sessions"]).rows[0][0]
 
 
+@pytest.mark.parametrize("by", [["week"], ["month"], ["year"], ["channel", "week"]])
+def test_several_metrics_of_a_period_come_once(house: House, by: list[str]) -> None:
+    """GIVEN two metrics of one table by something longer than a day THEN each period is one row, as of each alone."""
+    both = metrics.query(house.settings.warehouse, ["sessions", "revenue"], by=by).rows
+    assert len({row[: len(by)] for row in both}) == len(both) > 0
+    for place, name in enumerate(("sessions", "revenue"), len(by)):
+        alone = {row[: len(by)]: row[len(by)] for row in metrics.query(house.settings.warehouse, [name], by=by).rows}
+        assert {row[: len(by)]: row[place] for row in both if row[place]} == {k: v for k, v in alone.items() if v}
+
+
 def test_conditions_and_days_narrow_an_answer(house: House) -> None:
     ask = house.settings.warehouse
     by_channel = dict(metrics.query(ask, ["sessions"], by=["channel"]).rows)
@@ -261,6 +271,18 @@ def test_conditions_and_days_narrow_an_answer(house: House) -> None:
 def test_unknown_names_are_told_the_known_ones(house: House, names: list[str], by: list[str], message: str) -> None:
     with pytest.raises(BadUse, match=message):
         metrics.query(house.settings.warehouse, names, by=by)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "message"),
+    [
+        (date(2026, 3, 3), date(2026, 3, 1), "the last day .* is before the first"),
+        (date(1, 1, 1), date(9999, 12, 31), "0001-01-01 is no day of any log"),
+    ],
+)
+def test_days_without_sense_are_refused(house: House, first: date, last: date, message: str) -> None:
+    with pytest.raises(BadUse, match=message):
+        metrics.query(house.settings.warehouse, ["sessions"], first=first, last=last)
 
 
 def test_command_prints_a_table_or_every_digit(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,9 @@ STATISTICS = PROJECT / "etl" / "statistics"
 
 DESCRIBING = frozenset({"description", "docs", "doc_blocks", "label"})
 """Keys of YAML that say nothing of rows."""
-COMMENT = re.compile(r"(?P<kept>'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\")|--[^\n]*|/\*.*?\*/|\{#.*?#\}", re.DOTALL)
+QUOTED = r"(?P<kept>'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\")"
+COMMENT = re.compile(QUOTED + r"|--[^\n]*|/\*.*?\*/|\{#.*?#\}", re.DOTALL)
+BLANKS = re.compile(QUOTED + r"|\s+", re.DOTALL)
 
 
 @cache
@@ -42,7 +44,9 @@ def what_decides(path: Path, text: str) -> object:
     if path.suffix == ".yml":
         return without_descriptions(yaml.safe_load(text))
     if path.suffix == ".sql":
-        return " ".join(COMMENT.sub(lambda found: found["kept"] or " ", text).split())
+        for left_out in (COMMENT, BLANKS):
+            text = left_out.sub(lambda found: found["kept"] or " ", text)
+        return text.strip()
     return text
 
 

@@ -62,11 +62,10 @@ class Marts(Stage[Build]):
                 for landing in landings(lake) for content in landing.contents
             ),
             str(erasures.read(lake).requests), strays.find_strays(lake),
-            str(read_thresholds(lake.settings.thresholds).drop_columns(["owner", "hint"]).to_pylist()),
+            str(read_thresholds(lake.settings.thresholds).to_pylist()),
             str(read_holidays(lake.settings.holidays).to_pylist()),
         )  # fmt: skip
-        hints = str(read_thresholds(lake.settings.thresholds).to_pylist())
-        return {UNIT: Fingerprint(decisive, digest(described, repr(plan), hints))}
+        return {UNIT: Fingerprint(decisive, digest(described, repr(plan)))}
 
     def definition(self, lake: Lake) -> object:
         """The project, and the settings that its models use."""

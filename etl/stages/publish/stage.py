@@ -21,7 +21,7 @@ from etl.lake import files, sql
 from etl.lake.catalogue import Lake
 from etl.lake.datasets import DATASETS, PARQUET
 from etl.lake.fingerprint import Fingerprint, digest
-from etl.lake.key import read_key
+from etl.lake.key import key_digest, read_key
 from etl.lake.manifests import Build, Commit, Day, Publication
 from etl.lake.published import STORED_AS
 from etl.settings import Settings
@@ -60,7 +60,7 @@ class Publish(Stage[Publication]):
         if not commits:
             return {}
         built = commits[0].units["marts"].fingerprint
-        return {UNIT: Fingerprint(digest(PUBLISHER_VERSION, built.data), built.description)}
+        return {UNIT: Fingerprint(digest(PUBLISHER_VERSION, built.data, shown_addresses(lake)), built.description)}
 
     def is_lost(self, lake: Lake, commit: Commit[Publication]) -> bool:
         settings = lake.settings
@@ -156,6 +156,12 @@ def copy_marts(con: duckdb.DuckDBPyConnection, by_day: Iterable[tuple[str, str]]
     for schema, name in rows:
         if (schema, name) not in {*VIEWS, *by_day}:
             con.execute(f'create table {schema}."{name}" as select * from built.{schema}."{name}"')
+
+
+def shown_addresses(lake: Lake) -> tuple[str, str]:
+    """Say how addresses are shown in what was refused, and under which key: no row of the lake tells it."""
+    how = lake.settings.ip_addresses
+    return how, key_digest(lake.settings) if how == "hash" else ""
 
 
 def mask_payloads(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
