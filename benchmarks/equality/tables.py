@@ -7,6 +7,8 @@ from pathlib import Path
 
 import duckdb
 
+from etl.lake import sql
+
 CLOSE = 1e-9
 """Relative difference up to which two floats are the same."""
 PUBLICATION = (
@@ -49,7 +51,7 @@ def snapshot(home: Path, target: Path) -> None:
             con.execute(
                 f"""
                 create table snapshot.parquet."{name}" as
-                select * from read_parquet({[str(path) for path in paths]}, hive_partitioning = true)
+                select * from read_parquet([{sql.texts(paths)}], hive_partitioning = true)
                 """
             )
         con.execute("detach snapshot")

@@ -65,7 +65,7 @@ for stage in TASKS:
 
 @app.command()
 def run(inbox: Inbox = None, home: Home = None, day: Day = None) -> None:
-    """Do all stages in this process: the same functions in the same order as the DAGs."""
+    """Do all stages in this process: the same functions in the same order as Airflow's DAG."""
     settings = load_settings(inbox, home)
     if not settings.inbox.is_dir():
         raise BadUse(f"the inbox {settings.inbox} does not exist", "Make it, or name another by --inbox")
