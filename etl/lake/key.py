@@ -55,7 +55,7 @@ def given_key(settings: Settings) -> str:
 
 def note_path(settings: Settings) -> Path:
     """Name the file that says under which key the home was made."""
-    return settings.lake / "key.json"
+    return settings.home / "key.json"
 
 
 def require_key(settings: Settings) -> None:
