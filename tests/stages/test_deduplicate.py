@@ -5,6 +5,7 @@ from itertools import permutations
 from pathlib import Path
 from typing import Any
 
+import pytest
 from builders import House, Message, Row, combined, each, event, events, lines, moment, request
 
 from etl.lake.catalogue import Lake
@@ -216,7 +217,7 @@ def test_chain_of_copies_gives_the_same_in_any_grouping(house: House, tmp_path: 
 
 
 def test_chain_keeps_repeats_right_too(house: House, tmp_path: Path) -> None:
-    """Copies months apart are the same page view: the later kept one is a repeat of the first."""
+    """Copies months apart are two page views: a view repeats another at most `max_lateness_days` before it."""
     for number, days in enumerate([[0, 10], [80, 85]]):
         visits(house, str(number), *days)
         house.digest()
@@ -225,7 +226,22 @@ def test_chain_keeps_repeats_right_too(house: House, tmp_path: Path) -> None:
     at_once.digest()
     transport = {"source_file", "file_id", "line_number"}
     assert without(house.events(), transport) == without(at_once.events(), transport)
-    assert [row["is_repeat"] for row in house.events()] == [False, True]
+    assert [row["is_repeat"] for row in house.events()] == [False, False]
+
+
+@pytest.mark.parametrize("order", ["all at once", "last first", "middle last"])
+def test_a_view_repeats_another_within_thirty_days(house: House, order: str) -> None:
+    """GIVEN views of one page after 20, 30, and 30 days and a second THEN each is measured by the one before it."""
+    seen = ["2026-03-01 10:00", "2026-03-21 10:00", "2026-04-20 10:00", "2026-05-20 10:00:01", "2026-05-21 10:00"]
+    moments = [when.split(" ") for when in seen]
+    views = [event(f"{clock} /a #p", number, day=day) for number, (day, clock) in enumerate(moments)]
+    ways = {
+        "all at once": [[0, 1, 2, 3, 4]], "last first": [[4], [3], [2], [1], [0]], "middle last": [[0, 2, 4], [1, 3]],
+    }  # fmt: skip
+    for number, some in enumerate(ways[order]):
+        house.put(f"events/{number}.jsonl", lines([copy(views[one], seen[one]) for one in some]))
+        house.digest()
+    assert [row["is_repeat"] for row in house.events()] == [False, True, True, False, True]
 
 
 def test_duplicate_of_a_page_view_is_no_repeat(house: House) -> None:

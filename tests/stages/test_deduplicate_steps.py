@@ -152,7 +152,9 @@ def repeats(messages: Sequence[Row], rounds: int = 1, **given: Sequence[Row]) ->
     """Find the repeats among views, all of one page."""
     views = [key(message["message_ref"], message["message_ref"], 10) for message in messages]
     nothing: dict[str, Sequence[Row]] = {"refused": [], "known": [], "contested": []}
-    found = apply(steps.FIND_REPEATS, {"views": views, "messages": messages, **nothing, **given}, rounds)["repeated"]
+    found = apply(
+        steps.FIND_REPEATS, {"views": views, "messages": messages, **nothing, **given}, rounds, reach_us=30 * DAY_US
+    )["repeated"]
     assert {(row["kind"], row["key"]) for row in found} <= {("repeat", 10)}
     return refs(found, "message_ref", "kept_message_ref")
 

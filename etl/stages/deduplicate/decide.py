@@ -59,7 +59,7 @@ def decide(
     refused = refuse(con, messages, contested, reach_days)
     given = {"views": views, "messages": messages.of(con, views)}
     decisive = {"refused": refused, "known": known, "contested": contested}
-    repeated = steps.FIND_REPEATS.run(con, given | decisive)["repeated"]
+    repeated = steps.FIND_REPEATS.run(con, given | decisive, reach_us=reach_days * DAY_US)["repeated"]
     relation = steps.MERGE.run(con, decisive | {"pages": pages, "repeated": repeated})["decided"]
     contents = {str(day): content for day, content in contents_by(con, relation, "event_date").items()}
     before = {day: found.identities[0] for day, found in stood.items()}

@@ -1,6 +1,7 @@
 -- Which accepted page views repeat another of the same visitor and page.
 --
--- Of a visitor's accepted views of one page the first in session order counts.
+-- Of a visitor's accepted views of one page, in session order, the first counts, and each that comes more than
+-- $reach_us after the one before it, a repeat or not.
 --
 -- Takes: views (keys), messages, refused (now), known (copies of these days as they stood), contested (keys, about
 -- which what stood holds no more).
@@ -36,13 +37,31 @@ create table repeated as
 with ordered as (
     select
         *,
-        row_number() over page_order as ordinal,
-        first_value(file_id) over page_order as kept_file_id,
-        first_value(message_ref) over page_order as kept_message_ref
+        epoch_us(event_at) - lag(epoch_us(event_at)) over page_order as since_before_us
     from accepted
     window page_order as (
         partition by visitor_id, page_id
         order by event_at, stream_id nulls last, message_index nulls last, event_id
+    )
+),
+
+headed as (
+    select
+        *,
+        since_before_us is null or since_before_us > $reach_us as is_first
+    from ordered
+),
+
+named as (
+    select
+        *,
+        last_value(case when is_first then file_id end ignore nulls) over page_order as kept_file_id,
+        last_value(case when is_first then message_ref end ignore nulls) over page_order as kept_message_ref
+    from headed
+    window page_order as (
+        partition by visitor_id, page_id
+        order by event_at, stream_id nulls last, message_index nulls last, event_id
+        rows between unbounded preceding and current row
     )
 )
 
@@ -54,5 +73,5 @@ select
     kept_file_id,
     kept_message_ref,
     event_date
-from ordered
-where ordinal > 1;
+from named
+where not is_first;

@@ -18,7 +18,7 @@ from etl.stages.deduplicate.history import History
 from etl.stages.deduplicate.write import write_collisions, write_copies
 from etl.stages.stage import Made, Stage, Work
 
-DEDUPLICATION_VERSION = 2
+DEDUPLICATION_VERSION = 3
 UNIT = "all"
 
 
