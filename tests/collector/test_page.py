@@ -11,7 +11,7 @@ import pytest
 from builders.collector import waited
 from playwright.async_api import async_playwright
 
-from collector.demo import scenarios
+from collector.demo.scenarios import people, registry, trouble
 from collector.demo.scene import Scene, set_up, tear_down
 from collector.demo.truth import Truth, View
 from collector.demo.visit import DESKTOP, Visit
@@ -27,7 +27,7 @@ def scene(nginx: str, bundled: Path, chromium: str, place: Path) -> Iterator[Sce
     tear_down(made)
 
 
-def played(scene: Scene, act: scenarios.Act, address: str) -> list[Truth]:
+def played(scene: Scene, act: registry.Act, address: str) -> list[Truth]:
     """Play a scenario; return the truth of its visits, each at an address of its own."""
     visits: list[Visit] = []
 
@@ -74,15 +74,15 @@ def seen_by(scene: Scene, view: View) -> set[str]:
 @pytest.mark.parametrize(
     ("act", "address"),
     [
-        (scenarios.phone_back_and_reload, "203.0.113"),
-        (scenarios.tracker_blocked, "203.0.114"),
-        (scenarios.pixel_blocked, "203.0.115"),
-        (scenarios.answer_lost, "203.0.116"),
-        (scenarios.foreign_page, "203.0.117"),
+        (people.phone_back_and_reload, "203.0.113"),
+        (trouble.tracker_blocked, "203.0.114"),
+        (trouble.pixel_blocked, "203.0.115"),
+        (trouble.answer_lost, "203.0.116"),
+        (trouble.foreign_page, "203.0.117"),
     ],
     ids=lambda given: getattr(given, "__name__", ""),
 )
-def test_each_view_is_seen_by_whom_it_can_be_seen(scene: Scene, act: scenarios.Act, address: str) -> None:
+def test_each_view_is_seen_by_whom_it_can_be_seen(scene: Scene, act: registry.Act, address: str) -> None:
     (truth,) = played(scene, act, address)
     ids = [view.page_id for view in truth.views]
     assert all(ids) and len(set(ids)) == len(ids)
@@ -90,7 +90,7 @@ def test_each_view_is_seen_by_whom_it_can_be_seen(scene: Scene, act: scenarios.A
 
 
 def test_who_has_given_no_consent_is_asked_by_nobody_until_he_does(scene: Scene) -> None:
-    (truth,) = played(scene, scenarios.consent_given_half_way, "203.0.118")
+    (truth,) = played(scene, trouble.consent_given_half_way, "203.0.118")
     (view,) = truth.views
     found = waited(lambda: [event for event in events(scene, "203.0.118.1") if event["e"] == "pv"])
     assert [page_of(event) for event in found] == [view.page_id]
@@ -100,7 +100,7 @@ def test_who_has_given_no_consent_is_asked_by_nobody_until_he_does(scene: Scene)
 
 
 def test_the_anonymous_are_nobody_and_keep_nothing(scene: Scene) -> None:
-    (truth,) = played(scene, scenarios.anonymous, "203.0.119")
+    (truth,) = played(scene, trouble.anonymous, "203.0.119")
     assert truth.cookies == 0
     found = waited(lambda: [event for event in events(scene, "203.0.119.0") if event["e"] == "pv"])
     assert not {"duid", "nuid", "uid", "vid", "sid"} & found[0].keys()
@@ -109,7 +109,7 @@ def test_the_anonymous_are_nobody_and_keep_nothing(scene: Scene) -> None:
 
 
 def test_indexes_of_a_session_are_given_once_and_without_gaps(scene: Scene) -> None:
-    played(scene, scenarios.buyer, "203.0.120")
+    played(scene, trouble.buyer, "203.0.120")
     found: Callable[[], list[dict[str, Any]]] = lambda: events(scene, "203.0.120.1")  # noqa: E731
     waited(lambda: any("transaction" in event.get("ue_pr", "") for event in found()))
     indexes = {}
@@ -122,7 +122,7 @@ def test_indexes_of_a_session_are_given_once_and_without_gaps(scene: Scene) -> N
 
 
 def test_what_is_written_into_a_form_stays_there(scene: Scene) -> None:
-    async def write_a_name(make: scenarios.MakeVisit) -> None:
+    async def write_a_name(make: trouble.MakeVisit) -> None:
         visit = make("form")
         page = await visit.browse()
         await visit.go(page, "/")

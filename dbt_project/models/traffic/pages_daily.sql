@@ -18,6 +18,7 @@ hits as (
     select
         page_id,
         event_id,
+        viewed_at,
         hit_at,
         app_id,
         platform,
@@ -71,7 +72,7 @@ hits_counted as (
         count(*) as pixel_hits,
         count(*) filter (where hits.is_seen_by_event) as matched
     from hits
-    left join page_views on hits.event_id = page_views.event_id
+    left join page_views on hits.event_id = page_views.event_id and hits.viewed_at = page_views.viewed_at
     left join lost_hits
         on
             not hits.is_seen_by_event

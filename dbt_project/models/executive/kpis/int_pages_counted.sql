@@ -49,7 +49,7 @@ placed_page_views as (
         witnessed.event_id is null as is_without_witness
     from page_views
     cross join access_policy
-    left join witnessed on page_views.event_id = witnessed.event_id
+    left join witnessed on page_views.event_id = witnessed.event_id and page_views.viewed_at = witnessed.viewed_at
     where {{ counts('page_views') }}
 
 ),

@@ -55,7 +55,11 @@ nearest_views as (
         arg_min(
             page_views.event_id,
             (abs(epoch_us(page_views.viewed_at) - epoch_us(hits.hit_at)), page_views.viewed_at, page_views.event_id)
-        ) as event_id
+        ) as event_id,
+        arg_min(
+            page_views.viewed_at,
+            (abs(epoch_us(page_views.viewed_at) - epoch_us(hits.hit_at)), page_views.viewed_at, page_views.event_id)
+        ) as viewed_at
     from page_views
     semi join shared_pages on page_views.page_id = shared_pages.page_id
     inner join hits
@@ -80,7 +84,9 @@ findable_views as (
         nearest_views.page_id as findable_page_id
     from page_views
     semi join shared_pages on page_views.page_id = shared_pages.page_id
-    left join nearest_views on page_views.event_id = nearest_views.event_id
+    -- An id may come again after the lateness limit, and is another view then.
+    left join nearest_views
+        on page_views.event_id = nearest_views.event_id and page_views.viewed_at = nearest_views.viewed_at
 
 ),
 
@@ -88,6 +94,7 @@ paired as (
 
     select
         page_views.event_id,
+        page_views.viewed_at,
         page_views.session_id,
         hits.visitor_id as hit_visitor_id,
         hits.hit_at,
@@ -137,6 +144,7 @@ judged as (
     select
         web.page_id,
         web.event_id,
+        web.viewed_at,
         web.session_id,
         web.hit_visitor_id,
         web.hit_at,
