@@ -109,7 +109,7 @@ def test_the_anonymous_are_nobody_and_keep_nothing(scene: Scene) -> None:
 
 
 def test_indexes_of_a_session_are_given_once_and_without_gaps(scene: Scene) -> None:
-    played(scene, trouble.buyer, "203.0.120")
+    played(scene, people.buyer, "203.0.120")
     found: Callable[[], list[dict[str, Any]]] = lambda: events(scene, "203.0.120.1")  # noqa: E731
     waited(lambda: any("transaction" in event.get("ue_pr", "") for event in found()))
     indexes = {}

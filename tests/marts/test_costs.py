@@ -15,7 +15,7 @@ from etl.stages.build.plan import Node
 
 # Whoever makes a build dearer says so here, in the same commit.
 MOST_NODES = 245
-MOST_SCANS = {"events": 13, "pixel_hits": 3, "messages": 1, "quarantine": 4, "event_counts": 4}
+MOST_SCANS = {"events": 13, "pixel_hits": 5, "messages": 1, "quarantine": 4, "event_counts": 4}
 """Of the datasets that grow: so many scans in a build of everything."""
 
 WHOLE_IN_A_DAYS_BUILD = {"access_loss_daily", "int_access_policy"}
