@@ -22,6 +22,7 @@ from pyspark.sql import SparkSession
 from etl.engines.code import code_digest
 from etl.engines.engine import Result, Task
 from etl.errors import BloodhoundError
+from etl.lake.access import keeping_private
 from etl.lake.key import read_key
 from etl.settings import PROJECT, Settings
 
@@ -71,7 +72,8 @@ class Checked:
                 f"{os.uname().nodename} has other code, configuration or libraries than the driver",
                 "Bring every machine of the cluster to the same version",
             )
-        return self.function(task)
+        with keeping_private(task.settings):
+            return self.function(task)
 
 
 def open_session(master: str) -> SparkSession:

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -29,12 +30,12 @@ CUT_SMALL = """
 import sys
 from etl.stages.parse import slices
 from etl.stages.sessionize import shares
-slices.SLICE_BYTES, shares.SHARE_BYTES = 1_000_000, 100_000
+slices.SLICE_BYTES, shares.SHARE_BYTES = 1_000_000, int(sys.argv.pop(1))
 from etl.commands.main import main
 sys.argv = ["etl", *sys.argv[1:]]
 main()
 """
-"""The command line, with slices and shares so small that a few rows make many tasks."""
+"""The command line, with slices and shares (of so many bytes) so small that a few rows make many tasks."""
 
 
 def test_the_rows_of_this_machines_cores_are_the_same(
@@ -70,27 +71,41 @@ def lent(tmp_path: Path) -> Iterator[Cluster]:
         yield made
 
 
-def begin(house: House, lent: Cluster, command: str) -> "subprocess.Popen[bytes]":
+def begin(house: House, lent: Cluster, command: str, share: int) -> "subprocess.Popen[bytes]":
     """Start a command that runs on the cluster."""
     house.root.mkdir(exist_ok=True)
     with (house.root / "driver.log").open("ab") as log:
+        folders = ["--inbox", house.settings.inbox, "--home", house.settings.home]
         return subprocess.Popen(
-            [sys.executable, "-c", CUT_SMALL, command, "--inbox", house.settings.inbox, "--home", house.settings.home],
-            cwd=PROJECT, env=os.environ | lent.environment | {"BLOODHOUND_KEY": KEYS["key"]}, stdout=log, stderr=log,
+            [sys.executable, "-c", CUT_SMALL, str(share), command, *folders], cwd=PROJECT, stdout=log, stderr=log,
+            env=os.environ | lent.environment | {"BLOODHOUND_KEY": KEYS["key"]},
         )  # fmt: skip
 
 
-def run(house: House, lent: Cluster, command: str, disturb: Callable[[], None] | None = None) -> None:
+def run(
+    house: House, lent: Cluster, command: str, disturb: Callable[[], None] | None = None, share: int = 100_000
+) -> None:
     """Run a command on the cluster, and disturb it once tasks have written something."""
-    driver = begin(house, lent, command)
+    driver = begin(house, lent, command, share)
     try:
         if disturb is not None:
             staging = house.settings.lake / "staging"
             wait(lambda: driver.poll() is not None or any(staging.glob("*/*/*")), "no task has begun")
+            assert driver.poll() is None, "it had ended before it could be disturbed"
             disturb()
         assert driver.wait(timeout=900) == 0, (house.root / "driver.log").read_text()[-3000:]
     finally:
         kill_tree(driver)
+
+
+def pythons_of(worker: int) -> list[psutil.Process]:
+    """List the Python processes in which a worker's tasks run."""
+    found = []
+    for process in psutil.Process(worker).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            if "pyspark.daemon" in " ".join(process.cmdline()):
+                found.append(process)
+    return found
 
 
 @pytest.mark.prove
@@ -106,19 +121,20 @@ def test_a_cluster_whose_workers_are_killed_publishes_the_same(tmp_path: Path, l
         disturbed.append("worker")
 
     def lose_the_python_of_a_worker() -> None:
-        lost = [
-            child for child in psutil.Process(lent.workers[0].pid).children(recursive=True)
-            if "pyspark" in " ".join(child.cmdline())
-        ]  # fmt: skip
-        for child in lost:
-            child.kill()
-        disturbed.append("python" if lost else "")
+        wait(lambda: pythons_of(lent.workers[0].pid), "no task has begun")
+        for process in pythons_of(lent.workers[0].pid):
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        disturbed.append("python")
 
+    pipeline.land(plain.settings)
     run(house, lent, "land")
     run(house, lent, "parse", lose_a_worker)
     run(house, lent, "sessionize", lose_a_worker)
     bring_late(plain)
-    run(house, lent, "run", lose_the_python_of_a_worker)
+    for withdrawn in (plain.settings.inbox / "exclusions").iterdir():
+        withdrawn.unlink()
+    run(house, lent, "run", lose_the_python_of_a_worker, share=40_000)
     for command in (pipeline.land, pipeline.parse, pipeline.sessionize, pipeline.build):
         command(plain.settings)
     assert disturbed == ["worker", "worker", "python"]
@@ -129,6 +145,9 @@ def test_a_cluster_whose_workers_are_killed_publishes_the_same(tmp_path: Path, l
     assert tables > 50
     assert rows > 10_000
     assert len(house.files("events")) > len(plain.files("events"))
+    assert {path.stat().st_mode & 0o077 for path in house.settings.lake.rglob("*.parquet")} == {0}
+    logs = [house.root / "driver.log", *(path for path in lent.root.rglob("*") if path.is_file())]
+    assert [path for path in logs if KEYS["key"].encode() in path.read_bytes()] == []
     # What was written by attempts that did not count is named nowhere, and nothing reads by looking.
     for dataset in ("messages", "keys", "open_sessions", "event_counts"):
         assert sorted(house.files(dataset)) == sorted((house.settings.lake / dataset).rglob("*.parquet"))
