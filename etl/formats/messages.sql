@@ -137,7 +137,7 @@ select
     case when is_suspect then coalesce(query, item, 'null') end as item,
     case when is_suspect then wrong end as wrong,
     case when is_suspect then version_text end as version_text,
-    cast(hash(message) >> 1 as bigint) as content_key,
+    cast(md5_number_lower(message) >> 1 as bigint) as content_key,
     false as is_access,
     line_reason as reason,
     line_detail as detail

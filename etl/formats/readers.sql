@@ -40,7 +40,7 @@ select
     cast(null as varchar) as locale,
     cast(null as varchar) as data,
     viewed.received_us as event_us,
-    cast(hash(viewed.event_id) >> 1 as bigint) as content_key,
+    cast(md5_number_lower(viewed.event_id) >> 1 as bigint) as content_key,
     true as is_access,
     viewed.is_agent_unknown,
     cast(null as varchar) as sent_platform,
