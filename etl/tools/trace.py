@@ -175,7 +175,7 @@ def tell_message(con: duckdb.DuckDBPyConnection, lake: Lake, row: Row) -> Iterat
     )
     yield f"event_at   {row['event_at']} ({tell_clock(row)})"
     copies = find_copies(con, lake, row)
-    refused = [copy for copy in copies if copy["kind"] != "repeat"]
+    refused = [copy for copy in copies if copy["kind"] in {"duplicate", "id_collision"}]
     if refused:
         kept = name_place(lake, refused[0]["kept_file_id"], refused[0]["kept_message_ref"])
         if refused[0]["kind"] == "duplicate":
@@ -197,7 +197,7 @@ def tell_clock(row: Row) -> str:
 
 
 def find_copies(con: duckdb.DuckDBPyConnection, lake: Lake, row: Row) -> list[Row]:
-    """Find what deduplication says of a message: that it repeats another's id, or another's page."""
+    """Find what deduplication says of a message: that it repeats another's id, page or document."""
     parts = [part for _, part in Deduplicate().parts(lake, "copies") if part.day == str(row["event_date"])]
     return rows_of(
         con,
@@ -212,7 +212,7 @@ def name_place(lake: Lake, number: int, reference: int) -> str:
     return f"{name} line {reference >> 24}, message {reference & 0xFFFFFF}"
 
 
-def tell_event(con: duckdb.DuckDBPyConnection, lake: Lake, row: Row, repeats: list[Row]) -> Iterator[str]:
+def tell_event(con: duckdb.DuckDBPyConnection, lake: Lake, row: Row, copies: list[Row]) -> Iterator[str]:
     """Say what the canonical event says, and where the published marts have it."""
     parts = [part for _, part in Sessionize().parts(lake, "events") if part.day == str(row["event_date"])]
     events = rows_of(
@@ -231,8 +231,13 @@ def tell_event(con: duckdb.DuckDBPyConnection, lake: Lake, row: Row, repeats: li
     else:
         yield "session    none was open"
     if event["schema"] == "page_view":
-        first = name_place(lake, repeats[0]["kept_file_id"], repeats[0]["kept_message_ref"]) if repeats else ""
-        yield f"page view  {f'a repeat of {first}, not counted' if repeats else 'counted'}"
+        first = {
+            copy["kind"]: name_place(lake, copy["kept_file_id"], copy["kept_message_ref"]) for copy in copies
+        }  # fmt: skip
+        repeat = first.get("repeat")
+        yield f"page view  {f'a repeat of {repeat}, not counted' if repeat else 'counted'}"
+        if "later_view" in first:
+            yield f"navigation ajax: its document was loaded for {first['later_view']}"
     flags = [f"bot ({event['bot_reason']})"] if event["is_bot"] else []
     flags += ["excluded"] if event["is_excluded"] else []
     yield f"flags      {', '.join(flags) or 'none'}"

@@ -120,6 +120,7 @@ KEYS = pa.schema(
     [
         ("id_key", pa.int64()),
         ("page_key", pa.int64()),
+        ("document_key", pa.int64()),
         ("received_us", pa.int64()),
         ("file_id", pa.int64()),
         ("message_ref", pa.int64()),
@@ -127,8 +128,8 @@ KEYS = pa.schema(
         ("received_date", pa.date32()),
     ]
 )
-"""A valid message's id, and a page view's visitor and page, as 63 bits of MD5: enough to find the few that came
-again, which are then looked at in full."""
+"""A valid message's id, a page view's visitor and page, and its visitor and document, as 63 bits of MD5: enough to find
+the few that came again, which are then looked at in full. Nobody's documents are told apart by the user agent."""
 
 AGENTS = pa.schema(
     [
@@ -159,8 +160,9 @@ COPIES = pa.schema(
         ("event_date", pa.date32()),
     ]
 )
-"""Messages that repeat another's id or page. `kind`: `duplicate`, `id_collision` (both are refused) or `repeat`
-(accepted and flagged); `key`: the id's or the page's, as in `KEYS`."""
+"""Messages that repeat another's id, page or document. `kind`: `duplicate`, `id_collision` (both are refused), `repeat`
+or `later_view` (accepted, and said of the event; a view may be both); `key`: the id's, the page's or the document's, as
+in `KEYS`."""
 
 FAST_VIEWS = pa.schema([("file_id", pa.int64()), ("message_ref", pa.int64()), ("event_date", pa.date32())])
 """Page views inside a window that holds more of their visitor's than people read."""

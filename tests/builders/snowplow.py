@@ -60,3 +60,9 @@ def without(item: Event, *names: str) -> Event:
 
 def ue(name: str, data: Any, **keys: Any) -> Event:
     return BASE | {"e": "ue", "ue_pr": described(name, data)} | keys
+
+
+def loaded(start: float, kind: str = "navigate", *others: Event) -> Event:
+    """What an event's contexts hold of a document that was loaded so, with other entities."""
+    said = {"type": kind, "fetchStart": start, "requestStart": start + 10.5, "responseEnd": start + 20, "duration": 1}
+    return {"co": contexts(entity("PerformanceNavigationTiming", said, "iglu:org.w3"), *others)}

@@ -241,31 +241,6 @@ def test_visitor_of_last_resort_is_address_and_agent(house: House) -> None:
     assert visitors[0] == visitors[1] and len(set(visitors)) == 4 and None not in visitors
 
 
-def loaded(start: float, kind: str = "navigate") -> Row:
-    """What the navigation entity says of a document."""
-    said = {"type": kind, "fetchStart": start, "requestStart": start + 10.5, "responseEnd": start + 20, "duration": 1}
-    return {"co": contexts(entity("PerformanceNavigationTiming", said, "iglu:org.w3"))}
-
-
-def test_later_views_of_a_document_are_ajax(house: House) -> None:
-    """GIVEN views of a document, in another session too, and of others THEN the first was loaded, the rest were not."""
-    views = [
-        ("a", "10:00", loaded(1, "reload")), ("a", "10:05", loaded(1, "reload")), ("a", "11:00", loaded(1, "reload")),
-        ("a", "10:01", loaded(2)), ("a", "10:02", {}), ("b", "10:03", loaded(1, "reload")),
-    ]  # fmt: skip
-    rows = [
-        posted(
-            PV | {"eid": f"{n}", "duid": who, "dtm": str(int(moment(at).timestamp() * 1000)), "stm": None} | load,
-            received=at,
-        )
-        for n, (who, at, load) in enumerate(views)
-    ]
-    house.put("events/a.jsonl", lines([rows[1], rows[1], rows[0], *rows[2:]]))
-    house.digest()
-    found = {row["event_id"]: row["navigation"] for row in house.events()}
-    assert found == {"0": "reload", "1": "ajax", "2": "ajax", "3": "navigate", "4": None, "5": "reload"}
-
-
 def test_schema_that_the_plan_comes_to_name_takes_its_events(house: House, tmp_path: Path) -> None:
     house.put("events/a.jsonl", lines([posted(ue("add_to_cart", {"sku": "42"}), PV | {"eid": "F"})]))
     house.digest()

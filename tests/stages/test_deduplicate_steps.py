@@ -14,10 +14,12 @@ DAY_US = 86_400_000_000
 MARCH = date(2026, 3, 1)
 
 
-def key(message: int, id_key: int, page_key: int | None = None, received_us: int = 0, file_id: int = -7) -> Row:
+def key(
+    message: int, id_key: int, page_key: int | None = None, document_key: int | None = None, received_us: int = 0
+) -> Row:
     """Make the keys of a message of one file."""
     return {
-        "id_key": id_key, "page_key": page_key, "received_us": received_us, "file_id": file_id,
+        "id_key": id_key, "page_key": page_key, "document_key": document_key, "received_us": received_us, "file_id": -7,
         "message_ref": message, "event_date": MARCH,
     }  # fmt: skip
 
@@ -121,22 +123,24 @@ def test_a_copy_is_refused_by_its_content() -> None:
     assert sorted(refs(found, "message_ref", "kind")) == [(1, "duplicate"), (2, "duplicate"), (3, "id_collision")]
 
 
-def test_pages_in_question_are_those_of_new_messages_and_of_copies() -> None:
-    given = {"arrived": [key(1, 1, 10), key(2, 2)], "contested": [key(3, 1, 30), key(4, 1, 10), key(5, 1)]}
-    assert refs(apply(steps.FIND_PAGES, given)["pages"], "page_key") == [10, 30]
-    history = [{"page_key": page, "filename": name} for page, name in ((10, "a"), (10, "a"), (11, "b"), (None, "c"))]
-    found = apply(steps.FIND_SEEN, {"history": history, "pages": [{"page_key": 10}, {"page_key": 30}]})
-    assert refs(found["seen_before"], "filename") == ["a"]
+def test_what_is_in_question_is_what_new_messages_and_copies_show() -> None:
+    given = {"arrived": [key(1, 1, 10, 7), key(2, 2)], "contested": [key(3, 1, 30), key(4, 1, 10), key(5, 1)]}
+    assert refs(apply(steps.FIND_SHOWN, given)["shown"], "shown_key") == [7, 10, 30]
+    keys = [(10, None, "a"), (10, None, "a"), (11, None, "b"), (None, None, "c"), (12, 7, "d")]
+    history = [{"page_key": page, "document_key": document, "filename": name} for page, document, name in keys]
+    found = apply(steps.FIND_SEEN, {"history": history, "shown": [{"shown_key": 7}, {"shown_key": 10}]})
+    assert refs(found["seen_before"], "filename") == ["a", "d"]
 
 
-@pytest.mark.parametrize("rounds", [1, 3])
-def test_views_are_those_of_pages_viewed_again(rounds: int) -> None:
+def test_views_are_those_of_pages_and_documents_viewed_again() -> None:
     given = {
-        "arrived": [key(1, 1, 10), key(2, 2, 20), key(3, 3)],
-        "before": [key(11, 4, 10), key(12, 5, 30), key(13, 6, 30), key(14, 7)],
-        "pages": [{"page_key": 10}, {"page_key": 20}],
+        "arrived": [key(1, 1, 10), key(2, 2, 20, 7), key(3, 3)],
+        "before": [key(11, 4, 10, 8), key(12, 5, 30, 7), key(13, 6, 30), key(14, 7)],
+        "shown": [{"shown_key": 10}, {"shown_key": 20}, {"shown_key": 7}],
     }
-    assert refs(apply(steps.FIND_VIEWS, given, rounds)["views"], "message_ref") == [1, 11]
+    assert refs(apply(steps.FIND_VIEWS, given)["views"], "kind", "shown_key", "message_ref") == [
+        ("later_view", 7, 2), ("later_view", 7, 12), ("repeat", 10, 1), ("repeat", 10, 11),
+    ]  # fmt: skip
 
 
 def view(message: int, at: str, page_id: str = "p", visitor: str = "v", **columns: Any) -> Row:
@@ -150,10 +154,16 @@ def view(message: int, at: str, page_id: str = "p", visitor: str = "v", **column
 
 def repeats(messages: Sequence[Row], rounds: int = 1, **given: Sequence[Row]) -> list[Any]:
     """Find the repeats among views, all of one page."""
-    views = [key(message["message_ref"], message["message_ref"], 10) for message in messages]
+    views = [
+        {"kind": "repeat", "shown_key": 10, "file_id": -7, "message_ref": message["message_ref"], "event_date": MARCH}
+        for message in messages
+    ]
     nothing: dict[str, Sequence[Row]] = {"refused": [], "known": [], "contested": []}
     found = apply(
-        steps.FIND_REPEATS, {"views": views, "messages": messages, **nothing, **given}, rounds, reach_us=30 * DAY_US
+        steps.FIND_VIEWED_AGAIN,
+        {"views": views, "messages": messages, **nothing, **given},
+        rounds,
+        reach_us=30 * DAY_US,
     )["repeated"]
     assert {(row["kind"], row["key"]) for row in found} <= {("repeat", 10)}
     return refs(found, "message_ref", "kept_message_ref")
@@ -181,12 +191,16 @@ def test_a_refused_view_is_no_view() -> None:
 
 def test_what_stood_holds_unless_it_was_judged_anew() -> None:
     given = {
-        "known": [copy("duplicate", 1), copy("duplicate", 2), copy("repeat", 3, of=10), copy("repeat", 4, of=20)],
+        "known": [
+            copy("duplicate", 1), copy("duplicate", 2), copy("repeat", 3, of=10), copy("repeat", 4, of=20),
+            copy("later_view", 3, of=8), copy("later_view", 4, of=7),
+        ],
         "contested": [{"file_id": -7, "message_ref": 2}, {"file_id": -7, "message_ref": 4}],
-        "pages": [{"page_key": 10}], "refused": [copy("id_collision", 5)], "repeated": [copy("repeat", 6, of=10)],
+        "shown": [{"shown_key": 10}, {"shown_key": 7}], "refused": [copy("id_collision", 5)],
+        "repeated": [copy("repeat", 6, of=10)],
     }  # fmt: skip
     found = refs(apply(steps.MERGE, given)["decided"], "message_ref", "kind")
-    assert sorted(found) == [(1, "duplicate"), (4, "repeat"), (5, "id_collision"), (6, "repeat")]
+    assert sorted(found) == [(1, "duplicate"), (3, "later_view"), (4, "repeat"), (5, "id_collision"), (6, "repeat")]
 
 
 def test_what_collided_says_all_of_itself() -> None:

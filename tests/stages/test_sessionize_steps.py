@@ -234,7 +234,6 @@ def flagged(*messages: Row, **given: Sequence[Row]) -> list[Row]:
     ]
     nothing: dict[str, Sequence[Row]] = {
         "event_sessions": event_sessions, "copies": [], "fast_views": [], "excluded": [],
-        "later_views": [],
     }  # fmt: skip
     rows = apply(steps.FLAG, {"messages": messages, **nothing, **given})["events"]
     return sorted(rows, key=lambda row: row["message_index"])

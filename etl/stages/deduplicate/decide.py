@@ -45,7 +45,7 @@ class Decided:
 def decide(
     con: duckdb.DuckDBPyConnection, history: History, messages: Messages, stood: Mapping[str, DayParts]
 ) -> Decided:
-    """Decide what the new messages decide: about their ids, and about their pages.
+    """Decide what the new messages decide: about their ids, and about what they show.
 
     Args:
         stood: the copies as they stood before, by day.
@@ -53,14 +53,14 @@ def decide(
     reach_days = history.lake.settings.max_lateness_days
     arrived = history.read_arrived(con)
     contested = find_contested(con, history, arrived, reach_days)
-    pages, views = find_views(con, history, arrived, contested)
+    shown, views = find_views(con, history, arrived, contested)
     concerned = {*days_of(con, contested), *days_of(con, views)}
     known = read_stood(history.lake, {day: stood[day] for day in sorted(concerned & stood.keys())})
     refused = refuse(con, messages, contested, reach_days)
     given = {"views": views, "messages": messages.of(con, views)}
     decisive = {"refused": refused, "known": known, "contested": contested}
-    repeated = steps.FIND_REPEATS.run(con, given | decisive, reach_us=reach_days * DAY_US)["repeated"]
-    relation = steps.MERGE.run(con, decisive | {"pages": pages, "repeated": repeated})["decided"]
+    repeated = steps.FIND_VIEWED_AGAIN.run(con, given | decisive, reach_us=reach_days * DAY_US)["repeated"]
+    relation = steps.MERGE.run(con, decisive | {"shown": shown, "repeated": repeated})["decided"]
     contents = {str(day): content for day, content in contents_by(con, relation, "event_date").items()}
     before = {day: found.identities[0] for day, found in stood.items()}
     changed = {day for day in concerned if before.get(day) != contents.get(day)}

@@ -82,16 +82,17 @@ def find_contested(con: duckdb.DuckDBPyConnection, history: History, arrived: st
 
 
 def find_views(con: duckdb.DuckDBPyConnection, history: History, arrived: str, contested: str) -> tuple[str, str]:
-    """Find the pages that new messages, or copies that these decide about, view; and the views of those viewed again.
+    """Find what new messages, or copies that these decide about, show: pages and documents; and the views of those that
+    were viewed again.
 
-    Of known keys one column is read, then the few files in which a page in question came before.
+    Of known keys two columns are read, then the few files in which what is in question came before.
     """
     lake = history.lake
-    pages = steps.FIND_PAGES.run(con, {"arrived": arrived, "contested": contested})["pages"]
+    shown = steps.FIND_SHOWN.run(con, {"arrived": arrived, "contested": contested})["shown"]
     before = lake.scan("keys", [])
     if history.known:
         named = sql.scan_named(lake.files(history.known))
-        seen_before = steps.FIND_SEEN.run(con, {"history": named, "pages": pages})["seen_before"]
+        seen_before = steps.FIND_SEEN.run(con, {"history": named, "shown": shown})["seen_before"]
         seen = [Path(name) for (name,) in con.execute(f"from {seen_before} order by all").fetchall()]
         before = sql.scan(seen, lake.empty("keys"))
-    return pages, steps.FIND_VIEWS.run(con, {"arrived": arrived, "before": before, "pages": pages})["views"]
+    return shown, steps.FIND_VIEWS.run(con, {"arrived": arrived, "before": before, "shown": shown})["views"]

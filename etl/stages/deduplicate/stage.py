@@ -1,9 +1,10 @@
-"""Deduplicate: which messages repeat another's id or page, found across files and days.
+"""Deduplicate: which messages repeat another's id, page or document, found across files and days.
 
-Two questions are asked of narrow rows (keys), never of whole messages: which ids came more than once (duplicates,
-collisions), and which page views came again (repeats). Only the few that did are looked at in full. Which days a new
-file concerns is known only by reading its keys, so that all days are one unit: made anew, or, where all that it was
-made of still holds, made of what stood and of what is new. The outcome is the same, whatever arrived when.
+Three questions are asked of narrow rows (keys), never of whole messages: which ids came more than once (duplicates,
+collisions), which page views came again (repeats), and for which nothing was loaded (later views of a document).
+Only the few that did are looked at in full. Which days a new file concerns is known only by reading its keys, so that
+all days are one unit: made anew, or, where all that it was made of still holds, made of what stood and of what is new.
+The outcome is the same, whatever arrived when.
 """
 
 from collections.abc import Mapping
@@ -18,7 +19,7 @@ from etl.stages.deduplicate.history import History
 from etl.stages.deduplicate.write import write_collisions, write_copies
 from etl.stages.stage import Made, Stage, Work
 
-DEDUPLICATION_VERSION = 3
+DEDUPLICATION_VERSION = 4
 UNIT = "all"
 
 

@@ -12,7 +12,9 @@ HERE = Path(__file__).parent
 KEY = without(KEYS, "received_date")
 """A message's keys, without the partition that its file lies in."""
 REFERENCE = columns(KEYS, "file_id", "message_ref")
-PAGE = columns(KEYS, "page_key")
+SHOWN = pa.schema([("shown_key", pa.int64())])
+"""What views are of: the key of a page, or of a document."""
+VIEWS = pa.schema([("kind", pa.string()), *SHOWN, *columns(KEYS, "file_id", "message_ref", "event_date")])
 FILE_NAME = pa.schema([("filename", pa.string())])
 PAIRS = pa.schema(
     [
@@ -43,19 +45,17 @@ JUDGE = Step(
     by=("id_key",),
 )  # fmt: skip
 REFUSE = Step(HERE / "refuse.sql", {"pairs": PAIRS, "same_content": REFERENCE}, {"refused": COPIES}, by=("id_key",))
-FIND_PAGES = Step(HERE / "pages.sql", {"arrived": KEY, "contested": KEY}, {"pages": PAGE}, by=("page_key",))
+FIND_SHOWN = Step(HERE / "shown.sql", {"arrived": KEY, "contested": KEY}, {"shown": SHOWN})
 FIND_SEEN = Step(
     HERE / "seen_before.sql",
-    {"history": pa.schema([*PAGE, *FILE_NAME]), "pages": PAGE},
+    {"history": pa.schema([*columns(KEYS, "page_key", "document_key"), *FILE_NAME]), "shown": SHOWN},
     {"seen_before": FILE_NAME},
 )
-FIND_VIEWS = Step(
-    HERE / "views.sql", {"arrived": KEY, "before": KEY, "pages": PAGE}, {"views": KEY}, by=("page_key",)
-)  # fmt: skip
-FIND_REPEATS = Step(
-    HERE / "repeats.sql",
+FIND_VIEWS = Step(HERE / "views.sql", {"arrived": KEY, "before": KEY, "shown": SHOWN}, {"views": VIEWS})
+FIND_VIEWED_AGAIN = Step(
+    HERE / "viewed_again.sql",
     {
-        "views": KEY,
+        "views": VIEWS,
         "messages": columns(
             MESSAGES, "visitor_id", "page_id", "event_at", "stream_id", "message_index", "event_id", "file_id",
             "message_ref",
@@ -63,11 +63,11 @@ FIND_REPEATS = Step(
         "refused": COPIES, "known": COPIES, "contested": REFERENCE,
     },
     {"repeated": COPIES},
-    by=("page_key",),
+    by=("shown_key",),
 )  # fmt: skip
 MERGE = Step(
     HERE / "merge.sql",
-    {"known": COPIES, "contested": REFERENCE, "pages": PAGE, "refused": COPIES, "repeated": COPIES},
+    {"known": COPIES, "contested": REFERENCE, "shown": SHOWN, "refused": COPIES, "repeated": COPIES},
     {"decided": COPIES},
 )
 FIND_COLLIDED = Step(HERE / "collided.sql", {"collisions": REFERENCE, "messages": COLLIDED}, {"collided": COLLIDED})

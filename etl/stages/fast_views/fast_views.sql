@@ -6,7 +6,7 @@
 create table views as
 with refused as (
     select * from copies
-    where kind <> 'repeat'
+    where kind in ('duplicate', 'id_collision')
 )
 
 select

@@ -72,6 +72,12 @@ select -- noqa: ST06
         when schema = 'page_view'
             then cast(md5_number_lower(coalesce(visitor_id, '') || chr(10) || page_id) >> 1 as bigint)
     end as page_key,
+    case
+        when schema = 'page_view' and document_key is not null
+            then cast(md5_number_lower(
+                coalesce(visitor_id, user_agent, '') || chr(10) || document_key
+            ) >> 1 as bigint)
+    end as document_key,
     received_us,
     file_id,
     (line_number << 24) | position as message_ref,

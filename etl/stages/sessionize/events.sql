@@ -1,6 +1,6 @@
 -- Canonical events: the accepted messages of a day with their session, and what flags them.
 --
--- Takes: messages (as they may be shown), event_sessions, copies, fast_views, excluded, later_views.
+-- Takes: messages (as they may be shown), event_sessions, copies, fast_views, excluded.
 -- Gives: events (a view, so that wide rows go straight into a file).
 
 create view flagged as
@@ -9,12 +9,18 @@ with repeats as (
     where kind = 'repeat'
 ),
 
+-- Nothing was loaded for them.
+later_views as (
+    select * from copies
+    where kind = 'later_view'
+),
+
 refused as (
     select
         copies.file_id,
         copies.message_ref
     from copies
-    where copies.kind <> 'repeat'
+    where copies.kind in ('duplicate', 'id_collision')
 ),
 
 placed as (

@@ -8,7 +8,7 @@
 create table told as
 with refused as (
     select * from copies
-    where kind <> 'repeat'
+    where kind in ('duplicate', 'id_collision')
 )
 
 select

@@ -22,7 +22,7 @@ from etl.stages.stage import Made, Stage, Work
 
 LONGEST_LATENESS = timedelta(days=1)
 """An event of a day may have been received so much later than `max_lateness_days` after it."""
-SESSIONIZER_VERSION = 11
+SESSIONIZER_VERSION = 12
 
 
 class Sessionize(Stage[Day]):

@@ -68,24 +68,12 @@ EXCLUDE = Step(
     },
     {"excluded": REFERENCE},
 )  # fmt: skip
-FIND_LATER_VIEWS = Step(
-    HERE / "later_views.sql",
-    {
-        "messages": columns(
-            MESSAGES, "visitor_id", "document_key", "event_at", "stream_id", "message_index", "event_id", "file_id",
-            "message_ref",
-        ),
-        "copies": REFUSAL,
-    },
-    {"later_views": REFERENCE},
-)  # fmt: skip
 MASK = Step(HERE / "mask.sql", {"messages": SHOWN, "shown_addresses": SHOWN_ADDRESSES}, {"masked": SHOWN})
 FLAG = Step(
     HERE / "events.sql",
     {
         "messages": SHOWN, "event_sessions": EVENT_SESSIONS, "copies": REFUSAL,
         "fast_views": columns(FAST_VIEWS, "file_id", "message_ref"), "excluded": REFERENCE,
-        "later_views": REFERENCE,
     },
     {"events": without(EVENTS, "event_date")},
 )  # fmt: skip

@@ -182,8 +182,7 @@ def flag_events(
     if settings.ip_addresses != "keep":
         masked = addresses.masked(distinct_addresses(con, messages), settings.ip_addresses, read_key(settings))
         shown = steps.MASK.run(con, {"messages": messages, "shown_addresses": masked})["masked"]
-    later_views = steps.FIND_LATER_VIEWS.run(con, {name: given[name] for name in ("messages", "copies")})["later_views"]
-    return steps.FLAG.run(con, {**given, "messages": shown, "excluded": excluded, "later_views": later_views})["events"]
+    return steps.FLAG.run(con, {**given, "messages": shown, "excluded": excluded})["events"]
 
 
 def stray_table(strays: Sequence[tuple[str, date]]) -> pa.Table:
