@@ -17,9 +17,11 @@ import pandas as pd
 import ua_parser
 from backports import zstd
 
+from etl.vocabulary.click_ids import NAMES as CLICK_IDS
+
 GAP = pd.Timedelta(minutes=30)
 SESSIONLESS = ("backend", "api", "email")
-CAMPAIGN = ["utm_source", "utm_medium", "utm_campaign", "gclid", "msclkid", "fbclid"]
+CAMPAIGN = ["utm_source", "utm_medium", "utm_campaign", *CLICK_IDS]
 PAGE = ["id", "type", "url", "referrer", "referring_page_id", "referring_click_id", "navigation"]
 
 
@@ -110,7 +112,10 @@ def split_urls(events: pd.DataFrame) -> pd.DataFrame:
             {"page_url": url, "url_host": parts.hostname, "url_path": parts.path}
             | {key: query.get(key, [None])[0] for key in CAMPAIGN}
         )
-    return events.merge(pd.DataFrame(rows), on="page_url", how="left")
+    urls = pd.DataFrame(rows)
+    for name in ("utm_source", "utm_medium"):
+        urls[name] = urls[name].str.lower()
+    return events.merge(urls, on="page_url", how="left")
 
 
 def sessionize(events: pd.DataFrame) -> pd.DataFrame:

@@ -7,8 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from builders import each, events
 
-from benchmarks import changes, coverage
+from benchmarks import changes, coverage, pandas_pipeline
+from etl.vocabulary.click_ids import NAMES
 
 PROJECT = Path(__file__).resolve().parents[2]
 MODULES = sorted(path.stem for path in (PROJECT / "benchmarks").glob("*.py") if path.stem != "__init__")
@@ -30,6 +32,16 @@ def test_sessions_of_narrow_events_are_cut(tmp_path: Path) -> None:
     """GIVEN few events WHEN their sessions are measured THEN a figure is written for the size."""
     run("sessions", "--sizes", "2000", "--out", str(tmp_path / "figures.json"), "--work", str(tmp_path))
     assert json.loads((tmp_path / "figures.json").read_text())["sizes"]["2000"][0]["cpu"] > 0
+
+
+def test_pandas_cuts_sessions_by_every_click_id_of_the_seed(tmp_path: Path) -> None:
+    """GIVEN another click of each platform within minutes, and a source in two spellings THEN each click is a visit."""
+    urls = [f"/?{name}=1" for name in NAMES] + ["/?utm_source=News", "/?utm_source=news", "/"]
+    views = events(*(f"10:{number:02} {url}" for number, url in enumerate(urls)), "10:40 order")
+    path = tmp_path / "inbox" / "events" / "a.jsonl"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(each(views))
+    assert pandas_pipeline.run(tmp_path / "inbox", tmp_path / "out")["sessions"] == len(NAMES) + 1
 
 
 @pytest.mark.prove
