@@ -48,8 +48,13 @@ GROUPS = "|".join(
 PLAIN = rf"^(?:{QUAD}|{GROUPS})(?: |$)"
 """How heads begin that say beyond doubt from where a request came; what does not may still say it."""
 ONE_QUAD = re.compile(rf"({QUAD})(?: [^\s,\"]+)*")
-ONE_QUAD = re.compile(rf"({QUAD})(?: [^\s,\"]+)*")
 """A head of which the first field is an address as it is written, and no chain."""
+WRAPPER = re.compile(
+    r"(?:<[0-9]{1,3}>)?(?:"
+    r"1 [0-9-]{10}T\S+ \S+ \S+ \S+ \S+ (?:-|\[[^\]]*\]) |"
+    r"(?:[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8}|[0-9-]{10}T[0-9:.]+\S*) (?:\S+ )?[^\s:]+: )"
+)
+"""What a syslog writes before another's line: its time, its host's name or address, and the program."""
 LONGEST = 60
 LAYOUT_OF_MOST = "client"
 MOST_LINKS = 50
@@ -112,8 +117,9 @@ def of_chain(chain: Sequence[Address], trusted: Networks, *, is_claimed: bool) -
 
 
 def fields_of(head: str) -> list[str]:
-    """Cut the head of a line into its fields."""
-    return FIELD.findall(head)
+    """Cut the head of a line into its fields, without what a syslog wrote before them."""
+    wrapper = WRAPPER.match(head)
+    return FIELD.findall(head[wrapper.end() :] if wrapper else head)
 
 
 def client_of_head(head: str, layout: Sequence[str], forwarded: str | None, trusted: Networks) -> Client | None:

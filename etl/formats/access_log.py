@@ -20,6 +20,8 @@ from etl.vocabulary.log_formats import FORMATS, LogFormat
 FIELDS = ("client", "forwarded", "date", "time", "request", "method", "target", "query", "status", "referrer", "agent")
 """What the register can say of a format's fields."""
 REQUEST = r"^([A-Z]+) (\S+)(?: HTTP/[0-9.]+)?$"
+BLANK_REQUEST = r"^([A-Z]+) (\S.*) HTTP/[0-9.]+$"
+"""A request line; and one with blanks in its path, which some servers take."""
 WHOLE = ""
 """The layout of a client's field that is a field of its own."""
 EXTENSION = r"^[^?#]*\.([A-Za-z0-9]+)(?:[?#].*)?$"
@@ -31,7 +33,9 @@ PAGE_READ = (
 PIXEL_READ = "method = 'GET' and starts_with(target, '/px.gif?')"
 """Which lines are asked for, in SQL: a page that was read, and the pixel."""
 DECODED = {
-    "percent": "coalesce(try(url_decode({0})), {0})",
+    # Older lines have it written so twice.
+    "percent": "coalesce(try(case when contains(url_decode({0}), '%20') then url_decode(url_decode({0}))"
+    " else url_decode({0}) end), {0})",
     "plus": "replace({0}, '+', ' ')",
     "": "{0}",
 }  # fmt: skip
@@ -92,6 +96,8 @@ def read_lines(con: duckdb.DuckDBPyConnection, wanted: str, trusted_proxies: Seq
     con.execute(f"create or replace macro unescaped(said) as {unescaped('said')}")
     con.execute(f"create or replace macro percented(said) as {percented('said')}")
     con.execute(f"create or replace macro any_time_us(said) as {any_time('said')}")
+    con.execute(f"create or replace macro asked(said) as regexp_extract(said, '{REQUEST}', ['method', 'target'])")
+    con.execute(f"create or replace macro asked_in_full(found, said) as {asked_in_full('found', 'said')}")
     con.execute(f"create or replace macro is_wanted(method, target, status) as {wanted}")
     statements.set_variables(
         con, with_agent=WITH_AGENT, without_agent=WITHOUT_AGENT, first_log_us=FIRST_LOG_US, last_log_us=LAST_LOG_US,
@@ -136,8 +142,7 @@ def select_kind(entry: LogFormat) -> str:
             {path_of("coalesce(said.target, request.target)", "said.query")} as target,
             said.status as status, said.referrer as referrer, {agent} as agent
         from (
-            select *, regexp_extract(said.request, '{REQUEST}', ['method', 'target']) as request
-            from ({fields})
+            select *, asked_in_full(asked(said.request), said.request) as request from ({fields})
         )
     """
 
@@ -177,13 +182,20 @@ def select_json(entry: LogFormat) -> str:
         name: "coalesce(" + ", ".join(f"nullif(nullif(found[{place[path]}], ''), '-')" for path in found) + ")"
         for name, found in entry.fields.items()
     }
-    return f"""
+    return rf"""
         select * exclude (found), {struct_of(values)} as said, found is not null as is_said,
             {values.get("agent", "null")} is not null as knows_agent
         from (
-            select *, case when json_valid(text) and json_type(text) = 'OBJECT'
-                then json_extract_string(text, [{sql_list(tuple(paths))}]) end as found
-            from texts where format_name = '{entry.name}'
+            select * exclude (object), case when json_type(object) = 'OBJECT'
+                then json_extract_string(object, [{sql_list(tuple(paths))}]) end as found
+            from (
+                select *, case
+                    when json_valid(text) then text
+                    -- Bytes that a server escaped as it does in its plain logs, and as JSON does not.
+                    when json_valid(replace(text, '\x', '\\x')) then replace(text, '\x', '\\x')
+                end as object
+                from texts where format_name = '{entry.name}'
+            )
         )
     """
 
@@ -221,12 +233,33 @@ def headers(found: Iterable[tuple[int, int, str, LogFormat]]) -> pa.Table:
 
 
 def any_time(said: str) -> str:
-    """Say in SQL a time as servers write it, in microseconds: epoch seconds, ISO 8601 or a log's own."""
-    return (
-        f"case when regexp_full_match({said}, '[0-9]{{9,10}}([.][0-9]+)?') then epoch_text_us({said})"
-        f" when regexp_matches({said}, '^[0-9]{{2}}/[A-Z]')"
-        f" then try(epoch_us(try_strptime({said}, '%d/%b/%Y:%H:%M:%S %z'))) else iso_us({said}) end"
-    )
+    """Say in SQL a time as servers write it, in microseconds: since 1970 in any unit, ISO 8601 or a log's own."""
+    return f"""
+        case
+            when regexp_full_match({said}, '[0-9]{{9,10}}([.][0-9]+)?') then epoch_text_us({said})
+            when regexp_full_match({said}, '[0-9]{{13}}([.][0-9]+)?')
+                then try(cast(cast(try_cast({said} as decimal(18, 3)) as decimal(28, 3)) * 1000 as bigint))
+            when regexp_full_match({said}, '[0-9]{{16}}') then try_cast({said} as bigint)
+            when regexp_full_match({said}, '[0-9]{{19}}') then try_cast({said} as bigint) // 1000
+            when regexp_matches({said}, '^[0-9]{{1,2}}/[A-Z]')
+                -- Not as a list of formats: by that the 31st of February is a day in March.
+                then try(epoch_us(coalesce(
+                    try_strptime({said}, '%d/%b/%Y:%H:%M:%S %z'), try_strptime({said}, '%d/%b/%Y:%H:%M:%S.%f %z')
+                )))
+            else iso_us({said})
+        end
+    """
+
+
+def asked_in_full(found: str, said: str) -> str:
+    """Say in SQL what a request line asks for, a path with blanks too, which are written as URLs have them."""
+    again = f"regexp_extract({said}, '{BLANK_REQUEST}', ['method', 'target'])"
+    return f"""
+        case
+            when {found}.method <> '' or not coalesce(contains({said}, ' HTTP/'), false) then {found}
+            else struct_pack(method := ({again}).method, target := replace(({again}).target, ' ', '%20'))
+        end
+    """
 
 
 def percented(column: str) -> str:

@@ -6,7 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from etl.enrich.addresses import read_address
+
 KINDS = ("session", "visitor", "user", "ip")
+MAPPED_BITS = 96
+"""So many bits stand before an IPv4 address within an IPv6 one."""
 COLUMNS = ("kind", "value", "from", "to", "reason")
 
 
@@ -69,13 +73,22 @@ def parse_row(source_file: str, number: int, line: str, columns: Sequence[str], 
         if kind not in KINDS or not value:
             raise ValueError(f"kind is {kind!r}, value is {value!r}")
         if kind == "ip":
-            value = str(ipaddress.ip_network(value, strict=False))
+            value = read_network(value)
         since, until = moment(row.get("from")), moment(row.get("to"))
         if since and until and since >= until:
             raise ValueError(f"from {since} is not before to {until}")
         return Exclusion(kind, value, since, until, row.get("reason", ""), source_file, number)
     except (ValueError, OverflowError, csv.Error) as error:
         return BadRow(source_file, number, str(error), line)
+
+
+def read_network(text: str) -> str:
+    """Read an address, however a log writes it, or a network, as CIDR; one of IPv4 within IPv6 is one of IPv4."""
+    network = ipaddress.ip_network(read_address(text) or text, strict=False)
+    mapped = getattr(network.network_address, "ipv4_mapped", None)
+    if mapped is not None and network.prefixlen >= MAPPED_BITS:
+        network = ipaddress.ip_network(f"{mapped}/{network.prefixlen - MAPPED_BITS}", strict=False)
+    return str(network)
 
 
 def moment(text: str | None) -> datetime | None:

@@ -3,6 +3,7 @@
 import codecs
 import re
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 
 import msgspec
 import orjson
@@ -18,7 +19,6 @@ TEXT = r'"((?:[^"\\]|\\.)*)"'
 WITH_AGENT = rf"^(.*?) \[([^\]]*)\] {TEXT} ([0-9]{{3}}) (?:[0-9]+|-) {TEXT} {TEXT}((?: .*)?)\r?$"
 WITHOUT_AGENT = rf"^(.*?) \[([^\]]*)\] {TEXT} ([0-9]{{3}}) (?:[0-9]+|-)(?: {TEXT} {TEXT}((?: .*)?)|(?: [^\"]*)?)\r?$"
 """Lines of the kind `quoted`: head, time, request, status, and where they are there referrer, agent and the rest."""
-FOLLOWS = r'^ "([^"]*)"'
 HOST = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+\.?(:[0-9]+)?|[A-Za-z0-9_.-]+:[0-9]+")
 ARCHIVES = {
     b"PK\x03\x04": "a ZIP archive", b"\xfd7zXZ": "an xz file", b"7z\xbc\xaf": "a 7-Zip archive",
@@ -26,9 +26,16 @@ ARCHIVES = {
     b"%PDF": "a PDF", b"SQLite format 3": "an SQLite database", b"Obj\x01": "an Avro file",
 }  # fmt: skip
 """How files begin that are no text."""
+UNKNOWN = "no log that is known"
 NOBODY = {"", "-", "unknown"}
+TIME = re.compile(r"[0-9]{1,2}/[A-Z][a-z]{2}/[0-9]{4}:|[0-9]{4}-[0-9]{2}-[0-9]{2}[T ]")
+"""How times begin that are read."""
+MOST_FIELDS = 12
+"""So many quoted fields after the agent are looked at."""
+QUOTED = re.compile('"([^"]*)"')
+PORT = re.compile(r"(?:[0-9.]+|\[.*\]):[0-9]+")
 
-_with_agent, _without_agent, _follows = map(re.compile, (WITH_AGENT, WITHOUT_AGENT, FOLLOWS))
+_with_agent, _without_agent = map(re.compile, (WITH_AGENT, WITHOUT_AGENT))
 _texts = {name: re.compile(entry.lines) for name, entry in FORMATS.items() if entry.kind == "text"}
 _unread = [(title, re.compile(expression)) for title, expression in UNREAD]
 
@@ -49,6 +56,9 @@ def recognise(lines: Sequence[bytes]) -> LogFormat | None:
 
 def looks_like(lines: Sequence[bytes]) -> str:
     """Say in words what a file that is no format of the register looks like."""
+    is_wide = any(b"\0" in line for line in lines[:FIRST_LINES])
+    if lines and is_wide and lines[0].startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "a text in UTF-16 (save it as UTF-8)"
     archive = binary(lines)
     if archive:
         return archive
@@ -56,7 +66,38 @@ def looks_like(lines: Sequence[bytes]) -> str:
     found = {
         title: count for title, expression in _unread if (count := sum(bool(expression.search(text)) for text in texts))
     }
-    return max(found, key=lambda title: found[title]) if found else "no log that is known"
+    return max(found, key=lambda title: found[title]) if found else UNKNOWN
+
+
+def no_requests(lines: Sequence[bytes]) -> str | None:
+    """Say in words what a file is that is no log of requests, as far as that is known; None where it may be one.
+
+    A line that was cut short, or in which a client wrote nonsense, is still a request's.
+    """
+    texts = [text.strip() for text in readable(lines)]
+    if not texts:
+        return None
+    objects = [text for text in texts if text.startswith("{") and text != "{"]
+    if texts[0].startswith("[") and (not objects or not is_json(texts[0])):
+        return "an array of JSON (write an object a line, as jq -c '.[]' does)"
+    if objects:
+        return None
+    if texts[0] == "{":
+        return "JSON of many lines (write an object a line, as jq -c . does)"
+    found = recognise(lines)
+    if found:
+        return f"{found.title}, which belongs into access/ or pixel/"
+    title = looks_like(lines)
+    return None if title == UNKNOWN else title
+
+
+def is_json(text: str) -> bool:
+    """Say whether a text is JSON by itself."""
+    try:
+        orjson.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def binary(lines: Sequence[bytes]) -> str | None:
@@ -82,10 +123,10 @@ def formats_of(text: str) -> list[str]:
         return [name for name, entry in FORMATS.items() if entry.kind == "table" and set(entry.needs) <= set(columns)]
     if text.startswith("{"):
         return [name for name, entry in FORMATS.items() if entry.kind == "json" and holds_text(text, entry.needs)]
-    if _with_agent.match(text):
-        return ["combined"]
-    if _without_agent.match(text):
-        return ["common"]
+    for name, expression in (("combined", _with_agent), ("common", _without_agent)):
+        found = expression.match(text)
+        if found:
+            return [name] if TIME.match(found[2]) else []
     return [name for name, expression in _texts.items() if expression.match(text)]
 
 
@@ -95,9 +136,13 @@ def columns_of(header: str) -> list[str]:
 
 
 def holds_text(text: str, paths: Sequence[str]) -> bool:
-    """Say whether a text is a JSON object that has all of these keys."""
+    """Say whether a text is a JSON object that has all of these keys; a server's escapes of bytes are text."""
     try:
         return holds(orjson.loads(text), paths)
+    except ValueError:
+        pass
+    try:
+        return holds(orjson.loads(text.replace("\\x", "\\\\x")), paths)
     except ValueError:
         return False
 
@@ -122,16 +167,39 @@ def quoted(texts: Sequence[str], base: LogFormat) -> LogFormat:
     name = base.name
     if 2 * len(both) > len(heads):
         is_behind = all(lies_in(second[0], NOT_PUBLIC) for _, second in both)
-        name = "forwarded_first" if is_behind or any(len(first) > 1 for first, _ in both) else "server_first"
+        # A server has one address, and a proxy few: what varies more is the clients'.
+        is_in_front = len({str(first) for first, _ in both}) > len({str(second) for _, second in both})
+        is_chain = is_behind or is_in_front or any(len(first) > 1 for first, _ in both)
+        name = "forwarded_first" if is_chain else "server_first"
     elif 2 * sum(len(head) > 1 and bool(HOST.fullmatch(head[0])) and not read_chain(head[0]) for head in heads) > len(
         heads
     ):
         name = "vhost_combined"
-    follows = [found[1] for match in matches if base.has_agent and (found := _follows.match(match[7] or ""))]
-    is_main = bool(follows) and all(text.lower() in NOBODY or read_chain(text) for text in follows)
-    if is_main and name == "combined":
+    place = forwarded_place([match[7] or "" for match in matches]) if base.has_agent else 0
+    if place == 1 and name == "combined":
         return FORMATS["main"]
-    return msgspec.structs.replace(FORMATS[name], has_agent=base.has_agent, forwarded=int(is_main))
+    return msgspec.structs.replace(FORMATS[name], has_agent=base.has_agent, forwarded=place)
+
+
+def forwarded_place(rests: Sequence[str]) -> int:
+    """Say which quoted field of what follows the agent holds the forwarded-for chain; 0 where none does.
+
+    The first that holds addresses alone, public ones if there are. Whom a proxy asked has a port in every line.
+    """
+    columns = list(zip_longest(*(QUOTED.findall(rest)[:MOST_FIELDS] for rest in rests)))
+    said = [[text for text in column if text is not None] for column in columns]
+    ranked = []
+    for place, texts in enumerate(said, 1):
+        chains = [read_chain(text) for text in texts if text.lower() not in NOBODY]
+        if 2 * len(texts) <= len(rests) or not all(chains):
+            continue
+        is_public = any(not lies_in(address, NOT_PUBLIC) for chain in chains for address in chain)
+        is_asked = bool(chains) and all(PORT.fullmatch(text) for text in texts if text.lower() not in NOBODY)
+        if chains and (is_public or not is_asked):
+            ranked.append((0 if is_public else 1, place))
+        elif not chains and place == 1:
+            ranked.append((2, place))
+    return min(ranked)[1] if ranked else 0
 
 
 def chosen(source_file: str, formats: Mapping[str, str]) -> LogFormat | None:

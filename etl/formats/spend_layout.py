@@ -87,6 +87,10 @@ class Formats:
         return frozenset(get_args(SpendColumn)) | {column_name(title) for titles in named for title in titles}
 
 
+DAYS = {"date", "day", "start date", "start time", "date start", "time"}
+"""With one of these an export names days, if in another's words than the platform that it resembles."""
+
+
 def find_layout(lines: Iterable[Line], source_file: str, formats: Formats) -> Layout:
     """Find the header, however many lines stand before it, and what its columns are to us.
 
@@ -120,7 +124,9 @@ def find_layout(lines: Iterable[Line], source_file: str, formats: Formats) -> La
         )
     if undated:
         raise Refusal("unknown_schema", f"looks like an export of {undated} without days: export it by day; not read")
-    raise Refusal("unknown_schema", "no line names a date and a cost: no spend that is known; not read")
+    raise Refusal(
+        "unknown_schema", "no line names both a date and a cost that are known: name them in spend_exports; not read"
+    )
 
 
 def is_header(cells: Sequence[str], formats: Formats) -> bool:
@@ -231,6 +237,8 @@ def with_platforms(
 def undated_platform(cells: Sequence[str], register: AdPlatforms) -> str | None:
     """Name the platform whose export this header would be if it named days."""
     names, _ = header_names(cells)
+    if names.keys() & DAYS:
+        return None
     for entry in register.platform:
         days = entry.columns.get("date", [])
         if not entry.says and fits_platform(entry, {**names, **{column_name(day): -1 for day in days}}, []):

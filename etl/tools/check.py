@@ -7,9 +7,11 @@ that is thrown away: so the words are the ledger's.
 
 import hashlib
 import json
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,8 +30,9 @@ from etl.stages import runner
 from etl.stages.build.ledger import files_table
 from etl.stages.deduplicate.contents import Texts, is_same_content
 from etl.stages.exclusions.stage import Exclusions
-from etl.stages.land.inbox import SOURCES
-from etl.stages.land.stage import Land
+from etl.stages.land.inbox import SOURCES, InboxFile
+from etl.stages.land.stage import Land, refuse
+from etl.stages.land.streams import DAMAGE, Bomb, read_bytes
 from etl.stages.parse.stage import Parse
 from etl.stages.spend.stage import Spend
 from etl.stages.stage import Stage
@@ -67,17 +70,18 @@ class Verdict:
 
 def check_file(path: Path, settings: Settings) -> list[Verdict]:
     """Say what would become of a file: message by message of `events/`, else as its row of the ledger says."""
-    content = path.read_bytes()
+    content = unpacked(path, settings)
     source = source_of(path, content, settings)
-    if source == "events":
-        return check(content, settings)
     # Links and dot files are judged by what they hold: whoever asks means that.
     name = f"{source}/{'/'.join(below(path, source))}"
+    if source == "events":
+        refusal = None if is_object(content) else refuse(settings, source, name, content.split(b"\n")[:FIRST_LINES])
+        return [Verdict(name, "ignored", None, refusal)] if refusal else check(content, settings)
     with tempfile.TemporaryDirectory() as folder:
         trial = settings.model_copy(update={"inbox": Path(folder, "inbox"), "home": Path(folder, "home")})
         copy = trial.inbox / name
         copy.parent.mkdir(parents=True)
-        copy.write_bytes(content)
+        shutil.copyfile(path, copy)
         lake = Lake(trial)
         lake.initialise()
         stages: list[Stage[Any]] = [Land(), Parse(), Spend(), Exclusions()]
@@ -93,6 +97,22 @@ def check_file(path: Path, settings: Settings) -> list[Verdict]:
             ).fetchall()
     verdicts = [Verdict(name, row["status"], None, summary(row, source, content, settings))]
     return verdicts + [Verdict(f"line {line}", "quarantined", reason, detail) for line, reason, detail in refused]
+
+
+def unpacked(path: Path, settings: Settings) -> bytes:
+    """Read a file, decompressed as far as it can be."""
+    pieces: list[bytes] = []
+    with suppress(Bomb, *DAMAGE):
+        pieces.extend(read_bytes(settings, InboxFile(path.name, "", path, path.stat().st_size, 0, 0, 0)))
+    return b"".join(pieces)
+
+
+def is_object(content: bytes) -> bool:
+    """Say whether a file is one JSON object, over however many lines: what a tracker's author has at hand."""
+    try:
+        return isinstance(json.loads(content), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def summary(row: dict[str, Any], source: str, content: bytes, settings: Settings) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from builders import BROWSER, PHONE, House, combined, lines
+from builders import BROWSER, PHONE, House, combined, event, lines, request
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -50,6 +50,25 @@ def caddy(seen: Seen) -> str:
     headers = {"User-Agent": [seen.agent]} | ({"Referer": [seen.referrer]} if seen.referrer else {})
     asked = {"remote_ip": seen.ip, "method": "GET", "host": "shop.example", "uri": seen.target, "headers": headers}
     return json.dumps({"level": "info", "ts": seen.when.timestamp(), "request": asked, "status": 200})
+
+
+def traefik(seen: Seen) -> str:
+    said = {"ClientHost": seen.ip, "DownstreamStatus": 200, "RequestMethod": "GET", "RequestPath": seen.target,
+            "StartUTC": f"{seen.when:%Y-%m-%dT%H:%M:%S.000000001Z}", "request_User-Agent": seen.agent}  # fmt: skip
+    return json.dumps(said | ({"request_Referer": seen.referrer} if seen.referrer else {}))
+
+
+def logpush(seen: Seen) -> str:
+    return json.dumps({
+        "ClientIP": seen.ip, "ClientRequestHost": "shop.example", "ClientRequestMethod": "GET",
+        "ClientRequestURI": seen.target, "ClientRequestReferer": seen.referrer, "ClientRequestUserAgent": seen.agent,
+        "EdgeResponseStatus": 200, "EdgeStartTimestamp": int(seen.when.timestamp()) * 1_000_000_000,
+    })  # fmt: skip
+
+
+def cloudfront_json(seen: Seen) -> str:
+    names = CLOUDFRONT_FIELDS.splitlines()[1].split()[1:]
+    return json.dumps(dict(zip(names, cloudfront(seen).split("\t"), strict=True)))
 
 
 def nginx_json(seen: Seen) -> str:
@@ -96,6 +115,12 @@ WRITERS: dict[str, tuple[str, str, Callable[[Seen], str]]] = {
     "port": ("combined", "", lambda seen: quoted(seen, f"[{seen.ip}]:80" if ":" in seen.ip else f"{seen.ip}:80")),
     "dash": ("combined", "", lambda seen: quoted(seen, f"- {seen.ip}")),
     "in_quotes": ("combined", "", lambda seen: quoted(seen, f'"{seen.ip}"')),
+    "iso_time": ("combined", "", lambda seen: quoted(seen, seen.ip).replace(seen.clock, seen.when.isoformat())),
+    "millis": ("combined", "", lambda seen: quoted(seen, seen.ip).replace(" +0000]", ".000 +0000]")),
+    "syslog": ("combined", "", lambda seen: quoted(seen, f"<190>Mar  1 10:00:00 10.0.0.5 nginx: {seen.ip}")),
+    "syslog_5424": ("combined", "", lambda seen: quoted(seen, f"<13>1 2026-03-01T10:00Z 10.9.9.9 n - - - {seen.ip}")),
+    "pod": ("combined", "", lambda seen: quoted(seen, f"2026-03-01T10:00:00.123456789Z stdout F {seen.ip}")),
+    "late_chain": ("combined", "", lambda seen: quoted(seen, "10.0.0.5", f' 7 "0.012" "{seen.ip}, 10.0.0.9"')),
     "main": ("main", "", lambda seen: quoted(seen, seen.ip, ' "-"')),
     "proxied": ("main", "", lambda seen: quoted(seen, "10.0.0.5", f' "{seen.ip}, 64.252.1.1"')),
     "vhost": ("vhost_combined", "", lambda seen: quoted(seen, f"www.shop.example:443 {seen.ip}")),
@@ -106,6 +131,9 @@ WRITERS: dict[str, tuple[str, str, Callable[[Seen], str]]] = {
     "iis": ("w3c", W3C_FIELDS, w3c),
     "cloudfront": ("cloudfront", CLOUDFRONT_FIELDS, cloudfront),
     "caddy": ("caddy", "", caddy),
+    "traefik": ("traefik", "", traefik),
+    "logpush": ("cloudflare", "", logpush),
+    "cloudfront_json": ("cloudfront_json", "", cloudfront_json),
     "json": ("nginx_json", "", nginx_json),
 }  # fmt: skip
 LESS = {"common": {"referrer", "user_agent"}, "alb": {"referrer"}}
@@ -160,6 +188,55 @@ def test_what_is_written_in_any_format_is_read_back(
     assert len(set(people.values())) == len(people)
 
 
+ODD: dict[str, tuple[list[str], list[tuple[str, str, str | None]]]] = {
+    # what: (lines, the address, path and agent of each page view)
+    "a blank in the path": (['203.0.113.9 - - [CLOCK] "GET /a b?q=c d HTTP/1.1" 200 5 "-" "Agent"'],
+                            [("203.0.113.9", "/a%20b?q=c%20d", "Agent")]),
+    "JSON with escapes that are none": (
+        [r'{"time_iso8601":"2026-03-01T10:00:00Z","remote_addr":"203.0.113.9","request":"GET /caf\xC3\xA9 HTTP/1.1",'
+         r'"status":"200","http_user_agent":"A \x22q\x22"}'],
+        [("203.0.113.9", "/caf%C3%A9", 'A "q"')]),
+    "the address that Caddy itself trusts": (
+        ['{"ts":1772359200.5,"request":{"remote_ip":"172.68.1.1","client_ip":"203.0.113.9","method":"GET","uri":"/a",'
+         '"headers":{"User-Agent":["Agent"]}},"status":200}'], [("203.0.113.9", "/a", "Agent")]),
+    "Caddy's other clocks": (
+        [f'{{"ts":{clock},"request":{{"remote_ip":"203.0.113.9","method":"GET","uri":"/{number}"}},"status":200}}'
+         for number, clock in enumerate(["1772359200123.4", "1772359200123456789", '"2026-03-01T10:00:00.123Z"',
+                                         '"2026/03/01 10:00:00.123"'])],
+        [("203.0.113.9", f"/{number}", None) for number in range(4)]),
+    "an agent that CloudFront wrote twice": (
+        ["#Fields: date time x-edge-location c-ip cs-method cs-uri-stem sc-status cs(User-Agent)",
+         "\t".join(["2026-03-01", "10:00:00", "FRA2", "203.0.113.9", "GET", "/a", "200", "An%2520agent%252F5"])],
+        [("203.0.113.9", "/a", "An agent/5")]),
+    "a chain after the agent, behind another field": (
+        ['10.0.0.5 - - [CLOCK] "GET /a HTTP/1.1" 200 5 "-" "Ag\\"ent" "0.1" "203.0.113.9, 10.0.0.7"'],
+        [("203.0.113.9", "/a", 'Ag"ent')]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", ODD)
+def test_odd_lines_of_servers_that_people_run_are_read(house: House, what: str) -> None:
+    rows, expected = ODD[what]
+    house.put("access/a.log", lines(row.replace("CLOCK", "01/Mar/2026:10:00:00 +0000") for row in rows))
+    pipeline.land(house.settings)
+    pipeline.parse(house.settings)
+    assert house.reasons() == []
+    read = house.scan("messages", "line_number")
+    assert [(row["ip"], row["url"], row["user_agent"]) for row in read] == expected
+    assert {f"{row['received_at']:%Y-%m-%d %H:%M:%S}" for row in read} == {"2026-03-01 10:00:00"}
+
+
+def test_of_two_public_addresses_in_front_the_one_that_varies_is_the_clients(house: House) -> None:
+    """GIVEN a proxy's header before its own address THEN it is the client's, once the proxy is trusted."""
+    head = '{} {} - - [01/Mar/2026:10:00:0{} +0000] "GET /a HTTP/1.1" 200 5 "-" "Agent"'
+    house.put("access/a/a.log", lines(head.format(f"203.0.113.{n}", "172.68.1.1", n) for n in range(5)))
+    house.put("access/b/a.log", lines(head.format("192.0.2.10", f"203.0.113.{n}", n) for n in range(5)))
+    house.keys["trusted_proxies"] = ["172.64.0.0/13"]
+    house.digest()
+    found = {(row["app_id"], row["ip"]) for row in house.events()}
+    assert found == {(f"access:{folder}", f"203.0.113.{n}") for folder in "ab" for n in range(5)}
+
+
 def test_columns_may_change_in_the_middle_of_a_table(house: House) -> None:
     """A server that starts again writes its header again, and somebody may have added a column."""
     seen = Seen(datetime(2026, 3, 1, 10, tzinfo=UTC), "203.0.113.9", "/a", "", "", BROWSER)
@@ -184,6 +261,11 @@ UNREAD = {
                "a collector's request log, which belongs into events/"),
     "JSON": (b'{"a":1}\n', "a log as JSON"),
     "HTML": (b"<!DOCTYPE html>\n<html>\n", "a page of HTML"),
+    "a container's": (b'{"log":"203.0.113.9 - - [01/Mar/2026:10:00:00 +0000] \\"GET /\\" 200 5\\n","stream":"s"}\n',
+                      "a container engine's log around another"),
+    "clocks of its own": (b'203.0.113.9 - - [10-03-2026 10h] "GET / HTTP/1.1" 200 5 "-" "Agent"\n',
+                          "a web server's log whose times are not read"),
+    "UTF-16": ("dear diary\n".encode("utf-16"), "a text in UTF-16 (save it as UTF-8)"),
     "prose": (b"dear diary\n", "no log that is known"),
     "a picture": (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0", "no log that is known"),
 }  # fmt: skip
@@ -198,6 +280,38 @@ def test_file_in_no_format_is_refused_once_and_by_name(house: House, what: str) 
     pipeline.parse(house.settings)
     assert house.quarantine() == [] and house.scan("raw") == []
     assert pipeline.land(house.settings)["failed"] == []
+
+
+AN_ARRAY = "an array of JSON (write an object a line, as jq -c '.[]' does)"
+NO_REQUESTS = {
+    "an array": (b'[{"event_name":"x","event_timestamp":"1"},\n{"event_name":"x","event_timestamp":"2"}]\n', AN_ARRAY),
+    "an array of a line": (b'[{"event_name":"x","event_timestamp":"1"}]\n', AN_ARRAY),
+    "an indented array": (b'[\n  {\n    "event_name": "x"\n  }\n]\n', AN_ARRAY),
+    "an indented object": (
+        b'{\n  "messages": []\n}\n', "JSON of many lines (write an object a line, as jq -c . does)"
+    ),
+    "a web server's log": (
+        lines([combined("10:00:00 /a")]), "a combined log, which belongs into access/ or pixel/"
+    ),
+    "an error log": (UNREAD["an error log"][0], UNREAD["an error log"][1]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", NO_REQUESTS)
+def test_events_that_are_no_requests_are_refused_once(house: House, what: str) -> None:
+    content, title = NO_REQUESTS[what]
+    house.put("events/a.json", content)
+    house.digest()
+    (landed,) = house.landings()
+    assert (landed.status, landed.detail) == ("ignored", f"looks like {title}; not read; see docs/formats.md")
+    assert house.quarantine() == []
+
+
+@pytest.mark.parametrize("line", ["{", '{"request_id":"r","recei', "nonsense", "", '[{"a":1}]'])
+def test_a_line_that_is_no_request_does_not_refuse_the_others(house: House, line: str) -> None:
+    house.put("events/a.json", lines([line, request([event("10:00 /a")])]))
+    house.digest()
+    assert len(house.events()) == 1
 
 
 def test_folder_says_which_format_where_the_lines_do_not(house: House) -> None:

@@ -315,9 +315,10 @@ def test_settings_say_what_an_exports_columns_are() -> None:
 @pytest.mark.parametrize(
     ("text", "detail"),
     [
-        ("day,price\n2026-03-01,1\n2026-03-02,1\n", "no line names a date and a cost: no spend that is known"),
+        ("day,price\n2026-03-01,1\n2026-03-02,1\n", "no line names both a date and a cost that are known"),
         ("date,cost,source\n2026-03-01,1,google\n", "the header has no medium, campaign: name a column"),
         ("Day,Impr.,Cost\n2026-03-01,1,1\n", "looks like an export of Google Ads; its header has no campaign"),
+        ("Date,Campaign Name,Clicks,Amount Spent (USD)\n2026-03-01,a,1,1\n", "no line names both a date and a cost"),
         ("Campaign,Impr.,Cost\na,1,1\n", "looks like an export of Google Ads without days: export it by day"),
         ("PK\x03\x04\x14\0...", "looks like an Excel workbook or another archive: save it as CSV"),
         ('{"date": "2026-03-01"}\n', "looks like JSON: save it as CSV"),

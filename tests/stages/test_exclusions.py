@@ -39,6 +39,19 @@ def test_a_rule_touches_the_days_that_it_has_a_moment_of() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("written", "network"),
+    [
+        ("203.0.113.7:4711", "203.0.113.7/32"), ("[2001:DB8::1]:443", "2001:db8::1/128"),
+        ("2001:db8::1%eth0", "2001:db8::1/128"), ("::ffff:203.0.113.7", "203.0.113.7/32"),
+        ("::ffff:203.0.113.0/120", "203.0.113.0/24"), ("::/0", "::/0"), ("203.0.113.9/24", "203.0.113.0/24"),
+    ],
+)  # fmt: skip
+def test_an_address_is_read_however_a_log_writes_it(written: str, network: str) -> None:
+    [row] = exclusions.parse_rows("exclusions/x.csv", f"kind,value,from,to,reason\nip,{written},,,\n")
+    assert isinstance(row, exclusions.Exclusion) and row.value == network
+
+
 def test_a_row_of_unknown_kind_is_bad() -> None:
     [row] = exclusions.parse_rows("exclusions/x.csv", "kind,value,from,to,reason\nbrowser,IE,,,\n")
     assert isinstance(row, exclusions.BadRow)

@@ -5,7 +5,7 @@ import random
 
 import pytest
 from backports import zstd
-from builders import House, combined, lines
+from builders import House, lines
 from builders.landed import PACKED, content_of, landed, statuses, whole
 
 from etl import pipeline
@@ -16,7 +16,7 @@ from etl.stages.land import streams
 def log(count: int = 3000) -> bytes:
     """Make a log that does not compress to nothing."""
     chance = random.Random(4)
-    return lines(combined(f"10:00:00 /{chance.getrandbits(64):x}") for _ in range(count))
+    return lines({"request_id": f"{chance.getrandbits(600):x}", "path": "/t"} for _ in range(count))
 
 
 @pytest.mark.parametrize("suffix", [".gz", ".zst"])

@@ -7,10 +7,11 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
-from builders import event, lines, request
+from builders import combined, event, lines, request
+from builders.landed import PACKED
 
 from etl.settings import Settings
-from etl.tools.check import check
+from etl.tools.check import check, check_file
 
 PAGE_VIEW = {"e": "pv", "eid": "a860", "aid": "shop", "p": "web", "url": "https://shop.example/", "duid": "d"}
 
@@ -59,6 +60,21 @@ def test_tells_each_message_and_why() -> None:
     ]
     assert said(content)[1].endswith("index is a string, not a whole number: 'twelve'")
     assert said(content)[2].endswith("duplicate: of line 1, message 0")
+
+
+@pytest.mark.parametrize("packing", PACKED)
+def test_a_file_is_judged_by_what_is_packed_in_it(tmp_path: Path, packing: str) -> None:
+    """Whatever it is called: requests, a web server's log, and what is neither, in the ledger's words."""
+    packed, path = PACKED[packing], tmp_path / f"some{packing}"
+    path.write_bytes(packed(lines([request([MESSAGE])])))
+    assert [verdict.outcome for verdict in check_file(path, Settings())] == ["accepted"]
+    path.write_bytes(packed(lines([combined("10:00:00 /a")])))
+    assert [(verdict.where, verdict.said) for verdict in check_file(path, Settings())] == [
+        (f"access/some{packing}", "a combined log, 1 lines, 1 page views, 0 quarantined")
+    ]
+    path.write_bytes(packed(json.dumps([MESSAGE, MESSAGE], indent=1).encode()))
+    said = "looks like an array of JSON (write an object a line, as jq -c '.[]' does); not read; see docs/formats.md"
+    assert [(verdict.outcome, verdict.said) for verdict in check_file(path, Settings())] == [("ignored", said)]
 
 
 def test_nothing_to_check_is_refused() -> None:

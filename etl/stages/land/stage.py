@@ -14,7 +14,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from etl.formats.recognise import FIRST_LINES, binary, chosen, looks_like, recognise
+from etl.formats.recognise import FIRST_LINES, binary, chosen, looks_like, no_requests, recognise
 from etl.lake import files
 from etl.lake.catalogue import Lake
 from etl.lake.fingerprint import Fingerprint, digest
@@ -110,7 +110,9 @@ def land_file(work: Work[Landing], file: InboxFile, known: Commit[Landing] | Non
     status, detail = "landed", None
     try:
         for chunk in read_chunks(settings, file, digests):
-            if not writer.lines and (refusal := refuse(settings, file, chunk.lines[:FIRST_LINES].to_pylist())):
+            if not writer.lines and (
+                refusal := refuse(settings, file.source, file.name, chunk.lines[:FIRST_LINES].to_pylist())
+            ):
                 return Landed(
                     msgspec.structs.replace(nothing, status="ignored", detail=refusal, read_as=read_as(settings))
                 )
@@ -260,13 +262,14 @@ def ignore(file: InboxFile, reason: str, known: Commit[Landing] | None) -> Made[
     return Made(Landing(file.name, file.source, contents), kept=known.parts if known else ())
 
 
-def refuse(settings: Settings, file: InboxFile, lines: Sequence[bytes]) -> str | None:
+def refuse(settings: Settings, source: str, name: str, lines: Sequence[bytes]) -> str | None:
     """Say in one sentence why a file of this source is not read, by its first lines; None when it is."""
-    if file.source in LOGS:
-        if chosen(file.name, settings.log_formats) or recognise(lines):
+    if source in LOGS:
+        if chosen(name, settings.log_formats) or recognise(lines):
             return None
     elif not binary(lines):
-        return None
+        said = no_requests(lines) if source == "events" else None
+        return f"looks like {said}; not read; see docs/formats.md" if said else None
     return f"looks like {looks_like(lines)}; not read; see docs/formats.md"
 
 
