@@ -11,7 +11,7 @@ import pytest
 from etl.errors import FailedNode
 from etl.stages.build import dbt, plan
 from etl.stages.build.execute import execute
-from etl.stages.build.plan import Node, Plan, cache_folder, plan_key, read_plan
+from etl.stages.build.plan import Node, Plan, plans_folder, plan_key, read_plan
 from etl.stages.build.project import DBT_PROJECT
 
 
@@ -120,16 +120,16 @@ def test_plans_are_kept_where_nobody_else_writes(tmp_path: Path, monkeypatch: py
     spare = tmp_path / "home" / "plans"
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     own = tmp_path / "cache" / "bloodhound" / "plans"
-    assert cache_folder(spare) == own and own.stat().st_mode & 0o077 == 0
+    assert plans_folder(spare) == own and own.stat().st_mode & 0o077 == 0
     own.chmod(0o777)
-    assert cache_folder(spare) == spare
+    assert plans_folder(spare) == spare
     own.chmod(0o700)
     monkeypatch.setattr("os.geteuid", lambda: own.stat().st_uid + 1)
-    assert cache_folder(spare) == spare
+    assert plans_folder(spare) == spare
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", "relative")
-    assert cache_folder(spare) == spare and not Path("relative").exists()
+    assert plans_folder(spare) == spare and not Path("relative").exists()
 
 
 def test_a_plan_is_compiled_once_and_anew_when_what_decides_it_changes(

@@ -6,9 +6,7 @@ compiled is kept in the user's cache, named by these. The days to build are not 
 """
 
 import os
-import stat
 from collections.abc import Mapping
-from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -16,14 +14,12 @@ from typing import Any, Literal
 import msgspec
 from filelock import FileLock
 
-from etl.lake import files
+from etl.lake import files, kept
 from etl.lake.fingerprint import digest
 from etl.stages.build.project import DBT_PROJECT, read_project
 
 PLAN_VERSION = 2
 READERS = ("dbt-core", "dbt-duckdb", "duckdb")
-KEPT = 20
-"""So many plans are kept, those used last."""
 
 
 class Node(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -55,21 +51,12 @@ class Plan(msgspec.Struct, frozen=True):
     definitions: str
 
 
-def cache_folder(spare: Path) -> Path:
-    """Name the folder of plans: in the user's cache, or `spare` where the user has none that is theirs alone.
-
-    What lies there is run: so it must belong to this user, and nobody else may write it.
-    """
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / "bloodhound" / "plans"
-    if folder.is_absolute():
-        with suppress(OSError):
-            files.make_folder(folder, 0o700)
-            found = folder.stat()
-            is_ours = found.st_uid == os.geteuid() and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-            if is_ours and os.access(folder, os.W_OK):
-                return folder
-    files.make_folder(spare, 0o700)
-    return spare
+def plans_folder(spare: Path) -> Path:
+    """Name the folder of plans: in the user's cache, or `spare` where the user has none that is theirs alone."""
+    folder = kept.cache_folder("plans")
+    if folder is None:
+        files.make_folder(spare, 0o700)
+    return folder or spare
 
 
 def plan_key(values: Mapping[str, Any]) -> str:
@@ -88,7 +75,7 @@ def read_plan(values: Mapping[str, Any], spare: Path) -> Plan:
     Raises:
         BuildFailed: dbt cannot compile the project.
     """
-    folder = cache_folder(spare)
+    folder = plans_folder(spare)
     path = folder / f"{plan_key(values)}.json"
     if (known := load(path)) is not None:
         return known
@@ -101,8 +88,7 @@ def read_plan(values: Mapping[str, Any], spare: Path) -> Plan:
         # dbt remembers where the project lies: what it knows of one checkout is of no use to another.
         plan = compile_plan(values, folder / "dbt" / digest(str(DBT_PROJECT)))
         files.write_bytes(path, msgspec.json.encode(plan))
-        for old in sorted(folder.glob("*.json"), key=lambda one: one.stat().st_mtime)[:-KEPT]:
-            old.unlink(missing_ok=True)
+        kept.forget_oldest(folder, "*.json")
     return plan
 
 

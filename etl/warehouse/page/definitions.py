@@ -17,7 +17,7 @@ def described() -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for schema in SCHEMAS:
         for path in sorted((MODELS / schema).rglob("_*.yml")):
-            for model in (yaml.safe_load(path.read_text()) or {}).get("models", []):
+            for model in (yaml.load(path.read_text(), Loader=yaml.CSafeLoader) or {}).get("models", []):
                 if model["name"].startswith("int_"):
                     continue
                 found[f"{schema}.{model['name']}"] = {

@@ -11,6 +11,7 @@ import html
 import json
 from datetime import UTC, datetime
 from functools import lru_cache
+from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,6 +19,8 @@ from typing import Any
 import duckdb
 import vl_convert
 
+from etl.lake.fingerprint import digest
+from etl.lake.kept import kept
 from etl.warehouse.page import business, definitions, features, frames, health, loss, marketing, traffic
 from etl.warehouse.page.charts import CONFIG, Panel
 
@@ -25,6 +28,8 @@ ASSETS = Path(__file__).parent / "assets"
 SCRIPTS = ("format.js", "state.js", "view.js", "business.js", "traffic.js", "marketing.js", "features.js", "loss.js",
            "health.js", "main.js")  # fmt: skip
 VEGA_LITE = "6.4"
+MAKER = ("vl-convert-python", version("vl-convert-python"), VEGA_LITE)
+"""What compiles the charts: it takes seconds, of which nothing follows from the data."""
 TABS: dict[str, tuple[str, ModuleType]] = {
     "traffic": ("Traffic", traffic),
     "business": ("Business", business),
@@ -110,17 +115,28 @@ def all_panels() -> list[Panel]:
 @lru_cache
 def specs() -> dict[str, Any]:
     """Compile the panels' charts to Vega, so that the page carries no compiler."""
-    return {
-        panel.id: vl_convert.vegalite_to_vega(panel.spec, vl_version=VEGA_LITE, config=CONFIG)
-        for panel in all_panels()
-        if panel.spec
-    }
+    charts = {panel.id: panel.spec for panel in all_panels() if panel.spec}
+
+    def compiled() -> str:
+        return json.dumps(
+            {
+                name: vl_convert.vegalite_to_vega(spec, vl_version=VEGA_LITE, config=CONFIG)
+                for name, spec in charts.items()
+            }
+        )
+
+    made: dict[str, Any] = json.loads(kept("page", digest(MAKER, "charts", json.dumps([charts, CONFIG])), compiled))
+    return made
 
 
 @lru_cache
 def vega() -> str:
     """Bundle Vega with its interpreter, out of vl-convert: no network. The bundle's own `vega` is null in 1.9."""
-    return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=VEGA_LITE)
+    script = "window.vegaEmbed = vegaEmbed;"
+    return kept(
+        "page", digest(MAKER, "library", script),
+        lambda: vl_convert.javascript_bundle(script, vl_version=VEGA_LITE),
+    )  # fmt: skip
 
 
 def assemble(content: dict[str, Any]) -> str:
