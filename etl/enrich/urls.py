@@ -2,13 +2,16 @@
 
 from collections.abc import Iterable
 from functools import cache
+from typing import TYPE_CHECKING
 
 import duckdb
 import idna
 import pyarrow as pa
-import tldextract
 
 from etl.vocabulary import click_ids
+
+if TYPE_CHECKING:
+    import tldextract
 
 TAGS = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
 IN_LOWER_CASE = {"utm_source", "utm_medium"}
@@ -29,7 +32,13 @@ OF_UTF8 = (
 """One percent-encoded character."""
 NOT_CANONICAL = r"[^\x00-\x7F]|%[0-9A-F]?[a-f]"
 
-_public_suffixes = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)
+
+@cache
+def public_suffixes() -> "tldextract.TLDExtract":
+    """Read the Public Suffix List that tldextract ships."""
+    import tldextract  # noqa: PLC0415  (brings a client of the network, which every command would wait for)
+
+    return tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)
 
 
 @cache
@@ -39,7 +48,7 @@ def registrable_domain(host: str) -> str:
     An address, `localhost` and a public suffix are their own. Source: the Public Suffix List as
     tldextract ships it; a suffix that is not in it has one label, as the list's own rule says.
     """
-    found = _public_suffixes(host)
+    found = public_suffixes()(host)
     if found.top_domain_under_public_suffix or found.suffix or found.ipv4 or host.startswith("["):
         return found.top_domain_under_public_suffix or host
     labels = host.split(".")

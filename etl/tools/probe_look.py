@@ -6,12 +6,13 @@ from typing import Any
 import duckdb
 
 from etl.errors import BadUse
+from etl.lake import sql
 from etl.lake.catalogue import Lake, write_note
-from etl.lake.landed import landings
+from etl.lake.landed import landed_files, landings
 from etl.lake.manifests import Publication
 from etl.lake.published import published
 from etl.settings import Settings
-from etl.tools import probe_network
+from etl.tools import trace
 from etl.tools.probe import DIGESTED, KINDS, PATIENCE, Row, note_path, read_notes
 
 
@@ -41,9 +42,9 @@ def say_where_lost(lake: Lake, run: dict[str, Any], note: dict[str, Any]) -> Non
     for message in run["messages"]:
         number = message["message_number"]
         if message["status"] == "lost" and number in sent:
-            message["last_seen"] = probe_network.last_seen(lake, sent[number], note["answers"].get(str(number)))
+            message["last_seen"] = last_seen(lake, sent[number], note["answers"].get(str(number)))
     if not run["messages"]:
-        run["last_seen"] = probe_network.last_seen(lake, note["messages"][0], note["answers"].get("1"))
+        run["last_seen"] = last_seen(lake, note["messages"][0], note["answers"].get("1"))
 
 
 def vanished(runs: Sequence[dict[str, Any]]) -> list[str]:
@@ -163,3 +164,28 @@ def describe(run: Row) -> list[str]:
                 + (f"; last seen {message['last_seen']}" if message.get("last_seen") else "")
             )
     return lines
+
+
+def last_seen(lake: Lake, message: Row, answer: str | None) -> str:
+    """Say at which stage a message that is in no mart was last seen."""
+    with lake.workbench() as con:
+        if trace.find_messages(con, lake, message["id"], None):
+            where = "parsed, and in no publication yet"
+        elif refused := trace.find_refused(con, lake, message["id"], None):
+            where = f"in quarantine: {refused[0]['reason']}, {refused[0]['detail']}"
+        elif has_landed(con, lake, message["id"]):
+            where = "landed, in a line that holds no message"
+        else:
+            where = "at the collector"
+    return f"{where}, whose answer was {answer}" if answer else where
+
+
+def has_landed(con: duckdb.DuckDBPyConnection, lake: Lake, text: str) -> bool:
+    """Search the raw lines for an id."""
+    paths = [path for file in landed_files(lake).values() for path in file.parts.values()]
+    if not paths:
+        return False
+    found = con.execute(
+        f"select 1 from {sql.scan_named(paths)} where contains(cast(line as varchar), $text) limit 1", {"text": text}
+    )
+    return bool(found.fetchall())

@@ -9,15 +9,12 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import quote
 
-import duckdb
 import httpx
 
 from etl.errors import BadUse
 from etl.formats.collector import BATCH_PATH
-from etl.lake import sql
 from etl.lake.catalogue import Lake, write_note
-from etl.lake.landed import landed_files
-from etl.tools import probe, trace
+from etl.tools import probe
 from etl.tools.probe import AGENT, Row
 
 TIMEOUT_SECONDS = 10
@@ -76,28 +73,3 @@ def requests(
         for _ in range(2 if letter == "f" else 1):
             headers = {"Content-Type": "application/json"} if said["body"] else {}
             yield number, client.build_request(said["method"], url, content=said["body"].encode(), headers=headers)
-
-
-def last_seen(lake: Lake, message: Row, answer: str | None) -> str:
-    """Say at which stage a message that is in no mart was last seen."""
-    with lake.workbench() as con:
-        if trace.find_messages(con, lake, message["id"], None):
-            where = "parsed, and in no publication yet"
-        elif refused := trace.find_refused(con, lake, message["id"], None):
-            where = f"in quarantine: {refused[0]['reason']}, {refused[0]['detail']}"
-        elif has_landed(con, lake, message["id"]):
-            where = "landed, in a line that holds no message"
-        else:
-            where = "at the collector"
-    return f"{where}, whose answer was {answer}" if answer else where
-
-
-def has_landed(con: duckdb.DuckDBPyConnection, lake: Lake, text: str) -> bool:
-    """Search the raw lines for an id."""
-    paths = [path for file in landed_files(lake).values() for path in file.parts.values()]
-    if not paths:
-        return False
-    found = con.execute(
-        f"select 1 from {sql.scan_named(paths)} where contains(cast(line as varchar), $text) limit 1", {"text": text}
-    )
-    return bool(found.fetchall())
