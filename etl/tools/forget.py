@@ -159,7 +159,7 @@ def search(home: Path, names: Sequence[str]) -> list[Path]:
         con.execute("set timezone = 'UTC'")
         for path in files_of(home):
             if path not in found and path.suffix == ".parquet":
-                if any(holds_rows(con, f"read_parquet({sql.text(path)}, hive_partitioning = false)", names)):
+                if holds_rows(con, f"read_parquet({sql.text(path)}, hive_partitioning = false)", names):
                     found.append(path)
             elif path not in found and path.suffix == ".duckdb":
                 con.execute(f"attach {sql.text(path)} as looked_at (read_only)")
@@ -167,7 +167,7 @@ def search(home: Path, names: Sequence[str]) -> list[Path]:
                     "select schema_name, table_name from duckdb_tables() where database_name = 'looked_at'"
                 ).fetchall()
                 relations = [f"looked_at.{sql.name(schema)}.{sql.name(table)}" for schema, table in tables]
-                if any(any(holds_rows(con, relation, names)) for relation in relations):
+                if any(holds_rows(con, relation, names) for relation in relations):
                     found.append(path)
                 con.execute("detach looked_at")
     return sorted(found)
@@ -187,16 +187,35 @@ def holds_bytes(path: Path, names: Iterable[str]) -> bool:
         return any(content.find(needle) >= 0 for needle in needles)
 
 
-def holds_rows(con: duckdb.DuckDBPyConnection, relation: str, names: Sequence[str]) -> Iterator[bool]:
-    """Say of each column of a relation whether a value of it is an identifier, or holds one."""
-    for column, kind, *_ in con.execute(f"describe select * from {relation}").fetchall():
-        name = sql.name(column)
-        text = (
-            f"coalesce(try(decode({name})), cast({name} as varchar))" if kind == "BLOB" else f"cast({name} as varchar)"
-        )
-        for wanted in names:
-            rows = con.execute(
-                f"select distinct {text} from {relation} where contains({text}, $wanted)", {"wanted": wanted}
-            )
-            while some := rows.fetchmany(1000):
-                yield any(len(wanted.encode()) >= PLAIN_BYTES or wanted in set(values_of(cell)) for (cell,) in some)
+def holds_rows(con: duckdb.DuckDBPyConnection, relation: str, names: Sequence[str]) -> bool:
+    """Say whether a value of a relation is an identifier, or holds one.
+
+    One scan says which columns have the letters of a name somewhere: most have none, and are not looked at closely.
+    """
+    if not names:
+        return False
+    described = con.execute(f"describe select * from {relation}").fetchall()
+    texts = [text_of(column, kind) for column, kind, *_ in described]
+    given = {f"name_{number}": name for number, name in enumerate(names)}
+    tests = [" or ".join(f"contains({text}, ${name})" for name in given) for text in texts]
+    (seen,) = con.execute(f"select {', '.join(f'bool_or({test})' for test in tests)} from {relation}", given).fetchall()
+    return any(
+        holds_value(con, relation, text, wanted)
+        for text, is_there in zip(texts, seen, strict=True) if is_there
+        for wanted in names
+    )  # fmt: skip
+
+
+def text_of(column: str, kind: str) -> str:
+    """Say in SQL the text of a column's values."""
+    name = sql.name(column)
+    return f"coalesce(try(decode({name})), cast({name} as varchar))" if kind == "BLOB" else f"cast({name} as varchar)"
+
+
+def holds_value(con: duckdb.DuckDBPyConnection, relation: str, text: str, wanted: str) -> bool:
+    """Say whether a value of a column is an identifier, or holds one."""
+    rows = con.execute(f"select distinct {text} from {relation} where contains({text}, $wanted)", {"wanted": wanted})
+    while some := rows.fetchmany(1000):
+        if any(len(wanted.encode()) >= PLAIN_BYTES or wanted in set(values_of(cell)) for (cell,) in some):
+            return True
+    return False
