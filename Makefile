@@ -134,7 +134,7 @@ check: lint-python ## In seconds: style, types and layers of Python, and the fas
 
 .PHONY: test
 test: lint ## Lint, types, and every test but the long ones
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: prove
 prove: setup ## The long proofs: kills, shuffles, fuzz

@@ -46,3 +46,21 @@ def browser(chromium: str) -> Iterator[Browser]:
             pytest.fail(f"{chromium} does not start: {error}")
         yield launched
         launched.close()
+
+
+LONGEST = (
+    "marts/test_dbt.py", "commands/test_upkeep.py", "commands/test_erase.py", "whole/test_pipeline.py",
+    "whole/test_upgrade.py", "stages/test_deduplicate.py", "stages/test_build.py", "engines/test_tasks.py",
+    "marts", "dags", "ops", "collector", "commands", "tools", "warehouse", "whole", "stages",
+)  # fmt: skip
+"""Modules and rooms whose tests take minutes: they begin first, so that at the end no worker is left alone with one."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest modules first."""
+
+    def place(item: pytest.Item) -> int:
+        name = item.path.relative_to(Path(__file__).parent).as_posix()
+        return next((number for number, start in enumerate(LONGEST) if name.startswith(start)), len(LONGEST))
+
+    items.sort(key=place)

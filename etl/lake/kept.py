@@ -13,7 +13,7 @@ from pathlib import Path
 
 from etl.lake import files
 
-MOST = 20
+MOST = 40
 """So many of a kind are kept, those used last."""
 
 

@@ -11,7 +11,7 @@ import pytest
 from etl.errors import FailedNode
 from etl.stages.build import dbt, plan
 from etl.stages.build.execute import execute
-from etl.stages.build.plan import Node, Plan, plans_folder, plan_key, read_plan
+from etl.stages.build.plan import Node, Plan, plan_key, plans_folder, read_plan
 from etl.stages.build.project import DBT_PROJECT
 
 
