@@ -120,9 +120,9 @@ sql: setup ## The published warehouse in a terminal, read-only: [HOME_DIR=result
 	@$(BIN)/harlequin --read-only "$(or $(HOME_DIR),data)/warehouse/bloodhound.duckdb"
 
 .PHONY: query
-query: setup ## Ask for metrics, or list them: [METRIC="revenue orders" BY="channel date" WHERE=channel=Email FROM=2026-03-01 TO=2026-03-07 HOME_DIR=results]
+query: setup ## Ask for metrics, or list them: [METRIC="revenue orders" BY="channel date" WHERE=channel=Email FROM=2026-03-01 TO=2026-03-07 CHANGES=1 HOME_DIR=results]
 	@$(BIN)/python -m etl query $(METRIC) $(foreach name,$(BY),--by "$(name)") $(if $(WHERE),--where "$(WHERE)") \
-	  $(if $(FROM),--from "$(FROM)") $(if $(TO),--to "$(TO)") $(if $(HOME_DIR),--home "$(HOME_DIR)")
+	  $(if $(FROM),--from "$(FROM)") $(if $(TO),--to "$(TO)") $(if $(CHANGES),--changes) $(if $(HOME_DIR),--home "$(HOME_DIR)")
 
 .PHONY: docs
 docs: setup ## Make the pages of every model, column and schema, and of their lineage: [HOME_DIR=results]

@@ -71,7 +71,8 @@ def judge(pairs: int, seed: int) -> list[dict[str, Any]]:
     """
     names = ("int_kpis_measured", "int_kpis_compared")
     nothing = ("new_visitors", "bounces", "session_microseconds", "unrated_orders", "pixel_hits", "matched",
-               "seen_count", "unseen_count", "unseen_variance", "page_views_without_witness")  # fmt: skip
+               "seen_count", "unseen_count", "unseen_variance", "page_views_without_witness",
+               "unwitnessed_cells")  # fmt: skip
     with compiled_models(names) as models, duckdb.connect() as con:
         con.execute("attach ':memory:' as build; create schema build.intermediate")
         con.register("drawn", draw(pairs, seed))

@@ -1,3 +1,8 @@
+{#- A page's name: its host and path. A page that neither an event nor a hit names is `(unknown)`, in every table. -#}
+{% macro page_name(host, path) -%}
+    coalesce(coalesce({{ host }}, '') || {{ path }}, '(unknown)')
+{%- endmacro %}
+
 {#-
     CTEs that end in `clicks`: what the click ids of tagged pages say, by their `key`. Of `tagged` they take key,
     utm_source and click_ids.

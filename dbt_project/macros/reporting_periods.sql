@@ -54,6 +54,7 @@
 {% macro kpi_columns() -%}
     day_count,
     is_complete,
+    is_witnessed,
     is_revenue_complete,
     visitors,
     new_visitors,
@@ -93,13 +94,19 @@
 {#- What is counted of a period, and what is added up with fractions: of nothing both are nought. -#}
 {% macro kpi_counts() -%}
     {{ return([
-        'page_views', 'page_views_without_witness', 'pixel_hits', 'matched', 'seen_count', 'unrated_orders', 'visitors',
-        'new_visitors', 'sessions', 'bounces', 'sessions_with_order', 'orders'
+        'page_views', 'page_views_without_witness', 'unwitnessed_cells', 'pixel_hits', 'matched', 'seen_count',
+        'unrated_orders', 'visitors', 'new_visitors', 'sessions', 'bounces', 'sessions_with_order', 'orders'
     ]) }}
 {%- endmacro %}
 
 {% macro kpi_sums() -%}
     {{ return(['unseen_count', 'unseen_variance', 'squared_session_pages', 'squared_revenue']) }}
+{%- endmacro %}
+
+{#- Whether what is known of a metric in two periods is alike enough to say how it changed. -#}
+{% macro is_comparable(metric, period) -%}
+    is_like_{{ period }}
+    {%- if metric == 'page_views_estimated' %} and is_witnessed_as_{{ period }}{% endif %}
 {%- endmacro %}
 
 {#- A 95 % limit of a change; unknown where either side is nought or unknown. -#}

@@ -70,19 +70,21 @@ def query(
     where: Annotated[list[str] | None, typer.Option(help="As channel=Email; repeat for more.")] = None,
     first: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")] = None,
     last: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day, itself too.")] = None,
+    with_changes: Annotated[bool, typer.Option("--changes", help="Also from the period before, with limits.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Comma-separated, with every digit.")] = False,
     sql: Annotated[bool, typer.Option("--sql", help="Only show the SQL.")] = False,
     home: Home = None,
 ) -> None:
     """Ask for metrics by name: the same figures as in the marts, by any dimension."""
     from etl.warehouse import metrics as asking  # noqa: PLC0415
+    from etl.warehouse.periods import PERIODS  # noqa: PLC0415
 
     settings = load_settings(None, home)
     if not metric:
         known = answers.list_metrics(settings)
         for dimensions in dict.fromkeys(tuple(one.dimensions) for one in known):
             alike = [(one.name, one.description) for one in known if tuple(one.dimensions) == dimensions]
-            print(f"By {', '.join([*asking.PERIODS, *dimensions])}:")
+            print(f"By {', '.join([*PERIODS, *dimensions])}:")
             print_table(["metric", "meaning"], alike)
         return
     conditions = []
@@ -93,7 +95,7 @@ def query(
         conditions.append((name, value))
     answer = answers.query(
         settings, metric, by=by or (), where=conditions,
-        first=first.date() if first else None, last=last.date() if last else None,
+        first=first.date() if first else None, last=last.date() if last else None, with_changes=with_changes,
     )  # fmt: skip
     if sql:
         print(answer.sql)
@@ -102,7 +104,8 @@ def query(
 
         write_rows(sys.stdout, answer.columns, answer.rows)
     else:
-        print_table(answer.columns, [[asking.shown(value) for value in row] for row in answer.rows], len(metric))
+        rows = [[asking.shown(value) for value in row] for row in answer.rows]
+        print_table(answer.columns, rows, len(answer.columns) - len(by or ()))
 
 
 @app.command()

@@ -31,6 +31,7 @@ def query(
     where: Sequence[tuple[str, str]] = (),
     first: date | None = None,
     last: date | None = None,
+    with_changes: bool = False,
 ) -> metrics.Answer:
     """Ask the published warehouse for metrics.
 
@@ -38,7 +39,9 @@ def query(
         BadUse: nothing has been published, or a metric or dimension is not known.
     """
     require_published(settings)
-    return metrics.query(settings.warehouse, names, by=by, where=where, first=first, last=last)
+    return metrics.query(
+        settings.warehouse, names, by=by, where=where, first=first, last=last, with_changes=with_changes
+    )
 
 
 def list_metrics(settings: Settings) -> list[metrics.Metric]:

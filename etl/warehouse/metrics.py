@@ -18,16 +18,15 @@ import orjson
 
 from etl.errors import BadUse
 from etl.lake import sql
+from etl.warehouse import periods
+from etl.warehouse.periods import EARLIEST, LATEST, PERIODS
 
 if TYPE_CHECKING:
     from metricflow.engine.metricflow_engine import MetricFlowEngine
 
-PERIODS = {"date": "day", "week": "week", "month": "month", "quarter": "quarter", "year": "year"}
-"""What a query may be by besides dimensions, and MetricFlow's word for it."""
-
 TIME = "metric_time"
-EARLIEST, LATEST = date(1970, 1, 1), date(2200, 12, 31)
-"""Days that may be asked for: further off MetricFlow's own calendar ends."""
+ATTRIBUTED = "attributed_"
+"""What the measures begin with that are dated by touches."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +35,13 @@ class Metric:
 
     Args:
         dimensions: name → the name by which MetricFlow knows it.
+        is_attributed: whether it grows while touches go on earning.
     """
 
     name: str
     description: str
     dimensions: dict[str, str]
+    is_attributed: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ def read_metrics(manifest: str) -> dict[str, Metric]:
     """List the metrics by name; one over several tables can only be asked by time."""
     content = orjson.loads(manifest)
     tables = {}
+    of_few = partial_dimensions(manifest)
     of_measure: dict[str, str] = {}
     for model in content["semantic_models"]:
         entity = model["primary_entity"]
@@ -89,14 +91,29 @@ def read_metrics(manifest: str) -> dict[str, Metric]:
     found = {}
     settled = {metric["name"]: str((metric["filter"] or {}).get("where_filters")) for metric in content["metrics"]}
     for metric in content["metrics"]:
-        used = {of_measure[measure["name"]] for measure in metric["type_params"]["input_measures"]}
+        measures = {measure["name"] for measure in metric["type_params"]["input_measures"]}
+        used = {of_measure[measure] for measure in measures}
         shared = tables[min(used)] if len(used) == 1 else {}
         # What a metric itself filters by is settled: the model of an attributed one.
         parts = [part["name"] for part in metric["type_params"]["metrics"] or ()]
         filters = "".join(settled[name] for name in (metric["name"], *parts))
-        asked_by = {name: known for name, known in shared.items() if f"'{known}'" not in filters}
-        found[metric["name"]] = Metric(metric["name"], metric["description"], asked_by)
+        asked_by = {
+            name: known for name, known in shared.items()
+            if f"'{known}'" not in filters and measures <= set(of_few.get(known, measures))
+        }  # fmt: skip
+        is_attributed = any(measure.startswith(ATTRIBUTED) for measure in measures)
+        found[metric["name"]] = Metric(metric["name"], metric["description"], asked_by, is_attributed)
     return found
+
+
+def partial_dimensions(manifest: str) -> dict[str, list[str]]:
+    """List the dimensions that only some of a table's facts have, by MetricFlow's name, with the measures of these."""
+    return {
+        f"{model['primary_entity']}__{dimension['name']}": only
+        for model in orjson.loads(manifest)["semantic_models"]
+        for dimension in model["dimensions"]
+        if (only := ((dimension.get("config") or {}).get("meta") or {}).get("only"))
+    }
 
 
 def make_engine(manifest: str) -> "MetricFlowEngine":
@@ -132,6 +149,7 @@ def query(
     where: Sequence[tuple[str, str]] = (),
     first: date | None = None,
     last: date | None = None,
+    with_changes: bool = False,
 ) -> Answer:
     """Ask a published warehouse for metrics, by dimensions and periods.
 
@@ -141,12 +159,18 @@ def query(
         where: dimension and the value it must have; an empty one stands for none.
         first: day from which on.
         last: day up to which, that day too.
+        with_changes: also say how each metric changed from the period before, with the 95 % limits of that.
+
+    An answer by one period says of each whether the data covers it (`is_complete`).
 
     Raises:
-        BadUse: a metric or dimension is not known; the message names those that are.
+        BadUse: a metric or dimension is not known; the message names those that are. Or changes are asked for by no
+            period, or by several.
     """
     with opened(warehouse) as con:
-        return ask(con, read_manifest(con), names, by=by, where=where, first=first, last=last)
+        return ask(
+            con, read_manifest(con), names, by=by, where=where, first=first, last=last, with_changes=with_changes
+        )  # fmt: skip
 
 
 def ask(
@@ -158,35 +182,50 @@ def ask(
     where: Sequence[tuple[str, str]] = (),
     first: date | None = None,
     last: date | None = None,
+    with_changes: bool = False,
 ) -> Answer:
     """Ask an open warehouse for metrics as a manifest defines them; see `query`."""
     refuse_odd_days(first, last)
-    dimensions = shared_dimensions(read_metrics(manifest), names)
+    known_metrics = read_metrics(manifest)
+    dimensions = shared_dimensions(known_metrics, names)
     for name in [*by, *(dimension for dimension, _ in where)]:
         if name not in dimensions and (name not in PERIODS or name not in by):
             known = ", ".join([*PERIODS, *dimensions])
             raise BadUse(f"{', '.join(names)}: there is no dimension {name!r}", f"It is {known}")
     # Asked for twice is asked for once.
     names, by = list(dict.fromkeys(names)), list(dict.fromkeys(by))
+    grain = periods.grain_of(by)
+    if with_changes and not grain:
+        raise BadUse("a change is from one period to the next", f"Ask by one of {', '.join(PERIODS)}")
+    chances = periods.with_variances(names, known_metrics) if with_changes else names
     groups = {name: f"{TIME}__{PERIODS[name]}" if name in PERIODS else dimensions[name] for name in by}
-    sql = write_sql(
+    # What has no such dimension is no part of an answer by it.
+    within = [named(known) + " is not null" for known in groups.values() if known in partial_dimensions(manifest)]
+    asked = write_sql(
         make_engine(manifest),
-        names,
+        chances,
         groups=list(groups.values()),
-        conditions=[condition(dimensions[name], value) for name, value in where],
-        first=first,
+        conditions=[condition(dimensions[name], value) for name, value in where] + within,
+        first=periods.before(first, grain) if first and with_changes else first,
         last=last,
     )
     columns = [
         f'cast("{column}" as date) as "{name}"' if name in PERIODS else f'"{column}" as "{name}"'
         for name, column in groups.items()
-    ] + [f'"{name}"' for name in names]
+    ] + [f'"{name}"' for name in chances]
     # Periods come in their order; of what has no order of its own, the most comes first.
-    periods = [f'"{name}"' for name in by if name in PERIODS]
+    times = [f'"{name}"' for name in by if name in PERIODS]
     others = [f'"{name}"' for name in by if name not in PERIODS]
-    order = ", ".join([*periods, f'"{names[0]}" desc nulls last', *others])
+    order = ", ".join([*times, f'"{names[0]}" desc nulls last', *others])
     # Several metrics of a week or longer come once for each of its days: MetricFlow joins its days and does not group.
-    whole = f"select distinct {', '.join(columns)} from (\n{sql}\n) order by {order}"
+    whole = f"select distinct {', '.join(columns)} from (\n{asked}\n)"
+    if grain:
+        whole = periods.told(
+            whole, by, names, first=first, last=last, with_changes=with_changes,
+            chances={name for name in names if name + periods.VARIANCE in known_metrics},
+            attributed={name for name in names if known_metrics[name].is_attributed},
+        )  # fmt: skip
+    whole += f"\norder by {order}"
     found = con.execute(whole)
     return Answer([column[0] for column in found.description or ()], found.fetchall(), whole.replace('"build".', ""))
 
@@ -219,9 +258,13 @@ def shared_dimensions(known: dict[str, Metric], names: Sequence[str]) -> dict[st
 
 def condition(dimension: str, value: str) -> str:
     """Write that a dimension has a value, as MetricFlow wants it: SQL in Jinja, so a value's own braces are named."""
-    named = "{{ Dimension('" + dimension + "') }}"
     literal = value.replace("'", "''").replace("{", "\0").replace("}", "{{ '}' }}").replace("\0", "{{ '{' }}")
-    return f"{named} = '{literal}'" if value else f"{named} is null"
+    return f"{named(dimension)} = '{literal}'" if value else f"{named(dimension)} is null"
+
+
+def named(dimension: str) -> str:
+    """Name a dimension in a condition."""
+    return "{{ Dimension('" + dimension + "') }}"
 
 
 def write_sql(

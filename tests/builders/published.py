@@ -63,7 +63,7 @@ def campaign(day: date, name: str | None, model: str, source: str = "google", **
     return {
         "date": day, "model": model, "channel": "Paid Search", "source": source, "medium": "cpc", "campaign": name,
         "sessions": 10, "impressions": 1000, "clicks": 12, "cost": 20.0, "is_cost_complete": True,
-        "conversions": 1.0, "revenue": 51.0,
+        "conversions": 1.0, "revenue": 51.0, "maturity": 1.0,
     } | more  # fmt: skip
 
 

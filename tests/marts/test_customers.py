@@ -81,6 +81,18 @@ def test_revenue_is_what_each_model_credits(built: Warehouse) -> None:
     assert first == (10,)
 
 
+def test_what_touches_earned_is_told_with_how_much_usually_comes(built: Warehouse) -> None:
+    """GIVEN three orders and 10 March THEN touches of February earned all they will; of March's nothing is said."""
+    rows = built.query(
+        "select distinct month(date), is_complete, maturity, maturity_low, maturity_high "
+        "from marketing.channel_performance order by all"
+    )
+    # The first day of data begins at ten o'clock.
+    assert rows == [(1, False, 1, 1, 1), (2, True, 1, 1, 1), (3, True, None, None, None)]
+    by_order = built.query("select distinct maturity from marketing.channel_performance_by_order")
+    assert by_order == [(1,)]
+
+
 def test_cohorts_are_followed_through_months_without_orders(built: Warehouse) -> None:
     rows = built.query(
         "select first_month, first_channel, months_since, persons, orders, revenue from marketing.cohorts order by all"

@@ -121,6 +121,20 @@ def test_a_week_of_a_channel_is_its_days(in_berlin: Query) -> None:
     assert dict((row[0], row[1]) for row in rows) == {"Direct": 7, "Email": 1}
 
 
+def test_a_period_is_witnessed_if_each_of_its_days_and_platforms_is(in_berlin: Query) -> None:
+    """GIVEN pages of the web without a hit on one day THEN it is not witnessed, nor its week; an app is none of it."""
+    days = "select {} from executive.kpi_daily where date between '2026-04-01' and '2026-04-03' order by date"
+    assert in_berlin(days.format("is_witnessed, pixel_hits")) == [(True, 3), (True, 4), (False, 0)]
+    # Nothing of the estimate can be compared with a day that nobody but the tracker saw.
+    assert in_berlin(days.format("page_views_estimated_change is null, page_views_change")) == [
+        (True, None), (False, -0.6), (True, -0.5)
+    ]  # fmt: skip
+    platforms = "select platform, is_witnessed from executive.kpi_daily_by_platform where date = '2026-04-01'"
+    assert sorted(in_berlin(f"{platforms} and page_views > 0")) == [("desktop_web", True), ("ios", False)]
+    weeks = "select is_witnessed, pixel_hits from executive.kpi_weekly where date = '2026-03-30'"
+    assert in_berlin(weeks) == [(False, 7)]
+
+
 def test_visitors_are_distinct_at_each_grain(in_berlin: Query) -> None:
     """GIVEN Eve on two days of a week THEN the week has her once, and its estimate is of its own totals."""
     rows = in_berlin("""

@@ -52,13 +52,13 @@ def test_pages_are_counted_by_hand(built: Warehouse) -> None:
     """GIVEN visits with a repeat, a bot, nobody in particular THEN views, entries, exits and bounces are these."""
     columns = "platform, url_path, views, visitors, entries, exits, bounces, seconds_on_page, pixel_hits, matched"
     assert rows(built, "pages_daily", columns, "date = '2026-03-10'") == [
+        ("desktop_web", "(unknown)", 0, 0, 0, 0, 0, None, 1, 0),
         ("desktop_web", "/", 1, 1, 1, 0, 0, 10.0, 1, 1),
         # Ann's and Cid's and nobody's; the repeat is none. Ann stays 20 s, Cid 60.
         ("desktop_web", "/a", 3, 2, 1, 0, 0, 80.0, 1, 1),
         ("desktop_web", "/b", 2, 2, 0, 2, 0, None, 1, 1),
-        # What the pixel alone saw has the page that its hit names; without it has none, and is not lost.
+        # What the pixel alone saw has the page that its hit names; without it nobody knows which, and it is not lost.
         ("desktop_web", "/lost", 0, 0, 0, 0, 0, None, 1, 0),
-        ("desktop_web", None, 0, 0, 0, 0, 0, None, 1, 0),
         ("mobile_web", "/a", 1, 1, 1, 1, 1, None, 1, 1),
     ]
 

@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -67,7 +67,8 @@ def said_by_mart(con: duckdb.DuckDBPyConnection, table: str, names: Sequence[str
 
 def said_by_metrics(con: duckdb.DuckDBPyConnection, manifest: str, names: Sequence[str], by: Sequence[str]) -> Figures:
     answer = metrics.ask(con, manifest, names, by=by)
-    return figures(answer.columns, answer.rows, len(by))
+    assert answer.columns[-1] == "is_complete"
+    return figures(answer.columns[:-1], [row[:-1] for row in answer.rows], len(by))
 
 
 def disagreeing(one: Figures, other: Figures) -> set[str]:
@@ -101,7 +102,7 @@ def test_days_without_anything_are_days(house: House, tmp_path: Path) -> None:
         answer = metrics.ask(con, metrics.read_manifest(con), ["sessions", "revenue", "bounce_rate"], by=["date"])
         days = con.execute("select date from build.executive.kpi_daily order by date").fetchall()
     assert [row[:1] for row in answer.rows] == days
-    assert answer.rows[0] == (days[0][0], 0, 0, None)
+    assert answer.rows[0][:-1] == (days[0][0], 0, 0, None)
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -116,7 +117,8 @@ def test_attributed_metrics_are_their_models(con: duckdb.DuckDBPyConnection, mod
         """
     )
     expected = figures(["date", "channel", "campaign", *names], found.fetchall(), 3)
-    assert disagreeing(expected, figures(answer.columns, answer.rows, 3)) == set()
+    asked = figures(answer.columns[:-1], [row[:-1] for row in answer.rows], 3)
+    assert disagreeing(expected, asked) == set()
     assert sum(row[names[0]] for row in expected.values()) > 0
 
 
@@ -246,13 +248,108 @@ def test_several_metrics_of_a_period_come_once(house: House, by: list[str]) -> N
         assert {row[: len(by)]: row[place] for row in both if row[place]} == {k: v for k, v in alone.items() if v}
 
 
+CHANGED = ("visitors", "sessions", "page_views", "orders", "revenue", "conversion_rate", "average_order_value")
+
+
+@pytest.mark.parametrize("table", ["executive.kpi_daily", "executive.kpi_daily_by_platform", "executive.kpi_weekly"])
+def test_changes_and_their_limits_are_those_of_the_marts(con: duckdb.DuckDBPyConnection, table: str) -> None:
+    """GIVEN two definitions of a change, of the marts and of queries THEN they say the same of each period."""
+    by = GRAINS[table]
+    names = [f"{name}_change{end}" for name in CHANGED for end in ("", "_low", "_high")]
+    expected = said_by_mart(con, table, names, by)
+    answer = metrics.ask(con, metrics.read_manifest(con), CHANGED, by=by, with_changes=True)
+    asked = figures(answer.columns, answer.rows, len(by))
+    # A part in which nothing happened has no row here; in the marts it has one.
+    happened = {key: row for key, row in expected.items() if key in asked}
+    assert disagreeing(happened, {key: asked[key] for key in happened}) == set()
+    assert all(row["sessions_change"] == -1 for key, row in expected.items() if key not in asked)
+    assert bool(expected) == (table != "executive.kpi_weekly")
+
+
+def test_a_change_is_between_whole_periods(house: House) -> None:
+    """GIVEN days whose first and last are parts THEN only between whole ones a change is told."""
+    ask, asked = house.settings.warehouse, ["sessions"]
+    days = metrics.query(ask, asked, by=["date"], with_changes=True)
+    assert days.columns == ["date", "sessions", "sessions_change", "sessions_change_low", "sessions_change_high",
+                            "is_complete"]  # fmt: skip
+    whole = {row[0] for row in days.rows if row[-1]}
+    changed = {row[0] for row in days.rows if row[2] is not None}
+    assert changed == {day for day in whole if day - timedelta(1) in whole} != set()
+    assert all(change is None or low < change < high for _, _, change, low, high, _ in days.rows)
+    # The day before the first one asked for is compared with, and not shown.
+    second = min(changed)
+    alone = metrics.query(ask, asked, by=["date"], first=second, last=second, with_changes=True)
+    assert alone.rows == [row for row in days.rows if row[0] == second]
+    # A week of which the data covers some days, or of which some are asked for, is a part.
+    weeks = metrics.query(ask, asked, by=["week"], with_changes=True).rows
+    assert {row[2:] for row in weeks} == {(None, None, None, False)}
+    assert [row[-1] for row in metrics.query(ask, asked, by=["week"], first=second, last=second).rows] == [False]
+
+
+def test_a_change_of_what_touches_still_earn_is_unknown(house: House, tmp_path: Path) -> None:
+    """GIVEN days within the attribution window of now THEN credited revenue has no change; cost, which is told, has."""
+    copy = with_facts(house, tmp_path, lambda facts: f"select * from ({facts}) where true")
+    names = ["attributed_revenue_linear", "cost", "return_on_ad_spend_linear"]
+
+    def changed() -> list[bool]:
+        rows = metrics.query(copy, names, by=["date"], with_changes=True).rows
+        return [any(row[place] is not None for row in rows) for place in (4, 7, 10)]
+
+    assert changed() == [False, True, False]
+    with duckdb.connect(str(copy)) as writing:
+        writing.execute(
+            "create or replace view metrics.days as "
+            "select date, is_complete, true as is_mature from executive.kpi_daily"
+        )
+    assert changed() == [True, True, True]
+
+
+def test_money_of_nothing_but_unrated_orders_is_unknown(house: House, tmp_path: Path) -> None:
+    """GIVEN orders of a country without a rate THEN their revenue is null there, and is not added elsewhere."""
+
+    def unrated(facts: str) -> str:
+        return (f"select * replace (case when country = 'US' then null else revenue end as revenue, "
+                f"case when fact = 'order' then country = 'US' end as is_unrated) from ({facts})")  # fmt: skip
+
+    with metrics.opened(with_facts(house, tmp_path, unrated)) as con:
+        manifest = metrics.read_manifest(con)
+        rows = metrics.ask(con, manifest, ["revenue", "orders", "average_order_value"], by=["country"]).rows
+        ((whole, unrated_orders),) = metrics.ask(con, manifest, ["revenue", "unrated_orders"]).rows
+    found = {country: (revenue, orders, value) for country, revenue, orders, value in rows}
+    assert found["US"] == (None, unrated_orders, None) and unrated_orders > 0
+    assert whole == sum(revenue for revenue, _, _ in found.values() if revenue is not None) > 0
+    assert all(revenue == 0 for revenue, orders, _ in found.values() if not orders)
+
+
+def test_pages_and_landing_pages_are_asked_by(con: duckdb.DuckDBPyConnection) -> None:
+    """GIVEN pages THEN page views are by page as traffic says, all metrics by the page that a visit began with."""
+    manifest = metrics.read_manifest(con)
+    name = "coalesce(coalesce(url_host, '') || url_path, '(unknown)')"
+    pages = f"select {name}, sum(views) from build.traffic.pages_daily group by 1 having sum(views) > 0"
+    assert dict(con.execute(pages).fetchall()) == dict(metrics.ask(con, manifest, ["page_views"], by=["page"]).rows)
+    landings = metrics.ask(con, manifest, ["sessions", "orders", "bounces"], by=["landing_page"]).rows
+    said = con.execute(f"select {name}, sum(sessions), sum(bounces) from build.traffic.landings_daily group by 1")
+    assert {row[0]: (row[1], row[3]) for row in landings if row[1]} == {row[0]: row[1:] for row in said.fetchall()}
+    assert sum(row[2] for row in landings) == metrics.ask(con, manifest, ["orders"]).rows[0][0] > 0
+    known = metrics.read_metrics(manifest)
+    assert {metric for metric, one in known.items() if "page" in one.dimensions} == {"page_views"}
+    with pytest.raises(BadUse, match="there is no dimension 'page'"):
+        metrics.ask(con, manifest, ["sessions"], by=["page"])
+
+
+@pytest.mark.parametrize("by", [[], ["channel"], ["date", "week"]])
+def test_changes_without_a_period_are_refused(house: House, by: list[str]) -> None:
+    with pytest.raises(BadUse, match=r"a change is from one period to the next\. Ask by one of date"):
+        metrics.query(house.settings.warehouse, ["sessions"], by=by, with_changes=True)
+
+
 def test_conditions_and_days_narrow_an_answer(house: House) -> None:
     ask = house.settings.warehouse
     by_channel = dict(metrics.query(ask, ["sessions"], by=["channel"]).rows)
     assert metrics.query(ask, ["sessions"], where=[("channel", "Email")]).rows == [(by_channel["Email"],)]
-    by_day = dict(metrics.query(ask, ["sessions"], by=["date"]).rows)
+    by_day = {day: sessions for day, sessions, _ in metrics.query(ask, ["sessions"], by=["date"]).rows}
     day = date(2026, 3, 2)
-    assert metrics.query(ask, ["sessions"], first=day, last=day, by=["date"]).rows == [(day, by_day[day])]
+    assert metrics.query(ask, ["sessions"], first=day, last=day, by=["date"]).rows == [(day, by_day[day], True)]
     untagged = metrics.query(ask, ["sessions"], where=[("campaign", "")]).rows[0][0]
     assert 0 < untagged < sum(by_day.values())
     # What a client sends as its campaign is text, whatever it looks like.

@@ -268,6 +268,23 @@ def test_totals_hold_though_small_campaigns_are_one_row(browser: Browser, tmp_pa
 
 
 @pytest.mark.parametrize(
+    ("maturity", "said"),
+    [(1.0, None), (0.8, "Of what these visits will earn 80.0 % has usually come by now."),
+     (None, "may still earn; how much is unknown.")],
+)  # fmt: skip
+def test_what_visits_may_still_earn_is_said(
+    browser: Browser, tmp_path: Path, maturity: float | None, said: str | None
+) -> None:
+    rows = shop()
+    for row in rows["marketing.channel_performance"]:
+        row["maturity"] = maturity
+    reader = Reader(browser, make_page(tmp_path, rows), "tab=marketing&days=14")
+    assert said in reader.headline() if said else "earn" not in reader.headline()
+    assert reader.complaints == []
+    reader.context.close()
+
+
+@pytest.mark.parametrize(
     "rows", [{}, shop(1), {"executive.kpi_daily": [kpi(FIRST, 1.0)]}], ids=["nothing", "one day", "kpis alone"]
 )
 def test_little_data_is_said_and_breaks_nothing(browser: Browser, tmp_path: Path, rows: dict[str, list[Row]]) -> None:

@@ -4,9 +4,21 @@ with kpi_daily as (
 
 ),
 
+last_whole as (
+
+    select max(date) as last_date from kpi_daily
+    where is_complete
+
+),
+
 final as (
 
-    select date from kpi_daily
+    select
+        kpi_daily.date,
+        kpi_daily.is_complete,
+        coalesce(kpi_daily.date + {{ var('attribution_window_days') }} <= last_whole.last_date, false) as is_mature
+    from kpi_daily
+    cross join last_whole
 
 )
 

@@ -41,7 +41,9 @@ session_facts as (
         page_view_count,
         cast(null as decimal(18, 4)) as revenue,
         cast(null as boolean) as is_unrated,
-        coalesce(country, '(unknown)') as country
+        coalesce(country, '(unknown)') as country,
+        {{ page_name('landing_host', 'landing_path') }} as landing_page,
+        cast(null as varchar) as page
     from sessions
     where is_counted
 
@@ -70,7 +72,9 @@ page_view_facts as (
         cast(null as bigint) as page_view_count,
         cast(null as decimal(18, 4)) as revenue,
         cast(null as boolean) as is_unrated,
-        coalesce(sessions.country, '(unknown)') as country
+        coalesce(sessions.country, '(unknown)') as country,
+        {{ page_name('sessions.landing_host', 'sessions.landing_path') }} as landing_page,
+        {{ page_name('page_views.url_host', 'page_views.url_path') }} as page
     from page_views
     left join sessions on page_views.session_id = sessions.session_id
 
@@ -98,7 +102,9 @@ order_facts as (
         cast(null as bigint) as page_view_count,
         orders.reporting_revenue as revenue,
         orders.is_unrated,
-        coalesce(sessions.country, '(unknown)') as country
+        coalesce(sessions.country, '(unknown)') as country,
+        {{ page_name('sessions.landing_host', 'sessions.landing_path') }} as landing_page,
+        cast(null as varchar) as page
     from orders
     left join sessions on orders.session_id = sessions.session_id
 

@@ -5,17 +5,6 @@ with sessions as (
 
 ),
 
-landings as (
-
-    select
-        session_id,
-        url_host,
-        url_path
-    from {{ ref('page_views') }}
-    where is_landing
-
-),
-
 orders as (
 
     select
@@ -37,15 +26,14 @@ totals as (
         {{ reporting_date('sessions.started_at') }} as date,
         sessions.app_id,
         sessions.platform,
-        landings.url_host,
-        landings.url_path,
+        sessions.landing_host as url_host,
         sessions.channel,
+        coalesce(sessions.landing_path, '(unknown)') as url_path,
         count(*) as sessions,
         count(*) filter (where sessions.is_bounce) as bounces,
         cast(coalesce(sum(orders.orders), 0) as bigint) as orders,
         cast({{ known_sum('orders.revenue', 'orders.is_unrated') }} as decimal(38, 4)) as revenue
     from sessions
-    left join landings on sessions.session_id = landings.session_id
     left join orders on sessions.session_id = orders.session_id
     group by all
 

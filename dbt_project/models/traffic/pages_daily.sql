@@ -97,7 +97,6 @@ totals as (
         app_id,
         platform,
         url_host,
-        url_path,
         page_type,
         cast(coalesce(sum(views), 0) as bigint) as views,
         cast(coalesce(sum(visitors), 0) as bigint) as visitors,
@@ -106,7 +105,8 @@ totals as (
         cast(coalesce(sum(bounces), 0) as bigint) as bounces,
         cast(coalesce(sum(pixel_hits), 0) as bigint) as pixel_hits,
         cast(coalesce(sum(matched), 0) as bigint) as matched,
-        sum(microseconds_on_page) / 1000000.0 as seconds_on_page
+        sum(microseconds_on_page) / 1000000.0 as seconds_on_page,
+        coalesce(url_path, '(unknown)') as url_path
     from unioned
     group by all
 

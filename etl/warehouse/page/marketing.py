@@ -110,7 +110,7 @@ def read(con: duckdb.DuckDBPyConnection) -> dict[str, pa.Table]:
             named
             + """
             select date, model, channel, source, medium, campaign,
-                sum(conversions) as conversions, sum(revenue) as revenue
+                sum(conversions) as conversions, sum(revenue) as revenue, min(maturity) as maturity
             from named group by all having sum(conversions) <> 0 or sum(revenue) <> 0
             order by model, channel, source, medium, campaign, date
             """,

@@ -14,7 +14,7 @@ def read(con: duckdb.DuckDBPyConnection) -> dict[str, pa.Table]:
     """Read the traffic marts by day and platform; of what clients choose the names of, the most frequent."""
     since = "date >= $since"
     page = "coalesce(url_host || url_path, url_path)"
-    seen = f"(select *, {page} as page from traffic.pages_daily where {since} and url_path is not null)"
+    seen = f"(select *, {page} as page from traffic.pages_daily where {since} and url_path <> '(unknown)')"
     hosts = f"(select *, referrer_host as host from traffic.referrers_daily where {since})"
     technology = " union all ".join(
         f"select date, platform, '{column}' as dimension, "

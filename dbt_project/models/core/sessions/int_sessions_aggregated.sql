@@ -48,6 +48,8 @@ landed as (
     select
         landings.session_id,
         landings.url,
+        landings.url_host,
+        landings.url_path,
         landings.referrer,
         landings.source,
         landings.medium,
@@ -82,6 +84,8 @@ joined as (
         sessions.page_view_count = 1 as is_bounce,
         sessions.is_excluded,
         landed.url as landing_url,
+        landed.url_host as landing_host,
+        landed.url_path as landing_path,
         landed.referrer as landing_referrer,
         case when landed.session_id is null then '(direct)' else landed.source end as source,
         case when landed.session_id is null then '(none)' else landed.medium end as medium,

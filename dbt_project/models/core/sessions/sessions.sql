@@ -65,6 +65,8 @@ final as (
         sessions.is_excluded,
         persons.visit_number,
         sessions.landing_url,
+        sessions.landing_host,
+        sessions.landing_path,
         sessions.landing_referrer,
         sessions.source,
         sessions.medium,

@@ -48,6 +48,8 @@ joined as (
         dated.*,
         dated.is_complete and complete_before.period_date is not null as is_like_previous,
         dated.is_complete and complete_year_before.period_date is not null as is_like_year_before,
+        coalesce(dated.is_witnessed and previous.is_witnessed, false) as is_witnessed_as_previous,
+        coalesce(dated.is_witnessed and year_before.is_witnessed, false) as is_witnessed_as_year_before,
         previous.completeness as completeness_previous,
         year_before.completeness as completeness_year_before,
         {% for metric in compared_counts() + compared_measures() %}
@@ -88,14 +90,16 @@ joined as (
 
 ),
 
--- A part of a week says nothing beside a whole one: changes are between whole periods.
+-- A part of a week says nothing beside a whole one: changes are between whole periods; of an estimate, between those
+-- that were witnessed throughout.
 compared as (
 
     select
         *,
     {% for metric in compared_counts() + compared_measures() %}
-        case when is_like_previous then {{ rate(metric, metric ~ '_previous') }} - 1 end as {{ metric }}_change,
-        case when is_like_year_before then {{ rate(metric, metric ~ '_year_before') }} - 1 end
+        case when {{ is_comparable(metric, 'previous') }} then {{ rate(metric, metric ~ '_previous') }} - 1 end
+            as {{ metric }}_change,
+        case when {{ is_comparable(metric, 'year_before') }} then {{ rate(metric, metric ~ '_year_before') }} - 1 end
             as {{ metric }}_year_change{{ ',' if not loop.last }}
     {% endfor %}
     from joined

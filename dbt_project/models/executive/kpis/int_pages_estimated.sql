@@ -67,7 +67,8 @@ keyed as (
             matched,
             seen_count,
             unseen_count,
-            unseen_variance
+            unseen_variance,
+            pixel_hits = 0 and event_page_views > 0 as is_unwitnessed
         from estimated
         where slice = '{{ dimension if dimension in ('country', 'channel') else 'all' }}'
         {{ 'union all' if not loop.last }}
@@ -89,7 +90,8 @@ summed as (
         cast(sum(seen_count) as bigint) as seen_count,
         -- Compensated sums: the order of the cells moves no limit.
         fsum(unseen_count) as unseen_count,
-        fsum(unseen_variance) as unseen_variance
+        fsum(unseen_variance) as unseen_variance,
+        count(*) filter (where is_unwitnessed) as unwitnessed_cells
     from keyed
     group by grain, dimension, dimension_value, period_date
 

@@ -24,19 +24,10 @@ sessions as (
         channel,
         source,
         medium,
-        campaign
+        campaign,
+        landing_host,
+        landing_path
     from {{ ref('int_sessions_aggregated') }}
-
-),
-
-landings as (
-
-    select
-        session_id,
-        url_host,
-        url_path
-    from {{ ref('int_page_views_numbered') }}
-    where is_landing
 
 ),
 
@@ -95,15 +86,14 @@ sourced as (
         sessions.medium,
         sessions.campaign,
         sessions.session_id is not null as is_origin_known,
-        landings.url_host as landing_host,
-        landings.url_path as landing_path,
+        sessions.landing_host,
+        sessions.landing_path,
         of_sessions.matched,
         of_sessions.event_page_views,
         of_sessions.only_pixel,
         0 as lost_visits
     from of_sessions
     left join sessions on of_sessions.session_id = sessions.session_id
-    left join landings on of_sessions.session_id = landings.session_id
     union all
     select
         {{ utc_date('lost_visits.hit_at') }} as seen_date,

@@ -96,7 +96,7 @@ unpivoted as (
         ('counted', 'tracker', 'tracker'),
         ('sourced', 'channel', 'channel'),
         ('sourced', 'campaign', "case when is_origin_known then coalesce(campaign, '(none)') else '(unknown)' end"),
-        ('sourced', 'landing_page', "coalesce(coalesce(landing_host, '') || landing_path, '(unknown)')")
+        ('sourced', 'landing_page', page_name('landing_host', 'landing_path'))
     ] %}
         select
             seen_date,

@@ -56,6 +56,17 @@ const spendTotals = (state, span) => {
     roas: over(sum(paid, 'revenue'), cost), cpa: cost ? over(cost, sum(paid, 'conversions')) : null, unattributed: over(lost, all),
     arrival: over(sum(clicked, 'sessions'), sum(clicked, 'clicks')) };
 };
+// What the visits of a period earned, of what such visits usually come to earn; unknown where that of any day is.
+const maturityOf = (state, span) => {
+  const earned = credited(state, span).filter((row) => row.revenue && row.channel !== UNATTRIBUTED);
+  if (!earned.length || !earned.every((row) => isKnown(row.maturity) && row.maturity > 0)) return null;
+  return over(sum(earned, 'revenue'), earned.reduce((total, row) => total + row.revenue / row.maturity, 0));
+};
+const maturityWords = (state, span) => {
+  const share = maturityOf(state, span);
+  if (!isKnown(share)) return [' Visits of the last days may still earn; how much is ', strong(UNKNOWN), '.'];
+  return share < 0.995 ? [' Of what these visits will earn ', strong(asRate(share)), ' has usually come by now.'] : [];
+};
 HEADLINES.marketing = (state) => {
   const span = period(state);
   const now = spendTotals(state, span);
@@ -67,6 +78,7 @@ HEADLINES.marketing = (state) => {
   return [
     'Ads cost ', strong(show(now.cost, 'money')), ` ${inWords(span)} and brought `, strong(show(now.revenue, 'money')), ` back by ${words}: `,
     strong(show(now.roas, 'times')), isKnown(moved) ? [', ', changeWords(moved), ' on the period before'] : '', '.',
+    maturityWords(state, span),
     wasted.length ? [' ', tone(`${plural(wasted.length, 'paid campaign')} worth ${asMoney(sum(wasted, 'cost'))}`, 'bad'), ' brought no visit we could recognise.'] : '',
     measuredWords(completenessOf({ ...state, platform: 'all', country: 'all' })),
   ].flat();

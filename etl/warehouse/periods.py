@@ -1,0 +1,133 @@
+"""What may be said of the periods of an answer: whether the data covers them, and how a metric changed.
+
+A change is null unless both periods are whole.
+
+The limits are those of executive's tables: a ratio of two chances is log-normal, and how far chance moves a metric is
+itself a metric, of the same name with `_variance` behind it.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import date, timedelta
+
+PERIODS = {"date": "day", "week": "week", "month": "month", "quarter": "quarter", "year": "year"}
+"""What a query may be by besides dimensions, and MetricFlow's word for it."""
+
+EARLIEST, LATEST = date(1970, 1, 1), date(2200, 12, 31)
+"""Days that may be asked for: further off MetricFlow's own calendar ends."""
+
+DAYS_BACK = {grain: timedelta(days) for grain, days in zip(PERIODS.values(), (1, 13, 61, 183, 731), strict=True)}
+"""So far back lies the period before a day's own, from its first day on."""
+
+VARIANCE = "_variance"
+"""What stands behind a metric's name in that of how far chance moves it."""
+
+
+def with_variances(names: Sequence[str], known: Collection[str]) -> list[str]:
+    """Add to metrics those that say how far chance moves them."""
+    return [*names, *(name + VARIANCE for name in names if name + VARIANCE in known and name + VARIANCE not in names)]
+
+
+def select_periods(grain: str, first: str, last: str) -> str:
+    """Say in SQL of each period whether its days are all there, whole and old enough for what touches earn.
+
+    Args:
+        grain: day, week, month, quarter or year.
+        first, last: SQL of the days asked for, itself null where the end is open.
+    """
+    start = f"cast(date_trunc('{grain}', date) as date)"
+    return f"""
+        select
+            {start} as period,
+            bool_and(is_complete) and count(*) = date_diff('day', {start}, {start} + interval 1 {grain}) as is_complete,
+            bool_and(is_mature) as is_mature
+        from "build".metrics.days
+        where date >= coalesce({first}, date) and date <= coalesce({last}, date)
+        group by {start}
+    """
+
+
+def select_changes(
+    period: str, grain: str, dimensions: Sequence[str], names: Sequence[str], *, chances: Collection[str],
+    attributed: Collection[str], since: str,
+) -> str:  # fmt: skip
+    """Say in SQL how each row of `known` differs from that of the period before.
+
+    Args:
+        period: the column that says it.
+        grain: day, week, month, quarter or year.
+        dimensions: the other columns that the rows are by.
+        names: the metrics.
+        chances: those of them whose variance stands in `known` too.
+        attributed: those that grow while touches earn: a period that is not mature has no change.
+        since: SQL of the first day asked for, null where it is open: `known` has the period before it too.
+    """
+    columns = [f'now."{name}"' for name in [period, *dimensions, *names]]
+    for name in names:
+        likes = [f"{side}.{what}" for side in ("now", "before")
+                 for what in ("is_complete", *(["is_mature"] if name in attributed else []))]  # fmt: skip
+        change = (
+            f'case when {" and ".join(likes)} then now."{name}"::double / nullif(before."{name}", 0)::double - 1 end'
+        )
+        columns.append(f'{change} as "{name}_change"')
+        for end, sign in (("low", "-"), ("high", "+")):
+            limit = "null::double"
+            if name in chances:
+                spread = f'sqrt(now."{name}{VARIANCE}" + before."{name}{VARIANCE}")'
+                limit = (
+                    f'case when "{name}_change" > -1 then (1 + "{name}_change") * exp({sign}1.96 * {spread}) - 1 end'
+                )
+            columns.append(f'{limit} as "{name}_change_{end}"')
+    same = "".join(f' and now."{name}" is not distinct from before."{name}"' for name in dimensions)
+    return f"""
+        select {", ".join(columns)}, now.is_complete
+        from known as now
+        left join known as before on before."{period}" = now."{period}" - interval 1 {grain}{same}
+        where now."{period}" >= coalesce(date_trunc('{grain}', {since}), now."{period}")
+    """
+
+
+def grain_of(by: Sequence[str]) -> str:
+    """Name the period that an answer is by, if it is by one."""
+    periods = [PERIODS[name] for name in by if name in PERIODS]
+    return periods[0] if len(periods) == 1 else ""
+
+
+def before(day: date, grain: str) -> date:
+    """Give a day of the period before a day's own, no later than its first."""
+    return max(EARLIEST, day - DAYS_BACK[grain])
+
+
+def told(
+    asked: str, by: Sequence[str], names: Sequence[str], *, first: date | None, last: date | None, with_changes: bool,
+    chances: Collection[str], attributed: Collection[str],
+) -> str:  # fmt: skip
+    """Say in SQL what an answer by one period says, with what may be said of each period and, if asked, its changes.
+
+    Args:
+        asked: SQL of the answer; for changes with the period before the first, and with the metrics' variances.
+        by, names: its dimensions, one of them a period, and its metrics.
+        first, last: days asked for.
+        chances, attributed: see `select_changes`.
+    """
+    (period,) = (name for name in by if name in PERIODS)
+    grain = PERIODS[period]
+    since, until = (f"date '{day}'" if day else "null::date" for day in (first, last))
+    start = f"cast(date_trunc('{grain}', {since}) - interval 1 {grain} as date)" if with_changes else since
+    head = f"with asked as ({asked}), periods as ({select_periods(grain, start, until)})"
+    if not with_changes:
+        listed = ", ".join(f'asked."{name}"' for name in [*by, *names])
+        return f"""{head}
+            select {listed}, coalesce(periods.is_complete, false) as is_complete
+            from asked left join periods on asked."{period}" = periods.period
+        """
+    others = [name for name in by if name != period]
+    compared = select_changes(
+        period, grain, others, names, chances=chances, attributed=attributed, since=since
+    )  # fmt: skip
+    return f"""{head}, known as (
+            select asked.*, coalesce(periods.is_complete, false) as is_complete,
+                coalesce(periods.is_mature, false) as is_mature
+            from asked left join periods on asked."{period}" = periods.period
+        )
+        select * from ({compared})
+    """
