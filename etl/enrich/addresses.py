@@ -49,6 +49,7 @@ PLAIN = rf"^(?:{QUAD}|{GROUPS})(?: |$)"
 """How heads begin that say beyond doubt from where a request came; what does not may still say it."""
 ONE_QUAD = re.compile(rf"({QUAD})(?: [^\s,\"]+)*")
 """A head of which the first field is an address as it is written, and no chain."""
+ALONE = re.compile(QUAD)
 WRAPPER = re.compile(
     r"(?:<[0-9]{1,3}>)?(?:"
     r"1 [0-9-]{10}T\S+ \S+ \S+ \S+ \S+ (?:-|\[[^\]]*\]) |"
@@ -139,10 +140,11 @@ def client_of_head(head: str, layout: Sequence[str], forwarded: str | None, trus
 
 def client_of_line(layout: str, text: str, forwarded: str | None, trusted: Networks) -> Client | None:
     """Say who a line is from by its head, or by the field that is the client's where no layout is named."""
-    if layout == LAYOUT_OF_MOST and (forwarded is None or forwarded == "-"):
-        plain = ONE_QUAD.fullmatch(text)
-        if plain:
+    if forwarded is None or forwarded == "-":
+        if layout == LAYOUT_OF_MOST and (plain := ONE_QUAD.fullmatch(text)):
             return Client(plain[1])
+        if not layout and ALONE.fullmatch(text):
+            return Client(text)
     return client_of_head(text, layout.split(), forwarded, trusted) if layout else client_of([text], forwarded, trusted)
 
 
