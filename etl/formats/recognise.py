@@ -10,6 +10,8 @@ import orjson
 
 from etl.enrich.addresses import NOT_PUBLIC, fields_of, lies_in, read_chain
 from etl.vocabulary.log_formats import FORMATS, UNREAD, LogFormat
+from etl.vocabulary.tracker_exports import EXPORTS
+from etl.vocabulary.tracker_exports import UNREAD as UNREAD_EXPORTS
 
 FIRST_LINES = 200
 LONGEST_LINE = 16_384
@@ -81,7 +83,7 @@ def no_requests(lines: Sequence[bytes]) -> str | None:
     if texts[0].startswith("[") and (not objects or not is_json(texts[0])):
         return "an array of JSON (write an object a line, as jq -c '.[]' does)"
     if objects:
-        return None
+        return another_trackers(objects) or logged_elsewhere(lines, objects)
     if texts[0] == "{":
         return "JSON of many lines (write an object a line, as jq -c . does)"
     found = recognise(lines)
@@ -91,13 +93,35 @@ def no_requests(lines: Sequence[bytes]) -> str | None:
     return None if title == UNKNOWN else title
 
 
+def another_trackers(objects: Sequence[str]) -> str | None:
+    """Say in words whose export it is that most objects are of, where it is one that is not read."""
+    read = [value for text in objects if isinstance(value := read_json(text), dict)]
+    if any("request_id" in value or any(holds(value, entry.needs) for entry in EXPORTS.values()) for value in read):
+        return None
+    counts = {entry.title: sum(holds(value, entry.needs) for value in read) for entry in UNREAD_EXPORTS}
+    title = max(counts, key=lambda title: counts[title])
+    return title if 2 * counts[title] > len(objects) else None
+
+
+def logged_elsewhere(lines: Sequence[bytes], objects: Sequence[str]) -> str | None:
+    """Say in words which web server's log it is whose lines are objects; a request of the collector's has an id."""
+    if any('"request_id"' in text for text in objects):
+        return None
+    found = recognise(lines)
+    return f"{found.title}, which belongs into access/ or pixel/" if found and found.kind == "json" else None
+
+
+def read_json(text: str) -> object:
+    """Read a text as JSON; None where it is none."""
+    try:
+        return orjson.loads(text)
+    except ValueError:
+        return None
+
+
 def is_json(text: str) -> bool:
     """Say whether a text is JSON by itself."""
-    try:
-        orjson.loads(text)
-    except ValueError:
-        return False
-    return True
+    return read_json(text) is not None
 
 
 def binary(lines: Sequence[bytes]) -> str | None:

@@ -87,7 +87,7 @@ class Formats:
         return frozenset(get_args(SpendColumn)) | {column_name(title) for titles in named for title in titles}
 
 
-DAYS = {"date", "day", "start date", "start time", "date start", "time"}
+DAYS = {"date", "day", "start_date", "start_time", "date_start", "time"}
 """With one of these an export names days, if in another's words than the platform that it resembles."""
 
 

@@ -75,7 +75,9 @@ def check_file(path: Path, settings: Settings) -> list[Verdict]:
     # Links and dot files are judged by what they hold: whoever asks means that.
     name = f"{source}/{'/'.join(below(path, source))}"
     if source == "events":
-        refusal = None if is_object(content) else refuse(settings, source, name, content.split(b"\n")[:FIRST_LINES])
+        # A message over many lines is what a tracker's author has at hand; in the inbox it would be refused.
+        is_at_hand = b"\n" in content.strip() and is_object(content)
+        refusal = None if is_at_hand else refuse(settings, source, name, content.split(b"\n")[:FIRST_LINES])
         return [Verdict(name, "ignored", None, refusal)] if refusal else check(content, settings)
     with tempfile.TemporaryDirectory() as folder:
         trial = settings.model_copy(update={"inbox": Path(folder, "inbox"), "home": Path(folder, "home")})
@@ -108,7 +110,7 @@ def unpacked(path: Path, settings: Settings) -> bytes:
 
 
 def is_object(content: bytes) -> bool:
-    """Say whether a file is one JSON object, over however many lines: what a tracker's author has at hand."""
+    """Say whether a file is one JSON object, over however many lines."""
     try:
         return isinstance(json.loads(content), dict)
     except (ValueError, RecursionError):

@@ -35,16 +35,27 @@ class TrackerExport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     referrer: list[str] = []
 
 
+class UnreadExport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An export that is known and not read."""
+
+    title: str
+    needs: list[str]
+
+
 class Register(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All that the register says."""
 
     exports: list[TrackerExport]
+    unread: list[UnreadExport]
 
 
 _TEXT, _REGISTER = read_register(register("tracker_exports.toml"), Register)
 
 EXPORTS: dict[str, TrackerExport] = {entry.name: entry for entry in _REGISTER.exports}
 """What is read, by name."""
+
+UNREAD: list[UnreadExport] = _REGISTER.unread
+"""What is known and not read."""
 
 
 def digest() -> str:

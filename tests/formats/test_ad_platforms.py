@@ -4,9 +4,12 @@ from datetime import date
 from decimal import Decimal
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
 from builders.spend import REGISTER, read
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from etl.errors import BadUse
 from etl.formats.delimited import Line
@@ -43,6 +46,54 @@ def test_entries_say_what_their_spend_is_called(entry: AdPlatform) -> None:
     assert {"date", "campaign", "source", "medium"} <= named
     assert len({"cost", "cost_micros"} & named) == 1
     assert entry.header
+
+
+NAMES = st.text("abcdeä -", min_size=1, max_size=6).filter(lambda said: said.strip("- "))
+SPENT = st.lists(
+    st.tuples(st.integers(0, 11), NAMES, st.integers(0, 10**5),
+              st.integers(0, 10**4), st.integers(0, 10**7)),
+    min_size=1, max_size=6, unique_by=lambda row: (row[0], row[1].strip()),
+)  # fmt: skip
+"""Number of the month, campaign, impressions, clicks, cents."""
+
+
+@pytest.mark.parametrize("entry", REGISTER.platform, ids=lambda entry: f"{entry.name} by {entry.covers or 'day'}")
+@settings(max_examples=10, deadline=None)
+@given(spent=SPENT, language=st.integers(0, 6))
+def test_what_any_platform_exports_is_read_back(
+    entry: AdPlatform, spent: list[tuple[int, str, int, int, int]], language: int
+) -> None:
+    """GIVEN known spend under an entry's titles, in any language that it knows THEN all of it is read, and no more."""
+    made = headers(entry)
+    titles = made[language % len(made)]
+    names = list(entry.columns)
+    written = [entry.says or "Report", "\t".join(titles)]
+    for month, campaign, impressions, clicks, cents in spent:
+        first = date(2026, month + 1, 1)
+        row = {
+            "date": first, "until": first, "source": "src", "medium": "med", "campaign": campaign.strip(),
+            "impressions": impressions, "clicks": clicks, "cost": f"{cents // 100}.{cents % 100:02}",
+            "cost_micros": cents * 10_000, "currency": "EUR",
+        }  # fmt: skip
+        cells = [str(row[name]) for name in names] + [""] * (len(titles) - len(names))
+        written.append("\t".join(cells))
+    found = read("\n".join(written) + "\n", home="EUR")
+    assert found.refused == []
+    totals: dict[tuple[int, str], list[Any]] = {}
+    for row in found.rows:
+        total = totals.setdefault((row["date"].month - 1, row["campaign"]), [0, 0, Decimal(0)])
+        for place, name in enumerate(("impressions", "clicks", "cost")):
+            total[place] += row[name] or 0
+    expected = {
+        (month, campaign.strip()): [
+            impressions if "impressions" in names else 0, clicks if "clicks" in names else 0, Decimal(cents) / 100,
+        ]
+        for month, campaign, impressions, clicks, cents in spent
+    }  # fmt: skip
+    assert totals == expected
+    currency = "EUR" if "currency" in names else None
+    said = {(row["source"], row["medium"], row["currency"]) for row in found.rows}
+    assert said == {(entry.values.get("source", "src"), entry.values.get("medium", "med"), currency)}
 
 
 def test_metas_table_begins_with_its_totals() -> None:

@@ -1,10 +1,15 @@
 """Exports of other trackers: what each field becomes, and what is refused."""
 
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from builders import PHONE, House, Row, lines, moment
+from hypothesis import Phase, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 
 from etl.vocabulary.tracker_exports import EXPORTS
 
@@ -124,6 +129,83 @@ def test_line_that_is_refused(name: str, read: House) -> None:
     file = f"events/{len(CASES) + list(BAD).index(name):02}.jsonl"
     assert [(row["reason"], row["detail"]) for row in read.quarantine() if row["source_file"] == file] == [
         (reason, detail)
+    ]
+
+
+@dataclass(frozen=True)
+class Happened:
+    """Something that somebody did on a site."""
+
+    number: int
+    what: str
+    visitor: str | None
+    url: str
+    cents: int
+
+    @property
+    def when(self) -> datetime:
+        return moment("10:00") + timedelta(seconds=self.number)
+
+
+def as_ga4(one: Happened) -> Row:
+    bought = {"transaction_id": f"o{one.number}", "purchase_revenue": one.cents / 100}
+    said = params(page_location=one.url, currency="EUR", engagement=1.5, score=3)
+    keys = {"ecommerce": bought} if one.what == "order" else {}
+    name = {"order": "purchase"}.get(one.what, one.what)
+    stamp = str(int(one.when.timestamp()) * 1_000_000)
+    return ga4(name, said, event_timestamp=stamp, user_pseudo_id=one.visitor or ..., **keys)
+
+
+def as_call(one: Happened) -> Row:
+    kind = "page" if one.what == "page_view" else "track"
+    bought = {"order_id": f"o{one.number}", "revenue": one.cents / 100, "currency": "EUR"}
+    names = {"order": "Order Completed", "page_view": ...}
+    at = f"{one.when:%Y-%m-%dT%H:%M:%S.000Z}"
+    return call(
+        kind,
+        event=names.get(one.what, one.what),
+        messageId=f"m{one.number}",
+        anonymousId=one.visitor,
+        receivedAt=at,
+        sentAt=at,
+        originalTimestamp=at,
+        properties={"url": one.url} | (bought if one.what == "order" else {}),
+    )
+
+
+EXPORTERS = {"ga4": as_ga4, "segment": as_call}
+HAPPENED = st.lists(
+    st.tuples(st.sampled_from(["page_view", "order", "scroll"]), st.sampled_from(["v", "w", None]),
+              st.sampled_from(["https://shop.example/", "https://shop.example/a?utm_source=x&b=%C3%A9"]),
+              st.integers(1, 10**6)),
+    min_size=5, max_size=25,
+)  # fmt: skip
+
+
+def test_every_export_of_the_register_is_tried() -> None:
+    assert EXPORTERS.keys() == EXPORTS.keys()
+
+
+@pytest.mark.parametrize("name", EXPORTERS)
+@hypothesis_settings(max_examples=3, deadline=None, phases=(Phase.generate,))
+@given(drawn=HAPPENED)
+def test_what_is_written_in_any_export_is_read_back(
+    tmp_path_factory: pytest.TempPathFactory, name: str, drawn: list[tuple[str, str | None, str, int]]
+) -> None:
+    truth = [Happened(number, *said) for number, said in enumerate(drawn)]
+    house = House(tmp_path_factory.mktemp(name))
+    house.put("events/a.json", lines(EXPORTERS[name](one) for one in truth))
+    house.digest()
+    assert house.quarantine() == []
+    paid = "json_extract_string(data, '$.order_id') as order_id, json_extract_string(data, '$.revenue') as revenue"
+    found = house.scan("events", "line_number", f"schema, visitor_id, url, event_at, line_number, {paid}")
+    assert [
+        (row["schema"], row["visitor_id"], row["url"], row["event_at"], row["order_id"], float(row["revenue"] or 0))
+        for row in found
+    ] == [
+        ("custom.scroll" if one.what == "scroll" else one.what, one.visitor, one.url, one.when)
+        + ((f"o{one.number}", one.cents / 100) if one.what == "order" else (None, 0.0))
+        for one in truth
     ]
 
 

@@ -293,6 +293,12 @@ NO_REQUESTS = {
     "a web server's log": (
         lines([combined("10:00:00 /a")]), "a combined log, which belongs into access/ or pixel/"
     ),
+    "PostHog's": (lines([{"uuid": "u", "event": "$pageview", "distinct_id": "d", "properties": {}}] * 3),
+                  "PostHog's export"),
+    "batches": (lines([{"batch": [], "sentAt": "t"}]),
+                "batches as a tracker posts them (write a call a line, as jq -c '.batch[]' does)"),
+    "JSON of nginx": (lines([{"remote_addr": "203.0.113.9", "status": 200, "request": "GET / HTTP/1.1"}]),
+                      "nginx's log as JSON, which belongs into access/ or pixel/"),
     "an error log": (UNREAD["an error log"][0], UNREAD["an error log"][1]),
 }  # fmt: skip
 
@@ -307,7 +313,10 @@ def test_events_that_are_no_requests_are_refused_once(house: House, what: str) -
     assert house.quarantine() == []
 
 
-@pytest.mark.parametrize("line", ["{", '{"request_id":"r","recei', "nonsense", "", '[{"a":1}]'])
+@pytest.mark.parametrize(
+    "line",
+    ["{", '{"distinct_id":"d","event":"e","properties":{}}', '{"request_id":"r","recei', "nonsense", "", '[{"a":1}]'],
+)
 def test_a_line_that_is_no_request_does_not_refuse_the_others(house: House, line: str) -> None:
     house.put("events/a.json", lines([line, request([event("10:00 /a")])]))
     house.digest()

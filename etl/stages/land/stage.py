@@ -26,7 +26,7 @@ from etl.stages.land.lines import read_chunks
 from etl.stages.land.streams import DAMAGE, Bomb
 from etl.stages.land.writer import DayWriter
 from etl.stages.stage import Made, Output, Stage, Work
-from etl.vocabulary import log_formats
+from etl.vocabulary import log_formats, tracker_exports
 
 STATEMENTS = ("spend", "exclusions")
 """Sources of which what the inbox holds now is the input."""
@@ -275,7 +275,7 @@ def refuse(settings: Settings, source: str, name: str, lines: Sequence[bytes]) -
 
 def read_as(settings: Settings) -> str:
     """Name what decides which formats are read."""
-    return digest(log_formats.digest(), sorted(settings.log_formats.items()))
+    return digest(log_formats.digest(), tracker_exports.digest(), sorted(settings.log_formats.items()))
 
 
 def has_changed(file: InboxFile) -> bool:
