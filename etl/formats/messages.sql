@@ -104,11 +104,12 @@ doubted as (
             or contains(message, ':NaN')
             or contains(message, 'Infinity')
             or coalesce(regexp_matches(data, $not_a_number), false)
-            or coalesce(
-                strlen(data) > $deepest
-                and strlen(data) - strlen(replace(replace(data, '[', ''), '{', '')) > $deepest,
-                false
-            )
+            -- A case, and no and: both sides of that are worked out for every row.
+            or case
+                when strlen(data) > $deepest
+                    then strlen(data) - strlen(replace(replace(data, '[', ''), '{', '')) > $deepest
+                else false
+            end
             or coalesce(
                 regexp_full_match(event_id, $not_text)
                 or regexp_full_match(app_id, $not_text)

@@ -64,6 +64,11 @@ NAVIGATION = ("type", "fetchStart", "domainLookupStart", "connectStart", "reques
 
 # Contexts whose content has a column of its own; the others stay in `data.contexts`.
 READ_CONTEXTS = "^iglu:[^/]+/(web_page|client_session)/"
+OTHER_CONTEXTS = (
+    f"list_filter(contexts, lambda entry: not regexp_matches(coalesce(entry.schema, ''), '{READ_CONTEXTS}'))"
+)
+LOAD = "(?i:performance_?navigation_?timing)"
+"""The entity that says when a document was loaded, and how."""
 
 
 def query_as_json(query: str) -> str:
@@ -108,6 +113,11 @@ def milliseconds(parameter: str) -> str:
     return f"in_range(case when regexp_full_match({parameter}, '[0-9]{{1,15}}') then {number} * 1000 end)"
 
 
+def ours(expression: str) -> str:
+    """Say in SQL that something is asked of Snowplow's events alone: of others it would cost as much, and be null."""
+    return f"case when protocol = 'snowplow' then {expression} end"
+
+
 def translate(source: str) -> str:
     """Say in SQL the CTEs that turn the Snowplow events among `source`'s rows into messages.
 
@@ -136,31 +146,31 @@ def translate(source: str) -> str:
         with_contexts as (
             select
                 *,
-                {self_describing("event.ue_pr", "event.ue_px")} as described_text,
-                {self_describing("event.co", "event.cx")} as contexts_text,
-                {read_json("contexts_text", ENTITY)}.data as contexts,
-                {read_json("described_text", DESCRIBED)}.data as described
+                {ours(self_describing("event.ue_pr", "event.ue_px"))} as described_text,
+                {ours(self_describing("event.co", "event.cx"))} as contexts_text,
+                {ours(read_json("contexts_text", ENTITY) + ".data")} as contexts,
+                {ours(read_json("described_text", DESCRIBED) + ".data")} as described
             from of_snowplow
         ),
         with_entities as (
             select
                 *,
-                nullif(regexp_extract(described.schema, '^iglu:[^/]+/([^/]+)/', 1), '') as described_name,
+                {ours("nullif(regexp_extract(described.schema, '^iglu:[^/]+/([^/]+)/', 1), '')")} as described_name,
                 -- A payment that failed has the entity too: its action is another. A page view stays one.
                 case when event.e = 'ue' and (
                     coalesce(described_name, '') <> '{ECOMMERCE_ACTION}'
                     or described.data ->> '$.type' = 'transaction'
                 ) then {entity("transaction")} end as bought,
                 case when bought is not null then try(from_json(bought, '{TRANSACTION_SHAPE}')) end as purchase,
-                try(from_json({entity("client_session")}, '{SESSION}')) as client_session,
-                nullif({entity("web_page")} ->> '$.id', '') as web_page_id,
-                try(from_json({entity("(?i:performance_?navigation_?timing)")}, '{texts_of(NAVIGATION)}')) as load,
-                list_filter(contexts, lambda entry: not regexp_matches(coalesce(entry.schema, ''), '{READ_CONTEXTS}'))
-                    as other_contexts,
-                coalesce(nullif(event.eid, ''), md5(line_hash || ':' || ordinal)) as event_id,
-                {milliseconds("event.dtm")} as created,
-                {milliseconds("event.stm")} as sent,
+                {ours(f"try(from_json({entity('client_session')}, '{SESSION}'))")} as client_session,
+                {ours(f"nullif({entity('web_page')} ->> '$.id', '')")} as web_page_id,
+                {ours(f"try(from_json({entity(LOAD)}, '{texts_of(NAVIGATION)}'))")} as load,
+                {ours(OTHER_CONTEXTS)} as other_contexts,
+                {ours("coalesce(nullif(event.eid, ''), md5(line_hash || ':' || ordinal))")} as event_id,
+                {ours(milliseconds("event.dtm"))} as created,
+                {ours(milliseconds("event.stm"))} as sent,
                 case
+                    when protocol <> 'snowplow' then null
                     when event.ue_px <> '' and described_text is null then 'ue_px is not base64 of UTF-8'
                     when event.e = 'ue' and described_name is null
                         then 'the self-describing event names no schema'
