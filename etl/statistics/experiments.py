@@ -13,6 +13,8 @@ from typing import Any
 import pyarrow as pa
 from scipy import special
 
+from etl.statistics import planning
+
 CONFIDENCE = 0.95
 SRM_ALPHA = 0.001
 """Below this, the split of visitors is no chance; the usual threshold of experimentation platforms."""
@@ -39,6 +41,9 @@ TESTED = pa.schema(
         )),
         ("srm_stage", pa.string()),
         ("multiple_exposure_share", pa.float64()),
+        ("role", pa.string()),
+        *((name, pa.float64()) for name in ("minimal_lift", "detectable_lift", "power", "visitors_needed")),
+        ("guardrail", pa.string()),
     ]
 )  # fmt: skip
 
@@ -143,6 +148,15 @@ def estimate(
     return Estimate(lift, math.sqrt(squared), welch(control_variance, control.n, variant_variance, variant.n))
 
 
+def error_without_lift(control: Sample, variant: Sample) -> float:
+    """Give the standard error that the relative lift would have if there were none; nan where it is unknown."""
+    if min(control.n, variant.n) < 2 or not control.value:  # noqa: PLR2004  (a variance needs two)
+        return math.nan
+    squared = control.variance / control.n + variant.variance / variant.n
+    # A ratio that does not vary may have a variance of less than nought, by a rounding.
+    return math.sqrt(squared) / abs(control.value) if squared > 0 else math.nan
+
+
 def t_test(found: Estimate | None) -> Tested:
     """Test a lift once, at a horizon fixed beforehand (Welch's t)."""
     if found is None:
@@ -228,12 +242,15 @@ def srm_stage(p_values: Sequence[float]) -> str | None:
     return found
 
 
-def compare(arms: Iterable[Mapping[str, Any]], figures: Iterable[Mapping[str, Any]]) -> pa.Table:
+def compare(
+    arms: Iterable[Mapping[str, Any]], figures: Iterable[Mapping[str, Any]], declared: Iterable[Mapping[str, Any]] = ()
+) -> pa.Table:
     """Compare each variant with its experiment's control in each metric (columns of `TESTED`).
 
     Args:
         arms: rows of `int_experiment_arms`: experiment, variant, weight, is_control, visitors at each stage.
         figures: rows of `int_experiments_measured`: numerator, denominator, numerator_before and persons of each.
+        declared: rows of `experiment_metrics`: what a metric is to an experiment.
 
     An experiment of one variant gives a row for it, without a control.
     """
@@ -245,7 +262,7 @@ def compare(arms: Iterable[Mapping[str, Any]], figures: Iterable[Mapping[str, An
         added.setdefault(key, []).append((row["numerator"], row["denominator"], before or 0.0, row["persons"]))
         is_mean[row["metric"]] = before is not None
     samples = {key: sample(rows) for key, rows in added.items()}
-    nobody = Sample(0, math.nan, math.nan)
+    nobody, roles = Sample(0, math.nan, math.nan), planning.roles(declared)
     rows = []
     ordered = sorted(arms, key=lambda arm: (arm["experiment"], arm["variant"]))
     for experiment, group in groupby(ordered, key=lambda arm: arm["experiment"]):
@@ -258,13 +275,17 @@ def compare(arms: Iterable[Mapping[str, Any]], figures: Iterable[Mapping[str, An
                     continue
                 treated = samples.get((experiment, arm["variant"], metric), nobody)
                 base = nobody if arm is control else samples.get((experiment, control["variant"], metric), nobody)
+                role = planning.role_of(roles, experiment, metric)
+                tested = comparison(base, treated, is_mean[metric], is_share=metric == "conversion_rate")
                 rows.append(
                     {
                         "experiment": experiment, "metric": metric, "variant": arm["variant"],
                         "control": None if arm is control else control["variant"],
                         "visitors": treated.n, "control_visitors": base.n,
                         "value": treated.value, "control_value": base.value,
-                        **comparison(base, treated, is_mean[metric], is_share=metric == "conversion_rate"), **split,
+                        **tested, **split, **planning.plan(role, error_without_lift(base, treated), base.n + treated.n),
+                        "guardrail":
+                            planning.guardrail(role, tested["always_valid_low"], tested["always_valid_high"]),
                     }
                 )  # fmt: skip
     known = [{name: None if value != value else value for name, value in row.items()} for row in rows]  # noqa: PLR0124  (nan)

@@ -171,7 +171,7 @@ class Warehouse:
         with self.opened() as con:
             name_tables(con, self.rows)
             outcome = execute(con, plan, days, self.folder, chosen=chosen)
-        assert outcome.failed == []
+        assert outcome.failed == [], outcome.failed
 
     def run(self, *selected: str, fresh: bool = True, **variables: Any) -> None:
         """Build all models, or those selected, without their tests."""

@@ -1,5 +1,7 @@
 """Gaps: what the indexes of a stream say about messages that never came."""
 
+import random
+from collections import Counter
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -212,3 +214,50 @@ def test_a_file_delivered_again_is_no_second_copy_of_its_messages(house: House) 
     assert {name: sum(row[name] for row in rows) for name in rows[0]} == {
         "accepted": 1, "duplicates": 2, "resent": 1, "resent_streamed": 1,
     }  # fmt: skip
+
+
+def short_streams(days: int, streams: int, lost: float, seed: int) -> tuple[list[Row], list[int]]:
+    """Make streams of three messages on average, each message lost by itself; and say what a day lost at their ends."""
+    chance = random.Random(seed)
+    rows, tails = [], []
+    for day in range(days):
+        tail = 0
+        for number in range(streams):
+            length = 1
+            while chance.random() < 2 / 3:
+                length += 1
+            came = [index for index in range(length) if chance.random() >= lost]
+            rows += counted(*came, at=24 * day + 1, stream=f"{day}-{number}", step=0.001)
+            tail += length - 1 - came[-1] if came else 0
+        tails.append(tail)
+    return rows, tails
+
+
+@pytest.mark.parametrize("lost", [0.02, 0.2])
+def test_ends_of_short_streams_are_estimated_within_their_limits(models: Models, lost: float) -> None:
+    """GIVEN 100 days of short streams THEN what was lost behind their last messages lies within the limits on 95."""
+    rows, tails = short_streams(100, 60, lost, seed=4)
+    find_gaps(models, rows)
+    found = models.query(
+        "select streams_ended, streams_ended_short, tail_estimated, tail_low, tail_high "
+        "from build.quality.message_gaps order by date"
+    )
+    ends = Counter(str(row["stream_id"]) for row in rows)
+    assert [row[:2] for row in found] == [
+        (len(of_day), sum(count <= 2 for count in of_day))
+        for day in range(100)
+        for of_day in [[count for stream, count in ends.items() if stream.startswith(f"{day}-")]]
+    ]
+    held = [low <= tail <= high for tail, (_, _, _, low, high) in zip(tails, found, strict=True)]
+    assert sum(held) >= 95 and sum(tails) > 0
+    assert all(low <= estimated <= high for _, _, estimated, low, high in found)
+    # Not for being boundless: sixty ends, behind each a message or two in which one in fifty, or in five, is lost.
+    assert sorted(high for *_, high in found)[50] < 8 + 100 * lost
+
+
+def test_nothing_lost_between_messages_is_no_proof_for_their_ends(models: Models) -> None:
+    find_gaps(models, [*counted(0, 1, 2, stream="a"), *counted(0, stream="b")])
+    ((estimated, low, high, short),) = models.query(
+        "select tail_estimated, tail_low, tail_high, streams_ended_short from build.quality.message_gaps"
+    )
+    assert (estimated, low, short) == (0, 0, 1) and high > 1

@@ -358,6 +358,15 @@ def test_experiment_is_of_persons_from_their_first_exposure(product: Warehouse) 
         ("sessions_per_visitor", 2, 1, 1.5, 3.0),
     ]
     assert {row[5:] for row in rows} == {(1 / 3, True, "unknown")}
+    planned = product.query("""
+        select metric, role, minimal_lift, guardrail, power, days_needed from product.experiment_lift
+        where variant = 'treatment' and control = 'control' and role is not null order by metric
+    """)
+    assert planned == [
+        ("conversion_rate", "goal", 0.05, None, None, None),
+        ("revenue_per_visitor", "guardrail", 0.1, "unknown", None, None),
+        ("sessions_per_visitor", "guardrail", 0.05, "unknown", None, None),
+    ]
     assert product.query("""
         select numerator_before, persons from intermediate.int_experiments_measured
         where metric = 'revenue_per_visitor' and variant = 'control'
@@ -404,6 +413,12 @@ def test_mismatch_overrides_the_verdict_and_names_the_bots(warehouse: Warehouse)
     warehouse.run("int_experiment_arms+", fresh=False)
     # Before bots 300 and 300 instead of 375 and 225: chi-square is 15 + 25.
     assert warehouse.query(select) == [("b", 300, 180, True, pytest.approx(stats.chi2.sf(40, 1)), None, "lower")]
+    ((duration, needed, visitors),) = warehouse.query(
+        "select duration_days, days_needed, visitors_needed from product.experiment_lift "
+        "where metric = 'conversion_rate'"
+    )
+    # Both arms fill in five minutes, a person a second; so they would go on.
+    assert duration == pytest.approx(299 / 86400) and needed == pytest.approx(duration * visitors / 480)
     # A variant that the declaration does not know should have had nobody.
     warehouse.execute("update seeds.experiments set variant = 'c' where variant = 'a'")
     warehouse.run("int_experiment_arms+", fresh=False)

@@ -11,7 +11,7 @@ from etl.settings import PROJECT
 # Beside duckdb, which each of them opens the warehouse with.
 LOADED = {
     "summary": {"etl.lake", "etl.lake.published"},
-    "metrics": {"etl.lake", "etl.lake.sql", "orjson"},
+    "metrics": {"etl.lake", "etl.lake.sql", "etl.warehouse.periods", "orjson"},
     "export": {"xlsxwriter"},
     "mail": {"vl_convert"},
 }

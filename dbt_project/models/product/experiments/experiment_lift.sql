@@ -52,6 +52,15 @@ final as (
         tested.multiple_exposure_share,
         periods.first_exposed_at,
         periods.last_exposed_at,
+        tested.role,
+        tested.minimal_lift,
+        tested.detectable_lift,
+        tested.power,
+        tested.visitors_needed,
+        tested.guardrail,
+        {{ seconds_between('periods.first_exposed_at', 'periods.last_exposed_at') }} / 86400.0 as duration_days,
+        {{ seconds_between('periods.first_exposed_at', 'periods.last_exposed_at') }} / 86400.0
+        * tested.visitors_needed / nullif(tested.visitors + tested.control_visitors, 0) as days_needed,
         coalesce(tested.multiple_exposure_share > 0.01, false) as has_multiple_exposures,
         -- People look at experiments every day: only the interval that holds on every day decides.
         case

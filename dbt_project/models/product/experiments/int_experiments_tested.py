@@ -8,4 +8,5 @@ def model(dbt, session):
     dbt.config(materialized="in_place_table")
     arms = dbt.ref("int_experiment_arms").to_arrow_table().to_pylist()
     figures = dbt.ref("int_experiments_measured").to_arrow_table().to_pylist()
-    return experiments.compare(arms, figures)
+    declared = dbt.ref("experiment_metrics").to_arrow_table().to_pylist()
+    return experiments.compare(arms, figures, declared)

@@ -39,12 +39,14 @@ measured as (
             where runs.started_at + interval '{{ var("max_lateness_days") }} days' > lake_now.latest_received_at
         ) as missing_open,
         count(*) filter (where runs.is_restart) as restarts,
+        count(*) filter (where runs.index_before is null) as headless,
         -- What clients make up must not be more than a count can hold.
         sum(least(runs.unknown_head, 1000000000000)) filter (where runs.unknown_head is not null) as heads_unknown,
         -sum(runs.received_count) filter (where runs.is_client_session) as contended,
         0 as rejected,
         0 as duplicates,
         0 as ended,
+        0 as ended_short,
         0 as lost_sessions
     from runs
     cross join lake_now
@@ -84,7 +86,8 @@ measured as (
         app_id,
         platform,
         tracker as sender,
-        ended_count as ended
+        ended_count as ended,
+        ended_short_count as ended_short
     from {{ ref('int_streams_ended') }}
     union all by name
     select
@@ -113,7 +116,9 @@ final as (
         cast(coalesce(sum(contended), 0) as bigint) as contended_count,
         cast(coalesce(sum(rejected), 0) as bigint) as rejected_count,
         cast(coalesce(sum(duplicates), 0) as bigint) as duplicate_count,
+        cast(coalesce(sum(headless), 0) as bigint) as headless_count,
         cast(coalesce(sum(ended), 0) as bigint) as ended_count,
+        cast(coalesce(sum(ended_short), 0) as bigint) as ended_short_count,
         cast(coalesce(sum(lost_sessions), 0) as bigint) as lost_session_count
     from measured
     group by event_date, app_id, platform, sender

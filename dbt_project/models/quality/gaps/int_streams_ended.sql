@@ -10,6 +10,7 @@ stream_ends as (
 
     select
         stream_id,
+        sum(received_count) as received_count,
         arg_max(event_date, (started_at, run_number, run_layer, first_index)) as event_date,
         arg_max(app_id, (started_at, run_number, run_layer, first_index)) as app_id,
         arg_max(platform, (started_at, run_number, run_layer, first_index)) as platform,
@@ -26,7 +27,8 @@ ends_by_day as (
         app_id,
         platform,
         tracker,
-        count(*) as ended_count
+        count(*) as ended_count,
+        count(*) filter (where received_count <= 2) as ended_short_count
     from stream_ends
     group by all
 

@@ -36,6 +36,19 @@ judged as (
 
 ),
 
+-- As many are lost behind a message that has none after it as before one that has one before it, if streams end as they
+-- may. How many that is is only known so well: Wilson's limits.
+limited as (
+
+    select
+        *,
+        {{ rate('lost_count', '(received_count - headless_count)') }} as lost_per_follower,
+        {{ wilson_limit('lost_count', '(lost_count + received_count - headless_count)', '-') }} as loss_low,
+        {{ wilson_limit('lost_count', '(lost_count + received_count - headless_count)', '+') }} as loss_high
+    from judged
+
+),
+
 final as (
 
     select
@@ -56,11 +69,13 @@ final as (
         status,
         open_lost_count as lost_open,
         ended_count as streams_ended,
+        ended_short_count as streams_ended_short,
         nullif(tracker, '') as tracker,
         lost_count - open_lost_count as lost_for_good,
-        ended_count * loss_rate / nullif(1 - loss_rate, 0) as tail_estimated,
-        (ended_count * loss_rate + 1.6449 * sqrt(ended_count * loss_rate)) / nullif(1 - loss_rate, 0) as tail_high
-    from judged
+        ended_count * lost_per_follower as tail_estimated,
+        {{ tail_limit('(ended_count - ended_short_count)', 'loss_low', '-') }} as tail_low,
+        {{ tail_limit('ended_count', 'loss_high', '+') }} as tail_high
+    from limited
 
 )
 
