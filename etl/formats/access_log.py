@@ -246,7 +246,7 @@ def any_time(said: str) -> str:
                 then try(epoch_us(coalesce(
                     try_strptime({said}, '%d/%b/%Y:%H:%M:%S %z'), try_strptime({said}, '%d/%b/%Y:%H:%M:%S.%f %z')
                 )))
-            else iso_us({said})
+            else iso_us(regexp_replace({said}, ' ([+-][0-9:]+)$', '\\1'))
         end
     """
 

@@ -192,6 +192,10 @@ ODD: dict[str, tuple[list[str], list[tuple[str, str, str | None]]]] = {
     # what: (lines, the address, path and agent of each page view)
     "a blank in the path": (['203.0.113.9 - - [CLOCK] "GET /a b?q=c d HTTP/1.1" 200 5 "-" "Agent"'],
                             [("203.0.113.9", "/a%20b?q=c%20d", "Agent")]),
+    "ISO times with a blank before the zone": (
+        ['203.0.113.9 - - [2026-03-01 11:00:00 +0100] "GET /a HTTP/1.1" 200 5 "-" "Agent"',
+         '203.0.113.9 - - [2026-03-01T10:00:00.5+00:00] "GET /b HTTP/1.1" 200 5 "-" "Agent"'],
+        [("203.0.113.9", "/a", "Agent"), ("203.0.113.9", "/b", "Agent")]),
     "JSON with escapes that are none": (
         [r'{"time_iso8601":"2026-03-01T10:00:00Z","remote_addr":"203.0.113.9","request":"GET /caf\xC3\xA9 HTTP/1.1",'
          r'"status":"200","http_user_agent":"A \x22q\x22"}'],
