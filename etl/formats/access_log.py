@@ -203,11 +203,14 @@ def select_json(entry: LogFormat) -> str:
 def select_table(entry: LogFormat) -> str:
     """Say in SQL the fields of lines whose columns the line `#Fields:` before them names."""
     values = {name: f"nullif(found[places.{name}_place], '-')" for name in entry.fields}
+    # Some servers write tabs where others of the format write blanks.
+    text = "case when contains(text, chr(9)) then replace(text, chr(9), ' ') else text end"
+    text = text if entry.separator == " " else "text"
     return f"""
         select lined.* exclude (found), {struct_of(values)} as said, len(found) = places.width as is_said,
             places.agent_place is not null as knows_agent
         from (
-            select *, string_split(text, '{entry.separator}') as found
+            select *, string_split({text}, '{entry.separator}') as found
             from texts where format_name = '{entry.name}'
         ) as lined
         asof left join headers as places

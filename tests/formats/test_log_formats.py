@@ -208,6 +208,9 @@ ODD: dict[str, tuple[list[str], list[tuple[str, str, str | None]]]] = {
          for number, clock in enumerate(["1772359200123.4", "1772359200123456789", '"2026-03-01T10:00:00.123Z"',
                                          '"2026/03/01 10:00:00.123"'])],
         [("203.0.113.9", f"/{number}", None) for number in range(4)]),
+    "a W3C log with tabs": (
+        ["#Fields:\tdate\ttime\tc-ip\tcs-method\tcs-uri-stem\tsc-status",
+         "2026-03-01\t10:00:00\t203.0.113.9\tGET\t/a\t200"], [("203.0.113.9", "/a", None)]),
     "an agent that CloudFront wrote twice": (
         ["#Fields: date time x-edge-location c-ip cs-method cs-uri-stem sc-status cs(User-Agent)",
          "\t".join(["2026-03-01", "10:00:00", "FRA2", "203.0.113.9", "GET", "/a", "200", "An%2520agent%252F5"])],
