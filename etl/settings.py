@@ -61,6 +61,14 @@ class Heartbeat(BaseModel):
     first: int = Field(ge=0, le=3600)
 
 
+class KeepDays(BaseModel):
+    """For how many days what is kept of whom; 0 for ever."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    raw: int = Field(0, ge=0, le=36_500)
+
+
 ANY_APP = "*"
 MASTER = re.compile(
     r"(local(-cluster)?(\[[\d*, ]+\])?|spark://[\w.,:\[\]-]+:\d+|yarn|k8s://(https?://)?[\w.:\[\]/-]+)?"
@@ -116,6 +124,8 @@ class Settings(BaseSettings):
     max_decompressed_bytes: int = Field(64 * 2**30, gt=0)
     max_compression_ratio: int = Field(300, gt=1)
 
+    keep_days: KeepDays = KeepDays(raw=0)
+
     readers_group: str = ""
 
     memory_limit: str = Field("1500MB", pattern=r"^\d+(\.\d+)?\s*[KMGT]i?B$")
@@ -143,6 +153,11 @@ class Settings(BaseSettings):
             raise ValueError("position_first_share + position_last_share must lie above 0 and at most at 1")
         if 2 * self.witness_days > self.max_lateness_days:
             raise ValueError("witness_days must be at most half of max_lateness_days, or a page view had two hits")
+        if 0 < self.keep_days.raw < self.least_raw_days:
+            raise ValueError(
+                f"keep_days.raw must be 0 (for ever) or at least {self.least_raw_days}: what is late by as much as"
+                " max_lateness_days allows would be refused"
+            )
         names = [conversion.name for conversion in self.conversions]
         if len(set(names)) < len(names):
             raise ValueError("conversions: a name is there twice")
@@ -189,6 +204,11 @@ class Settings(BaseSettings):
             if name not in FORMATS:
                 raise ValueError(f"{name!r} is no format; the register knows {', '.join(FORMATS)}")
         return formats
+
+    @property
+    def least_raw_days(self) -> int:
+        """For how many days raw lines are needed: lateness, and the day at either end."""
+        return self.max_lateness_days + 2
 
     @property
     def lake(self) -> Path:
@@ -261,6 +281,7 @@ def fields_at(place: Sequence[int | str]) -> dict[str, FieldInfo]:
         "spend_exports": SpendExport,
         "conversions": DeclaredConversion,
         "heartbeats": Heartbeat,
+        "keep_days": KeepDays,
     }
     table = tables.get(str(place[0]))
     return table.model_fields if table else {}

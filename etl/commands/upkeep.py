@@ -159,12 +159,12 @@ def erase(
 
 @app.command()
 def status(home: Home = None) -> None:
-    """Say what a home takes on disk, by what it is for, and what the next publication will free."""
+    """Say what a home takes on disk, by what it is for, and what the next run will free."""
     settings = load_settings(None, home)
     require_lake(settings)
     rows = usages.usage(Lake(settings))
     for row in rows:
-        freed = f", {row.freed:,} of them go with the next publication" if row.freed else ""
+        freed = f", {row.freed:,} of them go with the next run" if row.freed else ""
         print(f"{row.name:24} {row.files:>8,} files {row.bytes:>16,} bytes{freed}")
     print(f"{'together':24} {sum(row.files for row in rows):>8,} files {sum(row.bytes for row in rows):>16,} bytes")
 

@@ -61,7 +61,7 @@ def shape(columns: Mapping[str, object]) -> str:
 
 
 def define_macros(con: duckdb.DuckDBPyConnection) -> None:
-    """Make the macros that the statements of this room share: times, bodies and queries."""
+    """Make the macros that the statements of this room share: times, bodies and queries; and `seals`, unless there."""
     statements.run(con, "macros.sql")
     exports.define_macros(con)
     for name, said in {
@@ -72,6 +72,11 @@ def define_macros(con: duckdb.DuckDBPyConnection) -> None:
         "query_as_json(query)": snowplow.query_as_json("query"),
     }.items():
         con.execute(f"create or replace macro {name} as {said}")
+    # Who decodes what has landed says what comes too late; nothing does elsewhere.
+    con.execute(
+        "create temp table if not exists seals"
+        " (file_id bigint, after_line bigint, until_line bigint, sealed_before varchar, before_us bigint)"
+    )
 
 
 def decode_requests(con: duckdb.DuckDBPyConnection, batch_paths: Sequence[str] = ()) -> None:

@@ -12,7 +12,7 @@ import duckdb
 from etl.enrich import addresses
 from etl.formats import statements
 from etl.formats.collector import PLATFORMS, shape
-from etl.formats.rules import DEEPEST, NOT_A_NUMBER, judge_suspects, sql_list
+from etl.formats.rules import DEEPEST, NOT_A_NUMBER, judge_suspects, refuse_sealed, sql_list
 from etl.formats.versions import VERSIONS
 from etl.vocabulary import tracking_plan as plan
 
@@ -56,6 +56,7 @@ def decode_messages(con: duckdb.DuckDBPyConnection, limits: Limits, tracking_pla
         deepest=DEEPEST,
     )  # fmt: skip
     judge_suspects(con, limits.max_message_bytes, limits.lateness_us, tracking_plan)
+    refuse_sealed(con)
 
 
 def name_people(con: duckdb.DuckDBPyConnection, key: bytes, trusted_proxies: Sequence[str]) -> None:

@@ -2,7 +2,8 @@
 --
 -- event_us is received - (sent - created) where both client times are there and in order, else received.
 --
--- Takes: sent (see collector.py); macros of macros.sql, and of the tracking plan: read_planned, breaks_plan.
+-- Takes: sent (see collector.py), seals (see decode.py of the stage parse); macros of macros.sql, and of the tracking
+-- plan: read_planned, breaks_plan.
 -- Gives: read_messages, one row a message, valid or not, and one a line or body that is none: reason, detail and
 -- payload are those of refused lines, and null else; a bad line has no position; message, item, wrong and version_text
 -- are kept of suspects only; is_nobody says that no id of any kind is used, may_be_nobody that there need be none;
@@ -101,6 +102,7 @@ doubted as (
             or (schema = 'page_view' and (page_id is null or url is null))
             or breaks_plan(schema, planned)
             or received_us - event_us > $lateness_us
+            or coalesce(event_us < (select max(before_us) from seals), false)
             or contains(message, ':NaN')
             or contains(message, 'Infinity')
             or coalesce(regexp_matches(data, $not_a_number), false)

@@ -68,6 +68,22 @@ def judge_suspects(
     )
 
 
+def refuse_sealed(con: duckdb.DuckDBPyConnection) -> None:
+    """Give each suspect that is valid, but for a day that was sealed before it landed, that reason."""
+    con.execute(
+        """
+        update read_messages
+        set
+            reason = 'sealed', payload = item,
+            detail = 'it happened before ' || sealed_before || ', and days before that are sealed'
+        from seals
+        where
+            is_suspect and reason is null and read_messages.file_id = seals.file_id
+            and line_number > after_line and line_number <= until_line and event_us < before_us
+        """
+    )
+
+
 Rule = tuple[str, str, str]
 """A reason, the SQL condition of a suspect under which it applies, and the SQL of its wording."""
 SCHEMA = "json_extract_string(message, '$.schema')"

@@ -62,5 +62,6 @@ DATASETS = {
         Dataset("restatements", columns.RESTATEMENTS),
         Dataset("erasures", columns.ERASURES),
         Dataset("strays", columns.STRAYS),
+        Dataset("seals", columns.SEALS),
     )
 }

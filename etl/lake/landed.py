@@ -13,10 +13,16 @@ from etl.lake.fingerprint import Fingerprint
 from etl.lake.manifests import Commit, Content, Landing, Part, Unit
 
 STAGE = "land"
+PARSED = "parse"
+"""The stage whose rows take the place of lines that are gone."""
 HELD = ("landed", "truncated")
 """What counts: a content whose lines, or so many as could be read, are in the lake."""
 LOST = "lost"
 """A content whose lines counted, and are in the lake no more: what was made of them holds."""
+
+EXPIRED = "expired"
+"""The same, because they were not to be kept for longer."""
+WITHOUT_LINES = (LOST, EXPIRED)
 
 DOT_FILE, EMPTY = "a dot file", "an empty file"
 EXPECTED = (DOT_FILE, EMPTY)
@@ -40,7 +46,7 @@ class LandedFile:
     @property
     def is_lost(self) -> bool:
         """Whether its lines cannot be read any more."""
-        return self.content.status == LOST
+        return self.content.status in WITHOUT_LINES
 
 
 ERASED = "erased:"
@@ -84,9 +90,19 @@ def landed_files(lake: Lake, source: str | None = None) -> dict[str, LandedFile]
             paths.setdefault(content_name(part), {})[str(part.day)] = lake.path(part.path)
         for content in facts.contents:
             name = file_name(content.file_id)
-            if content.status in {*HELD, LOST}:
+            if content.status in {*HELD, *WITHOUT_LINES}:
                 found[name] = LandedFile(facts.source_file, facts.source, content, paths.get(name, {}))
     return found
+
+
+def without_raw(lake: Lake) -> set[str]:
+    """Name the contents whose lines counted and are in the lake no more."""
+    return {name for name, file in landed_files(lake).items() if file.is_lost}
+
+
+def holds_all_there_is(commit: Commit[Any], gone: set[str]) -> bool:
+    """Say whether a commit holds what was parsed of lines that are there no more: it cannot be made again."""
+    return commit.stage == PARSED and not gone.isdisjoint(commit.units)
 
 
 def without_lines(contents: Sequence[Content], parts: Sequence[Part]) -> list[Content]:

@@ -84,6 +84,9 @@ class Content(msgspec.Struct, frozen=True, omit_defaults=True):
     `status`: `landed`; `truncated` (what could be read has landed); `unreadable`, `bomb`, `growing` (nothing has);
     `ignored` (it is not read, for the reason that `detail` gives);
     `superseded` (a longer content of that name begins with it); `replaced`, `withdrawn` (statements that hold no more).
+    `expired`: its lines have gone as `keep_days` says, and what was made of them holds; `rows` says how many there were
+    by received day, `first_lines` the number of the first of each. `sealed` says from which line on (those after a
+    number) a line may not be of a day before another: pairs in order, made when they landed.
     `erased` counts the messages that were erased of it, and `tombstones` names which lines.
     `days` are the received days of its lines, as ISO days or `UNKNOWN_DAY`; `limits` and `read_as` name the settings by
     which a bomb and a file of an unknown format were refused.
@@ -100,6 +103,9 @@ class Content(msgspec.Struct, frozen=True, omit_defaults=True):
     read_as: str | None = None
     erased: int = 0
     tombstones: str = ""
+    rows: dict[str, int] = {}
+    first_lines: dict[str, int] = {}
+    sealed: list[tuple[int, str]] = []
 
 
 class Landing(msgspec.Struct, frozen=True):

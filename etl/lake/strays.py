@@ -7,10 +7,10 @@ never is. More data may take that back.
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -43,28 +43,42 @@ class Stray:
 
 def find_strays(lake: Lake) -> list[Stray]:
     """List the stray days of each source, with the files that hold them."""
-    parts = held_parts(lake)
+    held = [*held_lines(lake)]
     lines: dict[str, Counter[str]] = {source: Counter() for source in SOURCES}
-    for source, _, part in parts:
-        lines[source][str(part.day)] += rows_of(lake, part)
+    for one in held:
+        lines[one.source][one.day] += one.lines
     strays = {source: stray_days(counted) for source, counted in lines.items()}
     return sorted(
-        Stray(source, str(part.day), name, first_line(str(lake.path(part.path))), rows_of(lake, part))
-        for source, name, part in parts if part.day in strays[source]
+        Stray(one.source, one.day, one.source_file, one.first_line(), one.lines)
+        for one in held if one.day in strays[one.source]
     )  # fmt: skip
 
 
-def held_parts(lake: Lake) -> list[tuple[str, str, Part]]:
-    """List the raw files that count and have a day, with their source and inbox file."""
-    found = []
+@dataclass(frozen=True)
+class Held:
+    """Lines of an inbox file that count, of one received day."""
+
+    source: str
+    day: str
+    source_file: str
+    lines: int
+    first_line: Callable[[], int]
+
+
+def held_lines(lake: Lake) -> Iterator[Held]:
+    """List the lines that count and have a day, by file and day; those too that were not to be kept for longer."""
     for commit in lake.commits(STAGE, Landing):
-        if commit.facts.source in SOURCES:
-            held = {file_name(content.file_id) for content in commit.facts.contents if content.status in HELD}
-            found += [
-                (commit.facts.source, commit.facts.source_file, part) for part in commit.parts
-                if content_name(part) in held and part.day != UNKNOWN_DAY
-            ]  # fmt: skip
-    return found
+        source, name = commit.facts.source, commit.facts.source_file
+        if source not in SOURCES:
+            continue
+        held = {file_name(content.file_id) for content in commit.facts.contents if content.status in HELD}
+        for part in commit.parts:
+            if content_name(part) in held and part.day != UNKNOWN_DAY:
+                path = str(lake.path(part.path))
+                yield Held(source, str(part.day), name, rows_of(lake, part), partial(first_line, path))
+        for content in commit.facts.contents:
+            for day, rows in content.rows.items():
+                yield Held(source, day, name, rows, partial(int, content.first_lines[day]))
 
 
 def stray_days(lines: Mapping[str, int]) -> set[str]:

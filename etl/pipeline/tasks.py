@@ -26,6 +26,7 @@ from etl.stages.stage import Advance, silent
 from etl.tools import erase as erasing
 from etl.tools import probe as probes
 from etl.tools import probe_look
+from etl.tools import retain as retaining
 from etl.vocabulary.reasons import PARSER_REASONS
 
 
@@ -38,6 +39,7 @@ def land(settings: Settings, *, days: Sequence[date] | None = None, advance: Adv
     del days  # What has landed holds; days are redone from there.
     require_inbox(settings)
     with writing(settings) as lake:
+        seal = retaining.retain(lake)
         (landed,) = run_task(lake, "land", (), advance)
         erasing.search_new(lake)
     found = [(commit.facts, commit.facts.contents[-1]) for commit in landed.made]
@@ -46,6 +48,7 @@ def land(settings: Settings, *, days: Sequence[date] | None = None, advance: Adv
         "files": landed.count("files"),
         "lines": landed.count("lines"),
         "bytes": landed.count("bytes"),
+        **({"bytes_freed": seal.bytes, "sealed_before": seal.before} if seal else {}),
         "failed": [
             {"file": facts.source_file, "reason": f"{content.status}: {content.detail}"}
             for facts, content in found

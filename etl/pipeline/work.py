@@ -10,6 +10,7 @@ from etl.stages.land.stage import Land
 from etl.stages.sessionize.stage import Sessionize
 from etl.stages.staleness import staleness
 from etl.tools import probe as probes
+from etl.tools import retain as retaining
 from etl.tools import verify as verifying
 
 
@@ -42,7 +43,10 @@ def is_up_to_date(settings: Settings) -> bool:
     """
     require_inbox(settings)
     lake = Lake(settings)
-    is_done = settings.warehouse.exists() and not staleness(lake, Land()) and not pending(settings)
+    is_done = (
+        settings.warehouse.exists() and not staleness(lake, Land()) and not pending(settings)
+        and not retaining.waiting(lake)
+    )  # fmt: skip
     if is_done:
         require_whole(settings)
     return is_done

@@ -9,14 +9,15 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from etl.errors import BadUse, Damaged
 from etl.lake import erasures, figures, files
 from etl.lake.catalogue import Lake, read_note, write_note
-from etl.lake.landed import STAGE
-from etl.lake.manifests import Commit, Landing
+from etl.lake.landed import PARSED, STAGE, holds_all_there_is, without_raw
+from etl.lake.manifests import Commit, Landing, Reading
 from etl.lake.published import published
 from etl.settings import settings_file
 
@@ -76,9 +77,15 @@ def known(lake: Lake) -> list[str]:
 
 
 def kept_files(lake: Lake) -> Iterator[tuple[Path, str | None]]:
-    """List what cannot be made again, with its hash where it is known: landed lines, the history, the key."""
-    for commit in lake.commits(STAGE, Landing):
-        yield lake.manifest_path(STAGE, commit.name), None
+    """List what cannot be made again, with its hash where it is known: landed lines, the history, the key.
+
+    Where lines are gone, what was parsed of them.
+    """
+    gone = without_raw(lake)
+    parsed = [commit for commit in lake.commits(PARSED, Reading) if holds_all_there_is(commit, gone)]
+    commits: list[Commit[Any]] = [*lake.commits(STAGE, Landing), *parsed]
+    for commit in commits:
+        yield lake.manifest_path(commit.stage, commit.name), None
         yield from ((lake.path(part.path), part.sha256) for part in commit.parts)
     for path in sorted(lake.history().rglob("*")):
         # Which backups there are is known to the machine, and no part of them.

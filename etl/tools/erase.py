@@ -16,11 +16,12 @@ from etl.formats.persons import read_request, spellings, values_of
 from etl.lake import engine, erasures, sql
 from etl.lake.catalogue import Lake, read_note, write_note
 from etl.lake.erasures import Wanted
-from etl.lake.landed import ERASED, STAGE, LandedFile, file_name
+from etl.lake.landed import ERASED, STAGE, WITHOUT_LINES, LandedFile, file_name
 from etl.lake.manifests import Commit, Content, Landing, Reading
 from etl.stages.parse.decode import DECODERS, register_lines
 from etl.stages.parse.logs import LOGS, describe_logs
 from etl.stages.parse.slices import plan_slices
+from etl.tools.parsed_rows import ParsedRows
 from etl.tools.tombstones import Places, landed_file, rewrite
 
 BATCHES = "events"
@@ -76,7 +77,11 @@ class Search:
         if not waiting:
             return []
         parsed = held_by_parse(self.lake)
-        for commit, places in self.look(waiting, parsed):
+        by_column = self.by_column(parsed)
+        gone = [(commit, content) for commit, content in waiting if content.status in WITHOUT_LINES]
+        told = ParsedRows(self.lake, by_column, self.holds, self.hints).erase(gone) if gone else []
+        self.found += [Found(*one) for one in told]
+        for commit, places in self.look(waiting, parsed, by_column):
             made = rewrite(self.lake, commit, places, next(iter(self.wanted.entries)))
             self.note(commit, made, places)
         now = {
@@ -88,10 +93,12 @@ class Search:
         return self.found
 
     def look(
-        self, waiting: Sequence[tuple[Commit[Landing], Content]], parsed: Mapping[str, Commit[Reading]]
+        self,
+        waiting: Sequence[tuple[Commit[Landing], Content]],
+        parsed: Mapping[str, Commit[Reading]],
+        by_column: Mapping[int, Places],
     ) -> Iterator[tuple[Commit[Landing], dict[str, Places]]]:
         """Find what is to go of each inbox file, by content."""
-        by_column = self.by_column(parsed)
         by_commit: dict[str, tuple[Commit[Landing], list[Content]]] = {}
         for commit, content in waiting:
             by_commit.setdefault(commit.name, (commit, []))[1].append(content)

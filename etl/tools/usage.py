@@ -1,12 +1,13 @@
-"""Usage: what a home takes on disk, by what it is for, and what the next publication will free."""
+"""Usage: what a home takes on disk, by what it is for, and what the next run will free."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from etl.lake.catalogue import Lake
 from etl.lake.manifests import Publication
+from etl.tools.retain import waiting
 
 CLASSES: dict[str, tuple[str, ...]] = {
     "landed lines": ("lake/raw",),
@@ -28,7 +29,8 @@ class Usage:
     """What one class takes.
 
     Attributes:
-        freed: so many bytes of it go with the next publication: no reader that it knows of needs them.
+        freed: so many bytes of it go with the next run: they are not to be kept, or no reader that it knows of needs
+            them.
     """
 
     name: str
@@ -43,7 +45,7 @@ def usage(lake: Lake) -> list[Usage]:
     found = []
     for name, places in CLASSES.items():
         sizes = [size for place in places for size in sizes_of(home / place, seen)]
-        freed = superseded(lake) if name == "events and marts by day" else 0
+        freed = FREED[name](lake) if name in FREED else 0
         found.append(Usage(name, len(sizes), sum(sizes), freed))
     others = [path for path in home.iterdir() if path.is_file() and not path.is_symlink()]
     lake_folders = [path for path in lake.root.iterdir() if path.is_dir()]
@@ -71,3 +73,12 @@ def superseded(lake: Lake) -> int:
             path = lake.path(name)
             total += path.stat().st_size if path.exists() else 0
     return total
+
+
+def not_kept(lake: Lake) -> int:
+    """Add up the raw lines that are not to be kept for longer."""
+    return sum(part.size for one in waiting(lake) for part in one.parts)
+
+
+FREED: dict[str, Callable[[Lake], int]] = {"landed lines": not_kept, "events and marts by day": superseded}
+"""How much of a class goes with the next run."""

@@ -52,18 +52,25 @@ def verify(lake: Lake, stages: Sequence[Stage[Any]], *, deep: bool = False) -> l
     """
     found = list(damaged_manifests(lake, stages))
     broken = {damage.path for damage in found}
+    unlike = landed.without_raw(lake) if not any(path.parent.name == landed.STAGE for path in broken) else set()
     named: set[str] = set()
     for stage in stages:
         for commit in readable_commits(lake, stage, broken):
             for part in commit.parts:
                 named.add(part.path)
                 if what := wrong_with(lake.path(part.path), part, deep=deep):
-                    remedy = "landed again" if stage.name == landed.STAGE else "made again"
-                    found.append(Damage(lake.path(part.path), what, remedy, stage.name, commit))
+                    found.append(Damage(lake.path(part.path), what, remedy_of(commit, unlike), stage.name, commit))
     found += [*damaged_warehouse(lake), *damaged_history(lake)]
     if not broken:
         found += orphans(lake, stages, named)
     return found
+
+
+def remedy_of(commit: Commit[Any], without_raw: set[str]) -> str:
+    """Say what mends a file of a commit: what was parsed of lines that are gone cannot be made again."""
+    if commit.stage == landed.STAGE:
+        return "landed again"
+    return RESTORE if landed.holds_all_there_is(commit, without_raw) else "made again"
 
 
 def require_whole(lake: Lake, stages: Sequence[Stage[Any]]) -> None:

@@ -338,6 +338,18 @@ STRAYS = pa.schema(
 )
 """Days of receipt that stand alone: a row for each file that has lines of one, with the number of its first."""
 
+SEALS = pa.schema(
+    [
+        ("sealed_before", pa.date32()),
+        ("sealed_at", UTC),
+        ("keep_days", pa.int64()),
+        ("files", pa.int64()),
+        ("lines", pa.int64()),
+        ("bytes", pa.int64()),
+    ]
+)
+"""Seals: a row each time that raw lines went, with the first day that is not sealed since, and what went."""
+
 THRESHOLDS = pa.schema(
     [
         ("check_name", TEXT),

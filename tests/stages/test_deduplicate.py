@@ -216,6 +216,15 @@ def test_chain_of_copies_gives_the_same_in_any_grouping(house: House, tmp_path: 
     assert counted(house) == counted(at_once)
 
 
+@pytest.mark.parametrize("days", [[0, 30, 60], [60, 30, 0]])
+def test_a_copy_on_the_first_day_within_reach_decides(house: House, days: list[int]) -> None:
+    """Nothing else arrives with it, so that no other message is why its day is read."""
+    for number, day in enumerate(days):
+        visits(house, str(number), day)
+        house.digest()
+    assert kept_days(house) == [("v-0", 0), ("v-0", 60)]
+
+
 def test_chain_keeps_repeats_right_too(house: House, tmp_path: Path) -> None:
     """Copies months apart are two page views: a view repeats another at most `max_lateness_days` before it."""
     for number, days in enumerate([[0, 10], [80, 85]]):

@@ -418,6 +418,18 @@ def test_tabs_follow_what_there_is(browser: Browser, tmp_path: Path) -> None:
     reader.context.close()
 
 
+def test_sealed_days_are_told(browser: Browser, tmp_path: Path) -> None:
+    """GIVEN days of which raw lines have gone THEN whoever reads figures is told through which; else nothing is."""
+    rows: dict[str, list[Row]] = {"executive.kpi_daily": [kpi(day, 1.0) for day in days(4)]}
+    said = {}
+    for name, sealed in {"none": [], "two": [{"date": day} for day in days(2)]}.items():
+        reader = Reader(browser, make_page(tmp_path / name, rows | {"quality.sealed_days": sealed}))
+        said[name] = reader.page.inner_text("#foot")
+        assert reader.complaints == []
+        reader.context.close()
+    assert "are sealed" not in said["none"] and "Days through 2 Mar 2026 are sealed" in said["two"], said
+
+
 def test_traffic_is_the_marts(browser: Browser, shop_page: Path) -> None:
     reader = Reader(browser, shop_page)
     assert reader.tabs() == TABS and reader.page.locator(".absent").count() == 0

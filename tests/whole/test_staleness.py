@@ -58,6 +58,7 @@ DECIDES_NO_ROW = {
     "inbox": "where logs come from; what is in it is landed by its content",
     "home": "where everything lies",
     "readers_group": "who reads it",
+    "keep_days": "what has gone holds as it was parsed; asked when the next lines land",
     "memory_limit": "how much is done at once",
     "threads": "how many do it",
     "engine": "where it is done",

@@ -12,7 +12,7 @@ import duckdb
 import msgspec
 
 from etl.errors import BuildFailed
-from etl.lake import erasures, strays
+from etl.lake import erasures, retention, strays
 from etl.lake.catalogue import Lake, read_note, write_note
 from etl.lake.fingerprint import Fingerprint, digest
 from etl.lake.landed import landings
@@ -61,7 +61,7 @@ class Marts(Stage[Build]):
                 (landing.source_file, content.file_id, content.status, content.tombstones)
                 for landing in landings(lake) for content in landing.contents
             ),
-            str(erasures.read(lake).requests), strays.find_strays(lake),
+            str(erasures.read(lake).requests), strays.find_strays(lake), retention.read_seals(lake),
             str(read_thresholds(lake.settings.thresholds).to_pylist()),
             str(read_holidays(lake.settings.holidays).to_pylist()),
         )  # fmt: skip
@@ -222,5 +222,6 @@ def name_all_sources(con: duckdb.DuckDBPyConnection, lake: Lake) -> None:
         "erasures": erasures.requests_table(lake),
         "holidays": read_holidays(settings.holidays),
         "strays": strays.strays_table(lake),
+        "seals": retention.seals_table(lake),
     }
     name_sources(con, lake, (part for _, part in input_parts(lake)), tables)

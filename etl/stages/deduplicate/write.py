@@ -52,15 +52,16 @@ def write_collisions(
     rows: dict[str, list[dict[str, Any]]] = {}
     for said in con.sql(f"from {collided} order by file_id, message_ref").to_arrow_table().to_pylist():
         message = said["file_id"], said["message_ref"]
-        rows.setdefault(collisions[message], []).append(quarantined(said, texts[message].sent))
+        text = texts.get(message)
+        rows.setdefault(collisions[message], []).append(quarantined(said, text.sent if text else None))
     for day, found in rows.items():
         path = folder / f"collisions-{day}.parquet"
         pq.write_table(pa.Table.from_pylist(found, schema=QUARANTINE), path, compression="zstd")
         yield Output("quarantine", path, day=day)
 
 
-def quarantined(said: dict[str, Any], payload: str) -> dict[str, Any]:
-    """Write a message with another's id as a row of quarantine."""
+def quarantined(said: dict[str, Any], payload: str | None) -> dict[str, Any]:
+    """Write a message with another's id as a row of quarantine; without a payload where its line is gone."""
     line_number, position = said["message_ref"] >> 24, said["message_ref"] & 0xFFFFFF
     detail = f"id {said['event_id']} belongs to another message with other content"
     return said | {

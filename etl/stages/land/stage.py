@@ -7,7 +7,7 @@ was taken out, keeps its lines and holds no more.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -18,8 +18,9 @@ from etl.formats.recognise import FIRST_LINES, binary, chosen, looks_like, no_re
 from etl.lake import files
 from etl.lake.catalogue import Lake
 from etl.lake.fingerprint import Fingerprint, digest
-from etl.lake.landed import HELD, STAGE, content_name, file_name, without_lines
+from etl.lake.landed import EXPIRED, HELD, STAGE, content_name, file_name, without_lines
 from etl.lake.manifests import Commit, Content, Landing, Part
+from etl.lake.retention import sealed_before
 from etl.settings import Settings
 from etl.stages.land.inbox import InboxFile, find_files
 from etl.stages.land.lines import read_chunks
@@ -183,6 +184,11 @@ def take_in(lake: Lake, landed: Landed, file: InboxFile, known: Commit[Landing] 
     # An attempt that failed stands until the next one.
     before = [content for content in known.facts.contents if content.sha256 is not None] if known else []
     others = [content for content in before if content.file_id != new.file_id]
+    gone = next((content for content in before if content.file_id == new.file_id and content.status == EXPIRED), None)
+    if gone and known:
+        # What was not to be kept for longer is not kept again.
+        return Made(Landing(file.name, file.source, [*others, gone]), kept=known.parts)
+    new = msgspec.structs.replace(new, sealed=seals_of(lake, new, before, landed.begins_with))
     if new.sha256 is None:
         others = before
     elif file.source in STATEMENTS:
@@ -204,6 +210,22 @@ def take_in(lake: Lake, landed: Landed, file: InboxFile, known: Commit[Landing] 
     )
     counts = {"files": int(new.status == "landed"), "lines": new.lines, "bytes": new.bytes} if is_new else {}
     return Made(Landing(file.name, file.source, contents), outputs, {file.name: counts}, kept=parts)
+
+
+def seals_of(
+    lake: Lake, new: Content, before: Sequence[Content], begins_with: Collection[int]
+) -> list[tuple[int, str]]:  # fmt: skip
+    """Say which lines of a content come too late for which days: all of it, or those that a longer one adds."""
+    known = next((content for content in before if content.file_id == new.file_id), None)
+    if known is not None:
+        return known.sealed
+    first = sealed_before(lake)
+    beginnings = [content for content in before if content.file_id in begins_with]
+    longest = max(beginnings, key=lambda content: content.lines, default=None)
+    there = longest.sealed if longest else []
+    if not first or (there and there[-1][1] == first):
+        return there
+    return [*there, (longest.lines if longest else 0, first)]
 
 
 def still_erased(

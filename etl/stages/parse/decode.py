@@ -4,7 +4,8 @@ Every source gives `refused` (columns of the dataset quarantine, but for `receiv
 give `decoded` besides, the pixel gives `hits`, and all give `agents`: what the distinct user agents say.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 import duckdb
@@ -16,12 +17,21 @@ from etl.lake import sql
 from etl.lake.engine import run_file
 from etl.lake.key import read_key
 from etl.lake.landed import ERASED
+from etl.lake.manifests import Content
 from etl.settings import Settings
 from etl.stages.parse.logs import list_no_pages
 from etl.stages.parse.slices import Piece
 from etl.vocabulary import tracking_plan
 
 HERE = Path(__file__).parent
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LAST_LINE = 2**62
+SEALS = pa.schema(
+    [
+        ("file_id", pa.int64()), ("after_line", pa.int64()), ("until_line", pa.int64()), ("sealed_before", pa.string()),
+        ("before_us", pa.int64()),
+    ]
+)  # fmt: skip
 
 
 def register_lines(
@@ -42,6 +52,8 @@ def register_lines(
         }
     )
     con.register("slice_pieces", table)
+    con.register("slice_seals", seals({piece.file.file_id: piece.file.content for piece in pieces}))
+    con.execute("create temp table seals as from slice_seals")
     con.execute("create temp table slice_paths as select distinct filename, file_id, source_file from slice_pieces")
     columns = "line_number, line, line_bytes, line_sha256, filename"
     whole = [piece.path for piece in pieces if piece.first is None]
@@ -73,6 +85,22 @@ def register_lines(
         from marked_lines where len(mark) > 2
         """
     )
+
+
+def seals(contents: Mapping[int, Content]) -> pa.Table:
+    """Say which lines of files come too late for what happened before which day (columns of `SEALS`)."""
+    rows = []
+    for number, content in contents.items():
+        ends = [*(line for line, _ in content.sealed[1:]), LAST_LINE]
+        for (line, day), until in zip(content.sealed, ends, strict=False):
+            moment = datetime.combine(date.fromisoformat(day), time(), UTC)
+            rows.append(
+                {
+                    "file_id": number, "after_line": line, "until_line": until, "sealed_before": day,
+                    "before_us": (moment - EPOCH) // timedelta(microseconds=1),
+                }
+            )  # fmt: skip
+    return pa.Table.from_pylist(rows, schema=SEALS)
 
 
 def decode_events(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:

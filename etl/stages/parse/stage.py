@@ -21,6 +21,7 @@ from etl.lake.landed import LandedFile, expected, file_name, landed_files, left_
 from etl.lake.manifests import UNKNOWN_DAY, Reading
 from etl.settings import Settings
 from etl.stages.parse import dictionaries
+from etl.stages.parse.carry import carry
 from etl.stages.parse.slices import group_files, plan_slices
 from etl.stages.parse.task import Slice, parse_slice
 from etl.stages.stage import Made, Output, Stage, Work
@@ -103,6 +104,7 @@ class Parse(Stage[Reading]):
         settings = work.lake.settings
         landed = self.files(work.lake)
         files = [landed[name] for name in work.units]
+        gone = [file for file in files if file.is_lost]
         source = files[0].source
         own = work.engine.settings_for(settings)
         is_cut = work.engine.most_tasks > 1
@@ -111,6 +113,13 @@ class Parse(Stage[Reading]):
         schemas: set[str] = set()
         paths: Counter[tuple[str, str]] = Counter()
         counts: dict[str, dict[str, int]] = {name: {} for name in work.units}
+        if gone:
+            outputs += carry(work.lake, work.before, gone, work.folder)
+            schemas.update(*(commit.facts.plan for commit in work.before))
+            counts |= {
+                file_name(file.file_id): dict(commit.units[file_name(file.file_id)].counts)
+                for file in gone for commit in work.before if file_name(file.file_id) in commit.units
+            }  # fmt: skip
         for one, found in zip(slices, work.engine.map(parse_slice, slices), strict=True):
             outputs += found.outputs
             schemas |= found.schemas

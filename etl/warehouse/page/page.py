@@ -104,7 +104,11 @@ def describe(con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
     """Say of the warehouse what stands on every tab."""
     first, last = con.execute("select min(date), max(date) from executive.kpi_daily").fetchall()[0]
     checks = con.execute("select status, count(*) from quality.checks group by 1").fetchall()
-    return {"first_day": frames.plain(first), "last_day": frames.plain(last), "checks": dict(checks)}
+    ((sealed,),) = con.execute("select max(date) from quality.sealed_days").fetchall()
+    return {
+        "first_day": frames.plain(first), "last_day": frames.plain(last), "sealed_through": frames.plain(sealed),
+        "checks": dict(checks),
+    }  # fmt: skip
 
 
 def all_panels() -> list[Panel]:

@@ -4,7 +4,9 @@ with quarantine as (
         reason,
         case when json_valid(payload) then payload end as payload_json
     from {{ ref('stg_lake__quarantine') }}
-    where contains(payload, '"exp')
+    where
+        contains(payload, '"exp')
+        and reason <> 'sealed'
 
 ),
 

@@ -3,7 +3,9 @@
 with quarantine as (
 
     select * from {{ ref('stg_lake__quarantine') }}
-    where split_part(source_file, '/', 1) in ('events', 'access')
+    where
+        split_part(source_file, '/', 1) in ('events', 'access')
+        and reason <> 'sealed'
 
 ),
 

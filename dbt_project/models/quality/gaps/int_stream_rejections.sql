@@ -17,6 +17,7 @@ refused as (
         stream_id is not null
         and message_index is not null
         and received_at is not null
+        and reason <> 'sealed'
 
 ),
 

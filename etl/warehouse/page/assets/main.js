@@ -133,7 +133,7 @@ const define = () => {
     el('dt', { 'data-place': place, tabindex: '-1' }, el('code', {}, place)),
     el('dd', {}, text, el('div', { class: 'about' }, about)),
   ]));
-  byId('foot').textContent = `Days are those of ${meta.time_zone}; the last ${meta.window_days} are shown. Money in ${meta.currency}. Bots and exclusions are left out. This page loads nothing and tells nobody that it is open.`;
+  byId('foot').textContent = `Days are those of ${meta.time_zone}; the last ${meta.window_days} are shown. Money in ${meta.currency}. Bots and exclusions are left out. ${meta.sealed_through === null ? '' : `Days through ${asDay(meta.sealed_through, true)} are sealed: what comes late for them no longer counts. `}This page loads nothing and tells nobody that it is open.`;
 };
 
 pills();
