@@ -25,6 +25,7 @@ from etl.stages.runner import Outcome
 from etl.stages.sessionize.stage import Sessionize
 from etl.stages.spend.stage import Spend
 from etl.stages.stage import Advance, Stage
+from etl.tools import renew as renewing
 from etl.tools import verify as verifying
 
 
@@ -64,6 +65,7 @@ def writing(settings: Settings, patience_seconds: float = 0) -> Iterator[Lake]:
         with lake.writing(patience_seconds):
             upgrade.upgrade(lake)
             verifying.require_history(lake)
+            renewing.renew(lake)
             lake.initialise()
             runner.sweep(lake, all_stages())
             yield lake

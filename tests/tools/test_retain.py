@@ -1,9 +1,11 @@
 """Raw lines go when they are not to be kept; what was parsed of them holds, against upgrades, late lines, repairs."""
 
 import shutil
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from builders import House, Row, combined, each, event, events, lines
 from builders.landed import contents, statuses
@@ -11,6 +13,7 @@ from pydantic import ValidationError
 
 from etl import pipeline
 from etl.lake.catalogue import Lake
+from etl.lake.datasets import DATASETS
 from etl.settings import KeepDays, Settings
 from etl.stages.parse import stage as parsing
 from etl.tools import backup, erase, forget, rebuild
@@ -120,6 +123,22 @@ def test_a_rebuild_keeps_what_is_gone(before: House, house: House) -> None:
         rebuild.forget(lake)
     house.digest()
     assert rows(house) == rows(before)
+
+
+def test_a_version_with_other_columns_reads_what_is_gone(
+    before: House, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """GIVEN a column that files written before do not have THEN it is null in what cannot be parsed again."""
+    house.digest()
+    known = DATASETS["messages"]
+    columns = known.columns.insert(0, pa.field("told_since", pa.string()))
+    monkeypatch.setitem(DATASETS, "messages", replace(known, columns=columns))
+    with pipeline.writing(house.settings):
+        pass
+    found = house.scan("messages", columns="told_since, event_id")
+    assert {row["told_since"] for row in found} == {None}
+    assert len(found) == len(before.scan("messages"))
+    assert pipeline.verify(house.settings, deep=True) == {"found": [], "lost": []}
 
 
 def test_a_backup_holds_what_is_gone(before: House, house: House, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from etl.lake.catalogue import Lake
+from etl.lake.datasets import DATASETS
 from etl.lake.fingerprint import digest
 from etl.lake.landed import LandedFile
 from etl.lake.manifests import Commit, Part, Reading
@@ -32,8 +33,20 @@ def carry(
                 yield carried(commit, part, rows, path, numbers.to_pylist())
 
 
+def as_now(dataset: str, rows: pa.Table) -> pa.Table:
+    """Bring rows that another version wrote to the columns of now; what that did not know is null."""
+    fields = [field for field in DATASETS[dataset].columns if field.name != DATASETS[dataset].partition]
+    return pa.table(
+        [
+            rows[field.name].cast(field.type) if field.name in rows.column_names else pa.nulls(len(rows), field.type)
+            for field in fields
+        ],
+        schema=pa.schema(fields),
+    )
+
+
 def carried(commit: Commit[Reading], part: Part, rows: pa.Table, path: Path, numbers: Iterable[int]) -> Output:
     """Write rows of a part as a file of their own, known by what they were part of."""
-    pq.write_table(rows, path, compression="zstd", compression_level=1)
+    pq.write_table(as_now(part.dataset, rows), path, compression="zstd", compression_level=1)
     content = None if part.dataset == "quarantine" else digest(commit.identity(part), sorted(numbers))
     return Output(part.dataset, path, day=part.day, content=content)
