@@ -67,6 +67,7 @@ class KeepDays(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     raw: int = Field(0, ge=0, le=36_500)
+    addresses: int = Field(0, ge=0, le=36_500)
 
 
 ANY_APP = "*"
@@ -124,7 +125,7 @@ class Settings(BaseSettings):
     max_decompressed_bytes: int = Field(64 * 2**30, gt=0)
     max_compression_ratio: int = Field(300, gt=1)
 
-    keep_days: KeepDays = KeepDays(raw=0)
+    keep_days: KeepDays = KeepDays(raw=0, addresses=0)
 
     readers_group: str = ""
 
@@ -157,6 +158,10 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"keep_days.raw must be 0 (for ever) or at least {self.least_raw_days}: what is late by as much as"
                 " max_lateness_days allows would be refused"
+            )
+        if self.keep_days.addresses and not 0 < self.keep_days.raw <= self.keep_days.addresses:
+            raise ValueError(
+                "keep_days.addresses: raw lines hold addresses, so keep_days.raw must be set, and no longer than that"
             )
         names = [conversion.name for conversion in self.conversions]
         if len(set(names)) < len(names):

@@ -13,7 +13,7 @@ import msgspec
 import pyarrow as pa
 
 from etl.lake.catalogue import Lake, read_note, write_note
-from etl.lake.landed import HELD, STAGE, content_name, file_name
+from etl.lake.landed import EXPIRED, HELD, STAGE, content_name, file_name
 from etl.lake.manifests import UNKNOWN_DAY, Commit, Content, Landing, Part
 from etl.lake.strays import SOURCES, find_strays
 from etl.vocabulary.columns import SEALS
@@ -79,9 +79,8 @@ def seals_table(lake: Lake) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=SEALS)
 
 
-def first_kept(lake: Lake) -> str | None:
-    """Name the first day whose raw lines are kept, ISO; None where all are."""
-    keep = lake.settings.keep_days.raw
+def first_kept(lake: Lake, keep: int) -> str | None:
+    """Name the first of the last `keep` days, ISO; None where all are kept."""
     days = [day for one in landed(lake) for day in one.days] if keep else []
     if not days:
         return None
@@ -94,10 +93,29 @@ def leaving(lake: Lake) -> list[Landed]:
 
     A content stays whole while any line of it is kept, and for ever if no line of it says when it was received.
     """
-    first = first_kept(lake)
+    first = first_kept(lake, lake.settings.keep_days.raw)
     if first is None:
         return []
     return [one for one in landed(lake) if one.content.status in HELD and one.days and max(one.days) < first]
+
+
+def naming(lake: Lake) -> list[Landed]:
+    """Find the contents whose lines have gone, and whose addresses are to go from what was made of them."""
+    first = first_kept(lake, lake.settings.keep_days.addresses)
+    if first is None:
+        return []
+    return [
+        one for one in landed(lake)
+        if one.content.status == EXPIRED and not one.content.is_nameless and one.days and max(one.days) < first
+    ]  # fmt: skip
+
+
+def nameless(lake: Lake) -> set[str]:
+    """Name the contents of which no address is left."""
+    return {
+        file_name(content.file_id) for commit in lake.commits(STAGE, Landing) for content in commit.facts.contents
+        if content.is_nameless
+    }  # fmt: skip
 
 
 def landed(lake: Lake) -> Iterator[Landed]:

@@ -1,6 +1,7 @@
 """What is to be done, and whether what was done still stands: read from manifests and files alone."""
 
 from etl.errors import BadUse
+from etl.lake import retention
 from etl.lake.catalogue import Lake
 from etl.lake.landed import landings
 from etl.lake.manifests import UNKNOWN_DAY
@@ -45,7 +46,7 @@ def is_up_to_date(settings: Settings) -> bool:
     lake = Lake(settings)
     is_done = (
         settings.warehouse.exists() and not staleness(lake, Land()) and not pending(settings)
-        and not retaining.waiting(lake)
+        and not retaining.waiting(lake) and not retention.naming(lake)
     )  # fmt: skip
     if is_done:
         require_whole(settings)

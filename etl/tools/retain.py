@@ -7,12 +7,13 @@ import msgspec
 
 from etl.lake.catalogue import Lake, write_note
 from etl.lake.landed import EXPIRED, STAGE, file_name
-from etl.lake.manifests import Commit, Content, Landing, Reading
+from etl.lake.manifests import UNKNOWN_DAY, Commit, Content, Landing, Reading
 from etl.lake.retention import Landed, Seal, add_seal, first_kept, leaving
 from etl.lake.strays import first_line, rows_of
 from etl.stages.deduplicate.stage import Deduplicate
 from etl.stages.parse.stage import Parse
 from etl.stages.staleness import staleness
+from etl.tools.nameless import hide_addresses
 from etl.tools.settle import settle
 
 
@@ -27,11 +28,18 @@ def waiting(lake: Lake) -> list[Landed]:
 
 
 def retain(lake: Lake) -> Seal | None:
-    """Take away what waits, under the lock; return the seal, or None where nothing had to go.
+    """Take away what is not to be kept, under the lock; return the seal, or None where no lines had to go."""
+    seal = take_lines(lake)
+    hide_addresses(lake)
+    return seal
+
+
+def take_lines(lake: Lake) -> Seal | None:
+    """Take away the lines that wait.
 
     The seal is noted first: a day of which lines are gone is sealed, whenever a run is killed.
     """
-    found, first = waiting(lake), first_kept(lake)
+    found, first = waiting(lake), first_kept(lake, lake.settings.keep_days.raw)
     if not found or first is None:
         return None
     seal = Seal(
@@ -65,10 +73,11 @@ def take_away(lake: Lake, commit: Commit[Landing], those: Sequence[Landed]) -> N
 
 def expired(lake: Lake, one: Landed) -> Content:
     """Say of a content that its lines were not to be kept for longer, and how many there were."""
-    size, days = sum(part.size for part in one.parts), {str(part.day): part for part in one.parts if part.day}
+    size = sum(part.size for part in one.parts)
+    days = {str(part.day): part for part in one.parts if part.day != UNKNOWN_DAY}
     return msgspec.structs.replace(
         one.content, status=EXPIRED,
         detail=f"its raw lines were kept for {lake.settings.keep_days.raw} days; {size:,} bytes were freed",
-        rows={day: rows_of(lake, part) for day, part in days.items() if day in one.content.days},
+        rows={day: rows_of(lake, part) for day, part in days.items()},
         first_lines={day: first_line(str(lake.path(part.path))) for day, part in days.items()},
     )  # fmt: skip

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from builders import House, Row, combined, each, event, events, lines
+from builders import House, Row, combined, each, event, events, lines, request
 from builders.landed import contents, statuses
 from pydantic import ValidationError
 
@@ -273,6 +273,44 @@ def test_days_are_not_counted_from_a_clock_that_is_wrong(before: House, tmp_path
     house.digest()
     house.digest()
     assert "expired" not in statuses(house).values()
+
+
+def test_addresses_go_after_days_and_what_was_made_of_them_stays(tmp_path: Path) -> None:
+    """GIVEN an office that is excluded by its address THEN it stays out when nobody can tell its address any more."""
+    office, other = "203.0.113.50", "203.0.113.60"
+    batches = [
+        request(events("10:00 /a", visitor="clerk", day=day(0)), remote_addr=office),
+        request(events("10:00 /a", visitor="guest", day=day(0)), remote_addr=other),
+        request(events("10:00 /a", visitor="later", day=day(40)), remote_addr=other),
+        '{"cut": 1, "remote_addr": "' + other,
+    ]
+    for number, batch in enumerate(batches):
+        house = House(tmp_path)
+        house.put(f"events/{number}.jsonl", lines([batch] if number < 3 else [batches[0] | {"path": "/x"}, batch]))
+    house.put("exclusions/office.csv", f"kind,value\nip,{office}/32\n".encode())
+    house.put("access/a.log", lines([pixel(f"{day(0)} 10:00:00 /page")]))
+    house.digest()
+    before = house.events()
+    assert {row["visitor_id"] for row in before if row["is_excluded"]} == {"clerk"}
+    said = str(house.quarantine())
+    house = House(tmp_path, {"keep_days": KeepDays(raw=KEEP, addresses=KEEP)})
+    house.digest()
+    after = house.events()
+    gone = [row for row in before if row["event_at"].date() < date.fromisoformat(day(40))]
+    assert after == [row | {"ip": None} if row in gone else row for row in before]
+    assert {row["ip"] for row in after} == {None, other}
+    assert not [row for row in house.scan("messages") if row["ip"] and row["visitor_id"] in {"clerk", "guest"}]
+    assert other in said and other not in str(house.quarantine())
+    with pipeline.writing(house.settings) as lake:
+        rebuild.forget(lake)
+    house.digest()
+    assert house.events() == after
+
+
+def test_addresses_are_not_kept_for_less_than_the_lines_that_hold_them() -> None:
+    for keep in (KeepDays(addresses=40), KeepDays(raw=60, addresses=40)):
+        with pytest.raises(ValidationError, match="raw lines hold addresses"):
+            Settings(keep_days=keep)
 
 
 def test_less_than_lateness_is_bad_use() -> None:

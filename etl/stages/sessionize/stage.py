@@ -14,6 +14,7 @@ from etl.lake.days import NO_PARTS, by_day
 from etl.lake.fingerprint import Fingerprint, digest
 from etl.lake.key import key_digest
 from etl.lake.manifests import Comparison, Day, Nothing, Part, Reading
+from etl.lake.retention import nameless
 from etl.lake.strays import find_strays
 from etl.stages.sessionize.excluded import read_rules
 from etl.stages.sessionize.shares import merge, plan_shares
@@ -52,16 +53,26 @@ class Sessionize(Stage[Day]):
             )
             for day, found in messages.items()
         }  # fmt: skip
+        hidden = self.nameless_by_day(lake)
         return {
             day: Fingerprint(
                 digest(
                     said, inputs.messages.identities, inputs.copies.identities, inputs.fast_views.identities,
                     [(rule.kind, rule.value, str(rule.since), str(rule.until)) for rule in inputs.rules],
-                    *inputs.strays,
+                    *inputs.strays, *hidden.get(day, ()),
                 )
             )
             for day, inputs in self.inputs.items()
         }  # fmt: skip
+
+    @staticmethod
+    def nameless_by_day(lake: Lake) -> dict[str, list[str]]:
+        """Name the contents whose addresses have gone, by the days of what was parsed with them."""
+        names, found = nameless(lake), dict[str, set[str]]()
+        for commit in lake.commits("parse", Reading) if names else ():
+            for day in commit.day_parts("messages"):
+                found.setdefault(day, set()).update(names & commit.units.keys())
+        return {day: sorted(those) for day, those in found.items()}
 
     def definition(self, lake: Lake) -> object:
         settings = lake.settings

@@ -1,0 +1,93 @@
+"""Nameless: addresses taken out of what was parsed of lines that are gone; what was made of them stays."""
+
+from collections.abc import Collection
+
+import duckdb
+import msgspec
+import pyarrow as pa
+
+from etl.enrich import addresses
+from etl.lake import sql
+from etl.lake.catalogue import Lake, write_note
+from etl.lake.datasets import PARQUET
+from etl.lake.landed import PARSED, STAGE, file_name
+from etl.lake.manifests import Commit, Landing, Reading
+from etl.lake.retention import naming
+from etl.stages.runner import place
+from etl.stages.sessionize.excluded import listed, read_rules
+from etl.stages.stage import Output
+
+EXCLUDED = "address"
+"""Why what an exclusion threw out by its address is excluded from then on."""
+THEIRS = "file_id in (select file_id from nameless)"
+IS_EXCLUDED = """exists (
+    from address_rules where value = one.ip and (since is null or one.event_at >= since)
+    and (until is null or one.event_at < until)
+)"""
+WITHOUT = {
+    "messages": f"""
+        case when not {THEIRS} then ip end as ip,
+        case when {THEIRS} and {IS_EXCLUDED} then coalesce(blocked, '{EXCLUDED}') else blocked end as blocked
+    """,
+    "pixel_hits": f"case when not {THEIRS} then ip end as ip",
+    "quarantine": f"""
+        case when {THEIRS} then hide(payload) else payload end as payload,
+        case when {THEIRS} then hide(detail) else detail end as detail
+    """,
+}
+"""What stands in place of columns, in SQL, by dataset."""
+
+
+def hide_addresses(lake: Lake) -> None:
+    """Take addresses that are not to be kept out of what was parsed; the manifest of landing says so last."""
+    found = naming(lake)
+    numbers = {one.content.file_id for one in found}
+    names = {file_name(number) for number in numbers}
+    for commit in lake.commits(PARSED, Reading) if found else ():
+        if not names.isdisjoint(commit.units):
+            rewrite(lake, commit, numbers)
+    for name in {one.commit.name for one in found}:
+        (commit_of_now,) = [commit for commit in lake.commits(STAGE, Landing) if commit.name == name]
+        contents = [
+            msgspec.structs.replace(content, is_nameless=True) if content.file_id in numbers else content
+            for content in commit_of_now.facts.contents
+        ]
+        facts = msgspec.structs.replace(commit_of_now.facts, contents=contents)
+        write_note(lake.manifest_path(STAGE, name), msgspec.structs.replace(commit_of_now, facts=facts))
+
+
+def rewrite(lake: Lake, commit: Commit[Reading], numbers: Collection[int]) -> None:
+    """Write the parts of a commit without the addresses of some contents."""
+    parts, old = [], []
+    with lake.staging() as folder, lake.workbench() as con:
+        con.register("nameless", pa.table({"file_id": pa.array(sorted(numbers), pa.int64())}))
+        con.create_function("hide", hidden, ["varchar"], "varchar")
+        for part in commit.parts:
+            if part.dataset not in WITHOUT:
+                parts.append(part)
+                continue
+            path = folder / f"{len(parts)}.parquet"
+            rows = f"read_parquet({sql.text(lake.path(part.path))}, file_row_number = true)"
+            if part.dataset == "messages":
+                name_rules(con, lake, rows)
+            con.execute(
+                f"copy (select * exclude (file_row_number) replace ({WITHOUT[part.dataset]}) from {rows} as one"
+                f" order by file_row_number) to {sql.text(path)} ({PARQUET})"
+            )
+            parts.append(place(lake, commit.name, Output(part.dataset, path, part.day, part.content, part.rows)))
+            old.append(part)
+        write_note(lake.manifest_path(PARSED, commit.name), msgspec.structs.replace(commit, parts=parts))
+        for name in {part.path for part in old} - {part.path for part in parts}:
+            lake.path(name).unlink(missing_ok=True)
+
+
+def hidden(text: str) -> str:
+    """Cut every address that stands in a text short."""
+    return addresses.mask_text(text, "truncate")
+
+
+def name_rules(con: duckdb.DuckDBPyConnection, lake: Lake, rows: str) -> None:
+    """Make `address_rules`: the exclusions by address that hold now, as the addresses of some messages."""
+    rules = [rule for rule in read_rules(lake) if rule.kind == "ip"]
+    known = con.execute(f"select distinct ip from {rows} where {THEIRS} and ip is not null").fetchall() if rules else []
+    con.register("address_rules", listed(rules, [ip for (ip,) in known]))
