@@ -272,7 +272,10 @@ def describe(error: ErrorDetails) -> tuple[str, str]:
     """Say what is wrong with a setting, and what to do."""
     place = ".".join(str(part) for part in error["loc"])
     if error["type"] != "extra_forbidden":
-        return f"setting {place}: {error['msg'].removeprefix('Value error, ')}", "See conf/bloodhound.toml"
+        return (
+            f"{f'setting {place}' if place else 'settings'}: {error['msg'].removeprefix('Value error, ')}",
+            "See conf/bloodhound.toml",
+        )
     *above, name = error["loc"]
     known = [field.alias or key for key, field in fields_at(above).items()]
     return f"there is no setting {place}", nearest(str(name), known)
