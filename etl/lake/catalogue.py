@@ -193,7 +193,7 @@ def read_unchanged(path: str, facts: type[Any], *_stamp: int) -> Commit[Any]:
         return msgspec.json.decode(Path(path).read_bytes(), type=Commit[facts])  # type: ignore[valid-type]
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Damaged(
-            f"the manifest {path} cannot be read: {error}", "Remove it: what it held is made again"
+            f"the manifest {path} cannot be read: {error}", "Mend it: python -m etl verify --repair"
         ) from error
 
 

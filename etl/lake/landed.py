@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pyarrow.parquet as pq
 
+from etl.errors import Damaged
 from etl.lake.catalogue import Lake
 from etl.lake.fingerprint import Fingerprint
 from etl.lake.manifests import Commit, Content, Landing, Part, Unit
@@ -119,12 +120,26 @@ def without_lines(contents: Sequence[Content], parts: Sequence[Part]) -> list[Co
 def expected(
     files: Mapping[str, LandedFile], now: Fingerprint, held: Mapping[str, tuple[Commit[Any], Unit]]
 ) -> dict[str, Fingerprint]:
-    """Say what stages that read lines want of files: of those whose lines are lost, what they have."""
+    """Say what stages that read lines want of files: of those whose lines are gone, what they have.
+
+    Raises:
+        Damaged: they have nothing of a file whose lines were not to be kept.
+    """
+    if missing := unread(files, held):
+        raise Damaged(missing, "Put lake/manifests/parse and its files back from a backup")
     return {
         name: held[name][1].fingerprint if file.is_lost else marked(now, file)
         for name, file in files.items()
         if not file.is_lost or name in held
     }
+
+
+def unread(files: Mapping[str, LandedFile], held: Collection[str]) -> str | None:
+    """Say of which files nothing is left, neither lines, which were not to be kept, nor what was read of them."""
+    missing = [file.source_file for name, file in files.items() if file.content.status == EXPIRED and name not in held]
+    if not missing:
+        return None
+    return f"what was read of {missing[0]} is gone, like its lines, which were not to be kept ({len(missing)} files)"
 
 
 def marked(now: Fingerprint, file: LandedFile) -> Fingerprint:

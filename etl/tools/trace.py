@@ -137,7 +137,10 @@ def find_refused(con: duckdb.DuckDBPyConnection, lake: Lake, wanted: str, place:
 
 
 def tell_line(con: duckdb.DuckDBPyConnection, lake: Lake, file: LandedFile, number: int) -> Iterator[str]:
-    """Say where a line has landed."""
+    """Say where a line has landed, or why it is there no more."""
+    if file.is_lost:
+        yield f"landed     {file.source_file} line {number}, of which {file.content.detail}"
+        return
     rows = con.execute(
         f"select filename, line_bytes from {sql.scan_named(file.parts.values())} where line_number = $line",
         {"line": number},

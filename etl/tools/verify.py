@@ -17,7 +17,7 @@ from etl.lake.catalogue import Lake, read_unchanged, write_note
 from etl.lake.datasets import DATASETS
 from etl.lake.fingerprint import Fingerprint
 from etl.lake.key import require_key
-from etl.lake.manifests import Commit, Landing, Part, Unit
+from etl.lake.manifests import Commit, Landing, Part, Reading, Unit
 from etl.lake.published import published
 from etl.stages.runner import placed
 from etl.stages.stage import Stage
@@ -50,9 +50,9 @@ def verify(lake: Lake, stages: Sequence[Stage[Any]], *, deep: bool = False) -> l
 
     Files that no manifest names are told too: they are in no table, and `repair` removes them.
     """
-    found = list(damaged_manifests(lake, stages))
+    unlike = without_raw(lake)
+    found = list(damaged_manifests(lake, stages, is_all_there=bool(unlike)))
     broken = {damage.path for damage in found}
-    unlike = landed.without_raw(lake) if not any(path.parent.name == landed.STAGE for path in broken) else set()
     named: set[str] = set()
     for stage in stages:
         for commit in readable_commits(lake, stage, broken):
@@ -61,9 +61,11 @@ def verify(lake: Lake, stages: Sequence[Stage[Any]], *, deep: bool = False) -> l
                 if what := wrong_with(lake.path(part.path), part, deep=deep):
                     found.append(Damage(lake.path(part.path), what, remedy_of(commit, unlike), stage.name, commit))
     found += [*damaged_warehouse(lake), *damaged_history(lake)]
-    if not broken:
-        found += orphans(lake, stages, named)
-    return found
+    if broken:
+        return found
+    if told := landed.unread(landed.landed_files(lake), lake.units(landed.PARSED, Reading)):
+        return [*found, Damage(lake.path("manifests", landed.PARSED), told, RESTORE, landed.PARSED)]
+    return [*found, *orphans(lake, stages, named)]
 
 
 def remedy_of(commit: Commit[Any], without_raw: set[str]) -> str:
@@ -109,8 +111,20 @@ def wrong_with(path: Path, part: Part, *, deep: bool) -> str | None:
     return None
 
 
-def damaged_manifests(lake: Lake, stages: Sequence[Stage[Any]]) -> Iterator[Damage]:
-    """Find manifests that cannot be read."""
+def without_raw(lake: Lake) -> set[str]:
+    """Name the contents whose lines are gone, as far as manifests can be read."""
+    try:
+        return landed.without_raw(lake)
+    except Damaged:
+        return set()
+
+
+def damaged_manifests(lake: Lake, stages: Sequence[Stage[Any]], *, is_all_there: bool) -> Iterator[Damage]:
+    """Find manifests that cannot be read.
+
+    Args:
+        is_all_there: what was parsed may be all there is of some lines.
+    """
     for stage in stages:
         for path in sorted(lake.path("manifests", stage.name).glob("[!.]*.json")):
             try:
@@ -118,6 +132,8 @@ def damaged_manifests(lake: Lake, stages: Sequence[Stage[Any]]) -> Iterator[Dama
                 read_unchanged(str(path), stage.facts, info.st_mtime_ns, info.st_ino, info.st_size)  # type: ignore[arg-type]
             except Damaged as error:
                 remedy = "landed again" if stage.name == landed.STAGE else "made again"
+                if stage.name == landed.PARSED and is_all_there:
+                    remedy = RESTORE
                 yield Damage(path, f"a manifest that cannot be read: {error.__cause__}", remedy, stage.name)
 
 

@@ -12,12 +12,14 @@ from builders.landed import contents, statuses
 from pydantic import ValidationError
 
 from etl import pipeline
+from etl.errors import Damaged
 from etl.lake.catalogue import Lake
 from etl.lake.datasets import DATASETS
 from etl.settings import KeepDays, Settings
 from etl.stages.parse import stage as parsing
 from etl.tools import backup, erase, forget, rebuild
 from etl.tools.retain import waiting
+from etl.tools.trace import trace
 from etl.tools.usage import usage
 
 FIRST = date(2026, 1, 1)
@@ -186,6 +188,27 @@ def test_copies_in_other_words_stay_copies_and_collisions_collisions(tmp_path: P
     assert house.scan("event_counts") == counted
 
 
+def test_a_manifest_that_names_all_there_is_is_never_removed(house: House) -> None:
+    """GIVEN it cannot be read, or is gone, THEN nothing goes on without what it held."""
+    house.digest()
+    paths = list(house.settings.lake.glob("manifests/parse/*.json"))
+    contents_of = {path: path.read_bytes() for path in paths}
+    for path in paths:
+        path.write_bytes(b"{")
+    done = pipeline.verify(house.settings, repair=True)
+    assert {damage.path for damage in done["lost"]} == set(paths)
+    for path in paths:
+        path.unlink()
+    with pytest.raises(Damaged, match="not to be kept"):
+        pipeline.parse(house.settings)
+    (damage,) = pipeline.verify(house.settings, repair=True)["lost"]
+    assert "what was read of access/v0.log is gone" in str(damage)
+    for path, content in contents_of.items():
+        path.write_bytes(content)
+    house.digest()
+    assert pipeline.verify(house.settings, deep=True) == {"found": [], "lost": []}
+
+
 @pytest.mark.parametrize("kind", ["messages", "hits", "access"])
 def test_a_line_for_a_sealed_day_is_quarantined(before: House, house: House, kind: str) -> None:
     put_day(house, 1, "late")
@@ -273,6 +296,13 @@ def test_days_are_not_counted_from_a_clock_that_is_wrong(before: House, tmp_path
     house.digest()
     house.digest()
     assert "expired" not in statuses(house).values()
+
+
+def test_a_line_that_is_gone_is_told_by_what_was_made_of_it(house: House) -> None:
+    told = trace(house.settings, "events/v1.jsonl:1")
+    assert "events/v1.jsonl line 1, of which its raw lines were kept for 32 days" in told[0]
+    assert any("v1-0" in line for line in told[1:])
+    assert trace(house.settings, "v1-0")[0] == told[1]
 
 
 def test_addresses_go_after_days_and_what_was_made_of_them_stays(tmp_path: Path) -> None:
