@@ -21,6 +21,7 @@ from etl.tools import erase as erasing
 from etl.tools import forget as forgetting
 from etl.tools import rebuild as rebuilding
 from etl.tools import usage as usages
+from etl.tools import withdraw as withdrawing
 
 PATIENCE_SECONDS = 3600.0
 
@@ -155,6 +156,20 @@ def erase(
     print(f"receipt    {path}")
     if left:
         raise typer.Exit(1)
+
+
+@app.command()
+def withdraw(
+    file: Annotated[str, typer.Argument(help="The file, as quality.ledger names it: events/2026-03-01.jsonl.")],
+    reason: Annotated[str, typer.Option(help="Why; it stands in the ledger.")],
+    home: Home = None,
+) -> None:
+    """Count what has landed of a file no more, whatever becomes of it in the inbox; its lines are kept."""
+    settings = load_settings(None, home)
+    require_lake(settings)
+    with pipeline.writing(settings) as lake:
+        lines = withdrawing.withdraw(lake, file, reason)
+    print(f"withdraw: {sum(lines):,} lines of {file} count no more; the next run takes them out: python -m etl run")
 
 
 @app.command()

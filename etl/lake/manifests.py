@@ -87,6 +87,7 @@ class Content(msgspec.Struct, frozen=True, omit_defaults=True):
     `expired`: its lines have gone as `keep_days` says, and what was made of them holds; `rows` says how many there were
     by received day, `first_lines` the number of the first of each. `sealed` says from which line on (those after a
     number) a line may not be of a day before another: pairs in order, made when they landed.
+    `begins_with` numbers contents of other names with which it begins: a log that was rotated.
     `is_nameless` says that addresses have gone from what was made of them too.
     `erased` counts the messages that were erased of it, and `tombstones` names which lines.
     `days` are the received days of its lines, as ISO days or `UNKNOWN_DAY`; `limits` and `read_as` name the settings by
@@ -108,6 +109,7 @@ class Content(msgspec.Struct, frozen=True, omit_defaults=True):
     first_lines: dict[str, int] = {}
     sealed: list[tuple[int, str]] = []
     is_nameless: bool = False
+    begins_with: list[int] = []
 
 
 class Landing(msgspec.Struct, frozen=True):

@@ -1,5 +1,6 @@
 """Verify: is every file that the home is made of there, and what was written; and what can be made again, is."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,11 +20,15 @@ from etl.lake.fingerprint import Fingerprint
 from etl.lake.key import require_key
 from etl.lake.manifests import Commit, Landing, Part, Reading, Unit
 from etl.lake.published import published
+from etl.stages.land.inbox import find_files
+from etl.stages.land.lines import read_chunks
+from etl.stages.land.stage import Land
+from etl.stages.land.streams import DAMAGE, Bomb
 from etl.stages.runner import placed
 from etl.stages.stage import Stage
 
 SHOWN = 3
-RESTORE = "restore"
+RESTORE, LAND = "restore", "landed by the next run"
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,8 @@ class Damage:
     """A file of the home that is not what was written.
 
     Attributes:
-        remedy: `made again` by the next run, `landed again` from the inbox, `restore` from a backup, or `lost`.
+        remedy: `made again` or `landed by the next run`, `landed again` from the inbox, `restore` from a backup, or
+            `lost`.
         commit: the commit that names it; none of a manifest, the warehouse or a file that nobody names.
     """
 
@@ -63,9 +69,30 @@ def verify(lake: Lake, stages: Sequence[Stage[Any]], *, deep: bool = False) -> l
     found += [*damaged_warehouse(lake), *damaged_history(lake)]
     if broken:
         return found
+    if deep:
+        found += changed_unseen(lake)
     if told := landed.unread(landed.landed_files(lake), lake.units(landed.PARSED, Reading)):
         return [*found, Damage(lake.path("manifests", landed.PARSED), told, RESTORE, landed.PARSED)]
     return [*found, *orphans(lake, stages, named)]
+
+
+def changed_unseen(lake: Lake) -> Iterator[Damage]:
+    """Hash the files of the inbox: one whose size, times and number are as they were may hold something else."""
+    commits = {commit.facts.source_file: commit for commit in lake.commits(landed.STAGE, Landing)}
+    for file in find_files(lake.settings.inbox):
+        commit = commits.get(file.name)
+        content = commit.facts.contents[-1] if commit else None
+        if commit and content and content.status == "landed" and Land.is_as_it_was(file, commit):
+            found = hashlib.sha256()
+            try:
+                for _ in read_chunks(lake.settings, file, found):
+                    pass
+            except (*DAMAGE, Bomb, OSError) as error:
+                yield Damage(file.path, f"cannot be read any more: {error}", LAND, landed.STAGE, commit)
+                continue
+            if found.hexdigest() != content.sha256:
+                what = "holds something else than what landed, though its size and times are the same"
+                yield Damage(file.path, what, LAND, landed.STAGE, commit)
 
 
 def remedy_of(commit: Commit[Any], without_raw: set[str]) -> str:
@@ -219,6 +246,8 @@ def repair(lake: Lake, found: Sequence[Damage]) -> list[Damage]:
     for damage in found:
         if damage.remedy == RESTORE:
             lost.append(damage)
+        elif damage.remedy == LAND and damage.commit is not None:
+            look_again(lake, damage.commit)
         elif damage.stage == landed.STAGE and damage.commit is not None:
             lost += repair_raw(lake, damage.commit)
         elif damage.path == lake.settings.warehouse or damage.commit is None:
@@ -226,6 +255,12 @@ def repair(lake: Lake, found: Sequence[Damage]) -> list[Damage]:
         else:
             lake.manifest_path(str(damage.stage), damage.commit.name).unlink(missing_ok=True)
     return lost
+
+
+def look_again(lake: Lake, commit: Commit[Landing]) -> None:
+    """Let an inbox file be looked at again: nothing has this fingerprint."""
+    units = {name: Unit(Fingerprint("damaged"), unit.counts) for name, unit in commit.units.items()}
+    write_note(lake.manifest_path(commit.stage, commit.name), msgspec.structs.replace(commit, units=units))
 
 
 def repair_raw(lake: Lake, commit: Commit[Landing]) -> list[Damage]:

@@ -245,11 +245,13 @@ FILES = pa.schema(
         ("erased", pa.int64()),
         ("is_parsed", pa.bool_()),
         ("is_unread", pa.bool_()),
+        ("is_left_behind", pa.bool_()),
         ("received_from", pa.date32()),
     ]
 )
 """`unrouted` requests are for nobody that is known, `refused_at_edge` those that a client keeps and sends again; they
-hold no message. `is_unread`: not landed, and not because it is a dot file or empty."""
+hold no message. `is_unread`: not landed, and not because it is a dot file or empty. `is_left_behind`: its name holds
+something else now, and no other name holds it or begins with it."""
 
 EVENT_COUNTS = pa.schema(
     [

@@ -43,6 +43,19 @@ def test_empty_lake_builds(warehouse: Warehouse) -> None:
     assert statuses == [("unknown",)]
 
 
+def test_a_name_given_to_another_content_warns_and_is_named(warehouse: Warehouse) -> None:
+    """GIVEN a content whose name holds something else now THEN its file is named once, whatever else is there."""
+    (file,) = LEDGER["files"]
+    behind = [file | {"file_id": number, "is_left_behind": number < 3} for number in range(1, 4)]
+    warehouse.fill(files=behind)
+    warehouse.run("+checks")
+    ((status, value, hint),) = warehouse.query(
+        "select status, value, hint from quality.checks where \"check\" = 'file_name_reused'"
+    )
+    assert (status, value) == ("warn", 1)
+    assert "events/a.jsonl; if the former was wrong" in hint
+
+
 def test_one_event_without_pixel_log_builds(warehouse: Warehouse) -> None:
     """GIVEN a single page view THEN a day with one bounce, of unknown completeness."""
     warehouse.fill(events=visit("one", "2026-03-01 10:00"))

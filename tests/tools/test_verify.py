@@ -6,15 +6,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
+import msgspec
 import pytest
 from builders import House, Row, each, event, events
 from builders import lines as written_lines
 
 from etl import pipeline
 from etl.errors import Damaged
-from etl.lake.catalogue import Lake
+from etl.lake.catalogue import Lake, write_note
 from etl.lake.landed import landings
+from etl.lake.manifests import Landing, Unit
 from etl.settings import PROJECT
+from etl.stages.land.stage import Land
 
 
 def flip(path: Path) -> None:
@@ -231,3 +234,21 @@ def test_a_key_that_is_set_is_obeyed(home: House) -> None:
     (home.settings.home / "key").unlink()
     home.keys["key"] = "k" * 32
     assert pipeline.parse(home.settings)["files"] > 0
+
+
+def test_a_file_that_was_changed_unseen_is_found_by_hash_and_lands(home: House) -> None:
+    """GIVEN a file whose size, times and number say that nothing has changed WHEN something has THEN both count."""
+    name = "events/a.jsonl"
+    house_path = home.settings.inbox / name
+    house_path.write_bytes(house_path.read_bytes().replace(b'"/a', b'"/z').replace(b'"a-', b'"z-'))
+    lake, land = Lake(home.settings), Land()
+    (commit,) = [one for one in lake.commits("land", Landing) if one.facts.source_file == name]
+    unseen = {name: Unit(land.wanted(lake)[name], commit.units[name].counts)}
+    write_note(lake.manifest_path("land", commit.name), msgspec.structs.replace(commit, units=unseen))
+    assert pipeline.land(home.settings)["files"] == 0
+    assert pipeline.verify(home.settings)["found"] == []
+    (damage,) = pipeline.verify(home.settings, deep=True, repair=True)["found"]
+    assert (damage.path, damage.remedy) == (house_path, "landed by the next run")
+    assert pipeline.land(home.settings)["files"] == 1
+    assert pipeline.verify(home.settings, deep=True)["found"] == []
+    assert len(next(one for one in landings(lake) if one.source_file == name).contents) == 2

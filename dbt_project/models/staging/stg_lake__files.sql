@@ -23,6 +23,7 @@ renamed as (
         erased as erased_count,
         is_parsed,
         is_unread,
+        is_left_behind,
         received_from as received_date
     from source
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from etl.lake.catalogue import Lake
 from etl.lake.landed import EXPECTED, HELD, file_name, landings
-from etl.lake.manifests import UNKNOWN_DAY, Nothing, Reading
+from etl.lake.manifests import UNKNOWN_DAY, Landing, Nothing, Reading
 from etl.vocabulary.columns import FILES
 
 READERS: tuple[tuple[str, type], ...] = (("parse", Reading), ("spend", Nothing), ("exclusions", Nothing))
@@ -22,7 +22,7 @@ def files_table(lake: Lake) -> pa.Table:
     """Say what became of each file's lines (columns of `FILES`)."""
     paths = {name: text for commit in lake.commits("parse", Reading) for name, text in commit.facts.unrouted.items()}
     counts = {name: unit.counts for stage, facts in READERS for name, (_, unit) in lake.units(stage, facts).items()}
-    rows = []
+    rows, behind = [], left_behind(landings(lake))
     for landing in landings(lake):
         for content in landing.contents:
             found = counts.get(file_name(content.file_id))
@@ -39,10 +39,27 @@ def files_table(lake: Lake) -> pa.Table:
                     "valid": valid, "quarantined": quarantined, "erased": content.erased,
                     "is_parsed": found is not None or content.status not in HELD,
                     "is_unread": content.status in UNREAD and content.detail not in EXPECTED,
+                    "is_left_behind": content.file_id in behind,
                     "received_from": first_day(content.days),
                 }
             )  # fmt: skip
     return pa.Table.from_pylist(rows, schema=FILES)
+
+
+def left_behind(found: Sequence[Landing]) -> set[int]:
+    """Number the contents whose name holds something else now, while no other name holds them or begins with them."""
+    names: dict[str, set[str]] = {}
+    going_on: set[int] = set()
+    for landing in found:
+        for content in landing.contents:
+            names.setdefault(content.sha256 or "", set()).add(landing.source_file)
+            going_on.update(content.begins_with)
+    return {
+        content.file_id
+        for landing in found
+        for content in [one for one in landing.contents if one.status in HELD][:-1]
+        if names[content.sha256 or ""] == {landing.source_file} and content.file_id not in going_on
+    }
 
 
 def aside(count: Mapping[str, int]) -> str | None:

@@ -49,6 +49,7 @@ class Land(Stage[Landing]):
 
     def __init__(self) -> None:
         self.listing: dict[str, InboxFile] = {}
+        self.moving: list[Content] = []
 
     def wanted(self, lake: Lake) -> Mapping[str, Fingerprint]:
         held = lake.units(self.name, self.facts)
@@ -65,7 +66,18 @@ class Land(Stage[Landing]):
         for name, (commit, unit) in held.items():
             if name not in wanted:
                 wanted[name] = ABSENT if commit.facts.source in STATEMENTS else unit.fingerprint
+        self.moving = [
+            content for name, (commit, unit) in held.items()
+            if commit.facts.source not in STATEMENTS
+            and (name not in self.listing or wanted[name] != unit.fingerprint)
+            for content in commit.facts.contents if content.status in HELD
+        ]  # fmt: skip
         return wanted
+
+    @staticmethod
+    def is_as_it_was(file: InboxFile, commit: Commit[Landing]) -> bool:
+        """Say whether a file that is read has the size, times and number under which it landed."""
+        return Fingerprint(digest(file.stamp)) == commit.units[file.name].fingerprint
 
     def is_lost(self, lake: Lake, commit: Commit[Landing]) -> bool:
         """A file that was refused is looked at again when other settings or another register might have it."""
@@ -87,7 +99,7 @@ class Land(Stage[Landing]):
             return withdraw(known)
         if file.ignored:
             return ignore(file, file.ignored, known)
-        made = take_in(work.lake, land_file(work, file, known), file, known)
+        made = take_in(work.lake, land_file(work, file, known, self.moving), file, known)
         work.advance(file.name, file.size)
         return made
 
@@ -101,13 +113,19 @@ class Landed:
     begins_with: frozenset[int] = frozenset()
 
 
-def land_file(work: Work[Landing], file: InboxFile, known: Commit[Landing] | None) -> Landed:
-    """Read one file into the staging folder."""
+def land_file(
+    work: Work[Landing], file: InboxFile, known: Commit[Landing] | None, moving: Sequence[Content] = ()
+) -> Landed:  # fmt: skip
+    """Read one file into the staging folder.
+
+    Args:
+        moving: contents of names that hold something else now, or nothing: this file may go on from one.
+    """
     settings = work.lake.settings
     nothing = Content(file_id(file.name, ""), "unreadable")
     writer = DayWriter(work.folder, file.source)
     before = [content for content in known.facts.contents if content.status in HELD] if known else []
-    digests = Beginnings({content.bytes for content in before})
+    digests = Beginnings({content.bytes for content in (*before, *moving)})
     status, detail = "landed", None
     try:
         for chunk in read_chunks(settings, file, digests):
@@ -143,8 +161,10 @@ def land_file(work: Work[Landing], file: InboxFile, known: Commit[Landing] | Non
         )
         for day in days
     ]  # fmt: skip
-    begins = {old.file_id for old in before if digests.beginnings.get(old.bytes) == old.sha256}
-    return Landed(content, outputs, frozenset(begins))
+    begins = {old.file_id for old in (*before, *moving) if digests.beginnings.get(old.bytes) == old.sha256}
+    own = {old.file_id for old in before}
+    content = msgspec.structs.replace(content, begins_with=sorted(begins - own - {number}))
+    return Landed(content, outputs, frozenset(begins & own))
 
 
 def damage(error: Exception) -> str:
@@ -184,10 +204,9 @@ def take_in(lake: Lake, landed: Landed, file: InboxFile, known: Commit[Landing] 
     # An attempt that failed stands until the next one.
     before = [content for content in known.facts.contents if content.sha256 is not None] if known else []
     others = [content for content in before if content.file_id != new.file_id]
-    gone = next((content for content in before if content.file_id == new.file_id and content.status == EXPIRED), None)
-    if gone and known:
-        # What was not to be kept for longer is not kept again.
-        return Made(Landing(file.name, file.source, [*others, gone]), kept=known.parts)
+    settled = next((content for content in before if content.file_id == new.file_id and is_settled(content)), None)
+    if settled and known:
+        return Made(Landing(file.name, file.source, [*others, settled]), kept=known.parts)
     new = msgspec.structs.replace(new, sealed=seals_of(lake, new, before, landed.begins_with))
     if new.sha256 is None:
         others = before
@@ -210,6 +229,11 @@ def take_in(lake: Lake, landed: Landed, file: InboxFile, known: Commit[Landing] 
     )
     counts = {"files": int(new.status == "landed"), "lines": new.lines, "bytes": new.bytes} if is_new else {}
     return Made(Landing(file.name, file.source, contents), outputs, {file.name: counts}, kept=parts)
+
+
+def is_settled(content: Content) -> bool:
+    """Say whether a content stays what it is though it comes again: not to be kept, or withdrawn by somebody."""
+    return content.status == EXPIRED or (content.status == "withdrawn" and content.detail is not None)
 
 
 def seals_of(

@@ -98,6 +98,48 @@ ledger_checks as (
 
 ),
 
+-- The first three files are named.
+names_reused as (
+
+    select
+        source_file,
+        row_number() over (order by source_file) as file_rank
+    from (
+        select distinct source_file
+        from {{ ref('stg_lake__files') }}
+        where is_left_behind
+    )
+
+),
+
+names_totalled as (
+
+    select
+        count(*) as file_count,
+        string_agg(source_file, ', ' order by source_file) filter (where file_rank <= 3) as named
+    from names_reused
+
+),
+
+name_checks as (
+
+    select
+        'file_name_reused' as check_name,
+        'all files' as scope,
+        cast(names_totalled.file_count as double) as check_value,
+        cast(0 as double) as threshold,
+        case
+            when ledger_totals.file_count = 0 then 'unknown'
+            when names_totalled.file_count > 0 then 'warn'
+            else 'ok'
+        end as status,
+        'Names were given to another content, and both count: ' || names_totalled.named
+        || '; if the former was wrong: python -m etl withdraw' as hint
+    from names_totalled
+    cross join ledger_totals
+
+),
+
 -- The first three files are named, each with the first of its lines.
 strays_named as (
 
@@ -144,6 +186,8 @@ checks as (
     select * from balance_checks
     union all
     select * from stray_checks
+    union all
+    select * from name_checks
     union all
     select * from ledger_checks
 

@@ -1,0 +1,32 @@
+"""Withdraw: what has landed of an inbox file counts no more; its lines are kept, and its row says why."""
+
+import msgspec
+
+from etl.errors import BadUse
+from etl.lake.catalogue import Lake, write_note
+from etl.lake.landed import EXPIRED, HELD, STAGE
+from etl.lake.manifests import Landing
+
+
+def withdraw(lake: Lake, name: str, reason: str) -> list[int]:
+    """Say of all contents of a file that they count no more, under the lock; return how many lines each has.
+
+    The same content under the same name stays withdrawn, however often it comes.
+
+    Raises:
+        BadUse: nothing of such a file counts, or no reason is given.
+    """
+    if not reason.strip():
+        raise BadUse("say why, with --reason", "It stands in quality.ledger for good")
+    found = [commit for commit in lake.commits(STAGE, Landing) if commit.facts.source_file == name]
+    counting = [one for commit in found for one in commit.facts.contents if one.status in {*HELD, EXPIRED}]
+    if not counting:
+        raise BadUse(f"nothing counts that has landed of {name!r}", "Name it as quality.ledger does: events/a.jsonl")
+    (commit,) = found
+    contents = [
+        msgspec.structs.replace(one, status="withdrawn", detail=reason) if one in counting else one
+        for one in commit.facts.contents
+    ]
+    facts = msgspec.structs.replace(commit.facts, contents=contents)
+    write_note(lake.manifest_path(STAGE, commit.name), msgspec.structs.replace(commit, facts=facts))
+    return [one.lines for one in counting]
