@@ -46,14 +46,15 @@ def test_backup_of_a_home_at_work_restores_to_what_was_published(tmp_path: Path)
     house, home, copy = House(tmp_path), tmp_path / "home", tmp_path / "elsewhere" / "home"
     folders = ["--inbox", house.root / "inbox", "--home"]
     etl("simulate", "--out", tmp_path / "inbox", "--messages", "5000", "--days", "2")
-    second = sorted((tmp_path / "inbox").glob("*/2026-03-02"))
-    assert second
+    inbox, later = tmp_path / "inbox", tmp_path / "later"
+    second = [path.relative_to(inbox) for path in sorted(inbox.rglob("*2026-03-02*")) if path.parent.name != "spend"]
+    assert {path.parts[0] for path in second} == {"events", "pixel"}
     for path in second:
-        (tmp_path / "later" / path.parent.name).mkdir(parents=True)
-        path.rename(tmp_path / "later" / path.parent.name / path.name)
+        (later / path).parent.mkdir(parents=True, exist_ok=True)
+        (inbox / path).rename(later / path)
     etl("run", *folders, home)
     for path in second:
-        (tmp_path / "later" / path.parent.name / path.name).rename(path)
+        (later / path).rename(inbox / path)
     etl("land", *folders, home)
 
     stop = tmp_path / "stop"
