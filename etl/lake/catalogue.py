@@ -30,6 +30,11 @@ SETTLED_NS = 1_000_000_000
 LISTED: dict[str, tuple[int, list["tuple[str, tuple[int, int, int]]"]]] = {}
 """By folder: when it had last changed as it was listed, and its manifests. A year's are ten thousand files."""
 
+BETWEEN_SECONDS = 3600.0
+BEGUN: set[Path] = set()
+"""Homes to which this process has written. A backup may slip in between two stages of a run, which waits for it then:
+it would else end in the middle, for having been there first."""
+
 Facts = TypeVar("Facts")
 Structure = TypeVar("Structure", bound=msgspec.Struct)
 
@@ -142,15 +147,17 @@ class Lake:
         """Hold the home for one writer.
 
         Args:
-            patience_seconds: how long to wait for another run's stage to end.
+            patience_seconds: how long to wait for another run's stage to end; who has begun to write waits anyway.
 
         Raises:
             Locked: another run holds it.
         """
-        self.settings.home.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.settings.home / ".lock", timeout=patience_seconds)
+        home = self.settings.home
+        home.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(home / ".lock", timeout=max(patience_seconds, BETWEEN_SECONDS if home in BEGUN else 0))
         try:
             with lock, access.keeping_private(self.settings):
+                BEGUN.add(home)
                 yield
         except Timeout as error:
             raise Locked(

@@ -1,11 +1,14 @@
 """The catalogue: manifests are read once, and never stale."""
 
 import os
+import threading
 import time
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
+from etl.errors import Locked
 from etl.lake.catalogue import Lake, write_note
 from etl.lake.fingerprint import Fingerprint
 from etl.lake.manifests import Commit, Nothing, Unit
@@ -70,3 +73,16 @@ def test_two_changes_within_a_tick_of_the_clock_are_both_seen(lake: Lake) -> Non
 
 def test_no_folder_is_no_manifests(tmp_path: Path) -> None:
     assert units(Lake(Settings(home=tmp_path))) == {}
+
+
+def test_who_has_begun_waits_for_who_slipped_in_and_who_has_not_ends(tmp_path: Path) -> None:
+    lake = Lake(Settings(home=tmp_path))
+    lock = FileLock(tmp_path / ".lock", thread_local=False)
+    with lock, pytest.raises(Locked), lake.writing():
+        pass
+    with lake.writing():
+        pass
+    lock.acquire()
+    threading.Timer(0.3, lock.release).start()
+    with lake.writing():
+        assert not lock.is_locked
