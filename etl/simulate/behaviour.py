@@ -201,6 +201,8 @@ def act(sessions: Sessions, pages: Pages, rng: np.random.Generator) -> Actions:
     leading[len(page) - len(led_on) :] = True
     detail = np.where(leading, -1, detail)
     order = np.argsort((page << 24) | after, kind="stable")
+    kept = (schema == world.PAGE_VIEW) | ~sessions.brief[pages.session[page]]
+    order = order[kept[order]]
     return Actions(
         page=page[order], at=(pages.at[page] + after)[order], schema=schema[order],
         detail=detail[order],

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from etl.simulate import world
 from etl.simulate.people import SNOWPLOW, V1, V2, V3
 from etl.simulate.text import (
+    Flags,
     Ints,
     body,
     in_body,
@@ -67,7 +68,7 @@ class Voice:
 
 @dataclass
 class Cast:
-    """Who sends: a row a stream. `users` may be '' for somebody who never logs in."""
+    """Who sends: a row a stream. `users` may be '' for somebody who never logs in; the anonymous name nobody."""
 
     app: pa.StringArray
     platform: Ints
@@ -76,6 +77,7 @@ class Cast:
     visitor: pa.StringArray
     user: pa.StringArray
     country: Ints
+    anonymous: Flags | None = None
 
 
 @dataclass
@@ -150,6 +152,10 @@ def _persons(start: str, cast: Cast) -> pa.StringArray:
     visitor = join(start + body(',"visitor_id":"'), cast.visitor)
     nobody = join(visitor, body('","user_id":null,"logged_in":false'), place)
     known = join(visitor, body('","user_id":"'), cast.user, body('","logged_in":true'), place)
+    if cast.anonymous is not None and cast.anonymous.any():
+        said = body(',"anonymous":true,"visitor_id":null,"user_id":null,"logged_in":false')
+        hidden, anonymous = join(start + said, place), pa.array(cast.anonymous)
+        nobody, known = (pc.if_else(anonymous, hidden, told) for told in (nobody, known))
     return pa.concat_arrays([nobody, pc.if_else(pc.equal(cast.user, ""), nobody, known)])
 
 

@@ -59,6 +59,8 @@ class Simulation:
         self.crowd = Crowd(plan)
         self.begin = _epoch(plan.start)
         self.end = self.begin + plan.days * DAY
+        opening, closing = plan.open_hours
+        self.hours = np.where((np.arange(24) >= opening) & (np.arange(24) < closing), world.HOURS, 0.0)
         weights = np.array([self._weight(day) for day in range(plan.days)])
         self.day_messages = plan.messages * weights / weights.sum()
         self.slots = next((n for n in SLOTS_A_DAY if self._busiest(n) <= SLOT_MESSAGES), SLOTS_A_DAY[-1])
@@ -78,17 +80,17 @@ class Simulation:
 
     def _weight(self, day: int) -> float:
         weekday = (self.plan.start + timedelta(days=day)).weekday()
-        return world.WEEKDAYS[weekday]
+        return world.WEEKDAYS[weekday] if self.plan.is_open(day) else 0.0
 
     def _busiest(self, slots: int) -> float:
         """Count the messages of the busiest slot if a day had so many."""
         return float(self.day_messages.max() * self._slot_weights(slots).max())
 
-    @staticmethod
-    def _slot_weights(slots: int) -> Floats:
+    def _slot_weights(self, slots: int) -> Floats:
         """Weigh the slots of a day by the sessions that begin in them."""
-        fine = np.repeat(world.HOURS / 60, 60)
-        return fine.reshape(slots, -1).sum(axis=1)
+        fine = np.repeat(self.hours / 60, 60)
+        weights = fine.reshape(slots, -1).sum(axis=1)
+        return weights if self.plan.open_hours == (0, 24) else weights / weights.sum()
 
     def run(self, progress: Progress | None = None) -> dict[str, Any]:
         """Simulate all slots and write everything."""
@@ -130,13 +132,14 @@ class Simulation:
         actions = behaviour.act(sessions, pages, rng)
         return Scene(self.crowd, sessions, pages, actions, rng)
 
-    @staticmethod
-    def _start_times(rng: np.random.Generator, begin: int, end: int, count: int) -> Ints:
+    def _start_times(self, rng: np.random.Generator, begin: int, end: int, count: int) -> Ints:
         """Draw when sessions begin, by the hours' weights."""
         hours = np.arange(begin // HOUR, (end - 1) // HOUR + 1)
+        if not count:
+            return np.zeros(0, dtype=np.int64)
         if len(hours) == 1:
             return rng.integers(begin, end, count)
-        return (hours[draw(rng, world.HOURS[hours % 24], count)]) * HOUR + rng.integers(0, HOUR, count)
+        return (hours[draw(rng, self.hours[hours % 24], count)]) * HOUR + rng.integers(0, HOUR, count)
 
     def _track(self, rng: np.random.Generator, scene: Scene) -> tuple[Orders, Lines]:
         """Send what the clients track, and fire the pixels beside it."""
@@ -227,6 +230,7 @@ class Simulation:
                 "made": made,
                 "garbage": made["garbage"],
                 "spend": spent,
+                **({"refunds": self.letters.refunded} if self.plan.refunds else {}),
                 "experiment": {
                     "experiment": world.EXPERIMENT,
                     "true_lift": self.plan.effect,

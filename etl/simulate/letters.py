@@ -13,6 +13,7 @@ from etl.simulate.people import V3, Crowd, Register
 from etl.simulate.plan import Plan
 from etl.simulate.scene import Orders
 from etl.simulate.text import (
+    DAY,
     Flags,
     Ints,
     body,
@@ -60,6 +61,7 @@ class Letters:
         end: when the log ends; what arrives later has not arrived.
         record: told of all messages, what became of them, and whose they are.
         orders: those that the servers have not taken yet.
+        refunds: those that the servers have not given back yet; refunded: how many they have.
     """
 
     plan: Plan
@@ -69,6 +71,8 @@ class Letters:
     end: int
     record: Callable[[wire.Messages, Delivery, Names], None]
     orders: Orders | None = None
+    refunds: Orders | None = None
+    refunded: dict[str, int] = field(default_factory=lambda: {"sent": 0, "received": 0})
     counters: Ints = field(default_factory=lambda: np.zeros(SERVERS_PER_APP * len(world.APPS), dtype=np.int64))
 
     def mail(self, rng: np.random.Generator, begin: int, device: Ints, at: Ints, campaign: Ints) -> Lines:
@@ -106,6 +110,29 @@ class Letters:
         due = orders.at < end
         self.orders = orders.take(np.flatnonzero(~due))
         orders = orders.take(np.flatnonzero(due))
+        lines, status, orders = self._tell(rng, orders, world.ORDER)
+        self.truth.record_orders(self.crowd, orders, status)
+        return self._give_back(rng, end, orders, lines) if self.plan.refunds else lines
+
+    def _give_back(self, rng: np.random.Generator, end: int, orders: Orders, lines: Lines) -> Lines:
+        """Add the messages of refunds that are due until the slot's end."""
+        chosen = orders.take(np.flatnonzero(rng.random(len(orders)) < self.plan.refunds))
+        refunds = replace(chosen, at=chosen.at + rng.integers(DAY, 5 * DAY, len(chosen)))
+        if self.refunds is not None:
+            refunds = self.refunds.followed_by(refunds)
+        due = refunds.at < end
+        self.refunds = refunds.take(np.flatnonzero(~due))
+        (when, text), status, told = self._tell(rng, refunds.take(np.flatnonzero(due)), world.REFUND)
+        self.refunded["sent"] += len(told)
+        self.refunded["received"] += int((status == RECEIVED).sum())
+        return np.concatenate([lines[0], when]), pa.concat_arrays([lines[1], text])
+
+    def _tell(self, rng: np.random.Generator, orders: Orders, schema: int) -> tuple[Lines, Ints, Orders]:
+        """Send the servers' messages about orders.
+
+        Returns:
+            the lines, what became of each message, and the orders in the order of the messages.
+        """
         server = orders.app * SERVERS_PER_APP + rng.integers(0, SERVERS_PER_APP, len(orders))
         order = np.lexsort((orders.at, server))
         orders, server = orders.take(order), server[order]
@@ -119,7 +146,7 @@ class Letters:
         post, status = self._post(
             rng,
             Letter(
-                schema=world.ORDER, stream=server, at=orders.at, index=index, app=orders.app,
+                schema=schema, stream=server, at=orders.at, index=index, app=orders.app,
                 cast=Cast(
                     app=pick(texts(world.APPS), orders.app),
                     platform=np.full(len(server), world.BACKEND),
@@ -134,8 +161,7 @@ class Letters:
             ),
             self.plan.loss * SERVER_LOSS,
         )  # fmt: skip
-        self.truth.record_orders(self.crowd, orders, status)
-        return post
+        return post, status, orders
 
     def _post(self, rng: np.random.Generator, letter: Letter, loss: float) -> tuple[Lines, Ints]:
         """Send messages that stand alone: no page, no session.

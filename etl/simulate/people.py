@@ -45,7 +45,7 @@ BADLY_OFF_SHARE = 0.15
 # Salts: one for each lasting fact.
 (_PLATFORM, _SECOND, _APP, _COUNTRY, _AGENT, _VISITOR, _STREAM, _STREAM_TAIL, _TRACKER, _ACCOUNT,
  _ADDRESS, _IPV6, _OFFICE, _CLOCK, _CLOCK_SIZE, _BLOCKED, _VARIANT, _ROBOT, _DIALECT, _BEFORE,
- _HAS_SECOND, _SKEW) = range(22)  # fmt: skip
+ _HAS_SECOND, _SKEW, _REFUSES) = range(23)  # fmt: skip
 
 _FIRST_PLATFORMS = (0.42, 0.38, 0.11, 0.09)
 _SECOND_PLATFORMS = (0.05, 0.55, 0.22, 0.18)
@@ -159,7 +159,8 @@ class Crowd:
         plan = self.plan
         newest = max(0.0, 1 - plan.v2 - plan.v1 - plan.snowplow)
         dialect = at((newest, plan.v2, plan.v1, plan.snowplow), self._chance(device, _DIALECT))
-        return np.where(self.platform(device) <= world.ANDROID, dialect, V3)
+        speaks = (self.platform(device) <= world.ANDROID) & ~self.refuses(device)
+        return np.where(speaks, dialect, V3)
 
     def variant(self, device: Ints) -> Ints:
         """Say which arm of the experiment a device is in."""
@@ -169,6 +170,11 @@ class Crowd:
         """Draw whether a blocker stops tracker and pixel alike."""
         web = self.platform(device) <= world.MOBILE
         return web & (self._chance(device, _BLOCKED) < self.plan.blocked)
+
+    def refuses(self, device: Ints) -> Flags:
+        """Draw whether a web visitor refuses consent; the newest tracker alone knows what to do then."""
+        web = (self.platform(device) <= world.MOBILE) & (device < FIRST_ROBOT * DEVICES)
+        return web & (self._chance(device, _REFUSES) < self.plan.refused)
 
     def clock_offset(self, device: Ints) -> Ints:
         """Give the milliseconds a device's clock is ahead: mostly a second or so, rarely years."""

@@ -1,7 +1,7 @@
 """What to simulate: sizes, rates and incidents."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 
 from etl.errors import BadUse
@@ -13,16 +13,18 @@ FIRST_DAY = date(2026, 3, 1)
 
 @dataclass(frozen=True)
 class Incident:
-    """An extra loss of tracker messages that hits only what it names.
+    """An extra loss of tracker messages, or of pixel hits, that hits only what it names.
 
     Args:
         loss: share of the messages concerned that never reach the collector (0 to 1).
+        pixel: share of the pixel hits concerned that are lost (of no collector's host).
         start, end: when it happens (UTC, half open); None: always.
         platform, tracker, browser, host: whom it hits; None: everybody. `browser` is a word of
             the user agent (`Firefox`), `tracker` and `host` are written as in the log.
     """
 
-    loss: float
+    loss: float = 0.0
+    pixel: float = 0.0
     start: datetime | None = None
     end: datetime | None = None
     platform: str | None = None
@@ -37,7 +39,7 @@ class Incident:
         Raises:
             BadUse: for a word that is no `name=value` pair of an incident.
         """
-        names = {"loss", "start", "end", "platform", "tracker", "browser", "host"}
+        names = {"loss", "pixel", "start", "end", "platform", "tracker", "browser", "host"}
         pairs = dict(pair.partition("=")[::2] for pair in text.split(","))
         try:
             if not names.issuperset(pairs):
@@ -47,11 +49,14 @@ class Incident:
                 for name in ("start", "end")
                 if name in pairs
             }
-            return cls(loss=float(pairs.pop("loss")), **times, **pairs)  # type: ignore[arg-type]
+            shares = {name: float(pairs.pop(name)) for name in ("loss", "pixel") if name in pairs}
+            if not shares:
+                raise ValueError("it loses nothing")
+            return cls(**shares, **times, **pairs)  # type: ignore[arg-type]
         except (KeyError, ValueError) as error:
             raise BadUse(
                 f"Not an incident: {text} ({error})",
-                "Write loss=0.5 and any of start=, end=, platform=, tracker=, browser=, host=",
+                "Write loss=0.5 or pixel=0.5 and any of start=, end=, platform=, tracker=, browser=, host=",
             ) from error
 
 
@@ -79,7 +84,16 @@ class Plan:
         currencies: what orders and campaigns are paid in, where they would be; else in the first.
             Others than the reporting currency need rates in the warehouse.
         v1, v2, snowplow: shares of devices that speak an older version or Snowplow's protocol.
-        incidents: extra losses.
+        incidents: extra losses, of messages or of pixel hits.
+        open_hours: UTC hours in which people come, first and after the last: (9, 17) is an office's day.
+        closed_weekdays: days of the week on which nobody comes, Monday is 0.
+        holidays: days on which nobody comes.
+        rhythm: (2, 14): people come on the first two days of each fourteen, as to a source that is seldom heard.
+        converting: factor on how many sessions order; 0 is a site that sells nothing.
+        brief: share of newcomers' sessions that are one page and nothing else, on a device of its own: short streams.
+        refused: share of web visitors who refuse consent: their messages are anonymous, without visitor and user, and
+            their pixel names nobody. The truth knows them all the same.
+        refunds: share of orders that the servers give back, whole, one to five days later.
         access: also write the web servers' own logs.
         exclusions: also write a list of exclusions.
         details: write the truth message by message (otherwise only its sums).
@@ -106,6 +120,14 @@ class Plan:
     v2: float = 0.0
     snowplow: float = 0.0
     incidents: tuple[Incident, ...] = ()
+    open_hours: tuple[int, int] = (0, 24)
+    closed_weekdays: tuple[int, ...] = ()
+    holidays: tuple[date, ...] = ()
+    rhythm: tuple[int, int] = (1, 1)
+    converting: float = 1.0
+    brief: float = 0.0
+    refused: float = 0.0
+    refunds: float = 0.0
     access: bool = False
     exclusions: bool = False
     details: bool = True
@@ -118,5 +140,16 @@ class Plan:
                 raise BadUse(f"{name} is a share, not {value}", "Give a number from 0 to 1")
         if self.messages < 1 or self.days < 1:
             raise BadUse("Nothing to simulate", "Ask for at least one message and one day")
+        opening, closing = self.open_hours
+        if not 0 <= opening < closing <= 24:  # noqa: PLR2004  (hours of a day)
+            raise BadUse(f"Nobody comes from {opening} to {closing} o'clock", "Give two hours, as (9, 17)")
+        if not any(self.is_open(day) for day in range(self.days)):
+            raise BadUse("The site is closed on every day", "Leave a day open")
         if self.compress not in ("zst", "gz", "none"):
             raise BadUse(f"No such compression: {self.compress}", "Choose zst, gz or none")
+
+    def is_open(self, day: int) -> bool:
+        """Say whether people come on a day, counted from the first."""
+        date = self.start + timedelta(days=day)
+        heard, every = self.rhythm
+        return date.weekday() not in self.closed_weekdays and date not in self.holidays and day % every < heard

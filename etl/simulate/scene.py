@@ -284,7 +284,7 @@ class Scene:
         cast = Cast(
             app=self.apps, platform=sessions.platform, tracker=self.trackers, stream=self.streams,
             visitor=self.visitors, user=self.crowd.user_ids(device),
-            country=self.crowd.country(device),
+            country=self.crowd.country(device), anonymous=self.crowd.refuses(device),
         )  # fmt: skip
         places, facts = self.places(), self.facts(orders)
         logged_in = self.pages.position[self.actions.page] >= sessions.login[session]

@@ -112,7 +112,7 @@ class Truth:
             pa.table(
                 {
                     "event_id": messages.ids,
-                    "schema": labels(messages.schema, world.SCHEMAS),
+                    "schema": labels(messages.schema, world.SCHEMAS if self.plan.refunds else world.SCHEMAS[:-1]),
                     "dialect": labels(messages.dialect, DIALECTS),
                     "app_id": labels(names.app, world.APPS),
                     "platform": labels(names.platform, world.PLATFORMS),

@@ -51,6 +51,7 @@ class Sessions:
     variant: Ints
     converts: Flags
     login: Ints
+    brief: Flags
     restart: Flags
     age: Ints
     end: Ints
@@ -89,7 +90,7 @@ def visit(register: Register, plan: Plan, rng: np.random.Generator, starts: Ints
     landing = rng.random(count)
     pages, exposed = _lengths(rng, traffic, platform, kind, landing)
     variant = crowd.variant(device)
-    rate = factors("convert")[traffic] * CONVERSION * (1 + plan.effect * variant)
+    rate = plan.converting * factors("convert")[traffic] * CONVERSION * (1 + plan.effect * variant)
     rate *= np.where(returning, RETURNING_CONVERTS, 1) * np.where(
         platform == world.DESKTOP,
         DESKTOP_CONVERTS,
@@ -99,6 +100,10 @@ def visit(register: Register, plan: Plan, rng: np.random.Generator, starts: Ints
     age = np.where(stale, rng.integers(31 * DAY, 60 * DAY, count), 0)
     # Who is cut off for weeks orders nothing.
     converts = exposed & (kind == HUMAN) & ~stale & (rng.random(count) < rate)
+    brief = np.zeros(count, dtype=bool)
+    if plan.brief:
+        brief = ~returning & (kind == HUMAN) & (rng.random(count) < plan.brief)
+        converts, exposed, pages = converts & ~brief, exposed & ~brief, np.where(brief, 1, pages)
     pages = np.where(converts, np.maximum(pages, ORDER_PAGES + rng.integers(0, 4, count)), pages)
 
     account = crowd.has_account(person)
@@ -108,7 +113,7 @@ def visit(register: Register, plan: Plan, rng: np.random.Generator, starts: Ints
     return Sessions(
         device=device, start=start, kind=kind, platform=platform, app=crowd.app(device),
         traffic=traffic, returning=returning, pages=pages, exposed=exposed, variant=variant,
-        converts=converts, login=login, restart=rng.random(count) < plan.restarts,
+        converts=converts, login=login, brief=brief, restart=rng.random(count) < plan.restarts,
         age=age,
         end=start.copy(),
     )  # fmt: skip

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from etl.simulate import wire, world
 from etl.simulate.delivery import RECEIVED, Delivery
+from etl.simulate.incidents import pixel_loss
 from etl.simulate.plan import Plan
 from etl.simulate.scene import OUTSIDE, Scene
 from etl.simulate.text import Flags, Ints, join, pick, texts
@@ -29,6 +31,8 @@ def fire_pixels(
     after = rng.integers(20, 200, count) + rng.exponential(150, count).astype(np.int64)
     hit_at = pages.at + after
     fires &= (rng.random(count) >= plan.pixel_loss) & (hit_at < end)
+    if any(incident.pixel for incident in plan.incidents):
+        fires &= rng.random(count) >= pixel_loss(plan, scene)
     views = scene.actions.schema == world.PAGE_VIEW
     view_page = scene.actions.page[views]
     received = np.zeros(count, dtype=bool)
@@ -44,9 +48,11 @@ def fire_pixels(
     )  # fmt: skip
     row = np.flatnonzero(fires)
     mine = session[row]
+    refuses = pa.array(scene.crowd.refuses(sessions.device[mine]))
+    visitors = pc.if_else(refuses, "", pick(scene.visitors, mine))
     request = join(
         "/px.gif?e=", pick(scene.page_ids, row), "&a=", pick(scene.apps, mine),
-        "&p=", pick(scene.platforms, mine), "&v=", pick(scene.visitors, mine),
+        "&p=", pick(scene.platforms, mine), "&v=", visitors,
     )  # fmt: skip
     served = wire.Served(
         pick(scene.addresses, mine), hit_at[row], request, "200 43", pick(scene.urls, row), pick(scene.agents, mine),

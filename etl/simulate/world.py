@@ -239,10 +239,10 @@ FIRST_PATH = {
 
 SCHEMAS = (
     "page_view", "impression", "click", "experiment_exposure", "order", "feature_use",
-    "email_open", "custom.scroll_depth", "custom.video_play", "custom.search",
+    "email_open", "custom.scroll_depth", "custom.video_play", "custom.search", "refund",
 )  # fmt: skip
 (PAGE_VIEW, IMPRESSION, CLICK, EXPOSURE, ORDER, FEATURE_USE, EMAIL_OPEN,
- SCROLL_DEPTH, VIDEO_PLAY, SEARCHED) = range(10)  # fmt: skip
+ SCROLL_DEPTH, VIDEO_PLAY, SEARCHED, REFUND) = range(11)  # fmt: skip
 
 EXPERIMENT = "checkout_button_2026"
 VARIANTS = ("control", "treatment")
