@@ -10,6 +10,8 @@ BIN := $(VENV)/bin
 PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(if $(shell command -v $(name)),$(name))))
 INSTALLED := $(VENV)/installed.txt
 SPARK_INSTALLED := $(VENV)/installed-spark.txt
+# What takes long shows how far it is, to people alone.
+QUIET := $(shell test -t 2 || echo --quiet)
 # Tests at a time, a file each; 0 is one after the other in one process.
 JOBS ?= 2
 # The tests that need neither dbt nor Airflow nor a browser.
@@ -41,10 +43,15 @@ endef
 $(INSTALLED): requirements.txt
 	@"$(PYTHON)" -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
 	echo "Installing into $(VENV) with $$("$(PYTHON)" --version)"
-	test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
+	# What an interrupted start left behind has a Python, and no pip or one that is not whole.
+	$(BIN)/python -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv --clear $(VENV) >/dev/null || {
+	  rm -rf $(VENV)
+	  echo "bloodhound: $$("$(PYTHON)" --version) makes no virtual environment: apt-get install python3-venv" >&2
+	  exit 2
+	}
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep -o '^uv==[^ ]*' requirements.txt)"
 	$(UV_SETTINGS)
-	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip sync --quiet --compile-bytecode --system-certs --index-strategy unsafe-best-match requirements.txt
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip sync $(QUIET) --compile-bytecode --system-certs --index-strategy unsafe-best-match requirements.txt
 	cp requirements.txt $@
 
 .PHONY: setup-spark
@@ -56,7 +63,7 @@ $(SPARK_INSTALLED): requirements-spark.txt $(INSTALLED)
 	command -v "$$java" >/dev/null || { echo "bloodhound: Spark runs on Java 17 or newer, which is not there: apt-get install openjdk-17-jre-headless" >&2; exit 2; }
 	echo "Installing Spark into $(VENV)"
 	$(UV_SETTINGS)
-	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --compile-bytecode --system-certs --index-strategy unsafe-best-match --requirement requirements-spark.txt
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install $(QUIET) --compile-bytecode --system-certs --index-strategy unsafe-best-match --requirement requirements-spark.txt
 	cp requirements-spark.txt $@
 
 .PHONY: lock
