@@ -11,6 +11,9 @@ import structlog
 from builders import House
 from playwright.sync_api import Browser, Error, sync_playwright
 
+NOBODY = 65534
+"""Debian's user without rights."""
+
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
 
 
@@ -23,6 +26,32 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def house(tmp_path: Path) -> House:
     """An empty inbox and an empty home."""
     return House(tmp_path)
+
+
+@pytest.fixture
+def unprivileged(tmp_path: Path) -> Iterator[None]:
+    """Be nobody where the tests are root's, who may read and write everything: of what is there then nobody is owner.
+
+    Whoever asks for it asks for it last. Of threads it holds for all, of processes that are started not surely.
+    """
+    if os.geteuid() != 0:
+        yield
+        return
+    if not all(folder.stat().st_mode & 0o001 for folder in Path(__file__).parents):
+        pytest.skip("the project lies where only root reads")
+    above = [folder for folder in tmp_path.parents if not folder.stat().st_mode & 0o001]
+    modes = [(folder, folder.stat().st_mode) for folder in above]
+    for path in (tmp_path, *tmp_path.rglob("*")):
+        os.chown(path, NOBODY, NOBODY)
+    for folder, mode in modes:
+        folder.chmod(mode | 0o011)
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        for folder, mode in modes:
+            folder.chmod(mode)
 
 
 @pytest.fixture(scope="session")

@@ -258,7 +258,7 @@ def test_every_file_of_the_inbox_has_a_row_and_only_logs_land(house: House, tmp_
     assert pipeline.land(house.settings)["failed"] == []
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads every folder")
+@pytest.mark.usefixtures("unprivileged")
 def test_folder_that_cannot_be_read_is_told(house: House) -> None:
     folder = house.put("access/closed/a.log", b"x\n").parent
     folder.chmod(0)
@@ -322,9 +322,8 @@ def test_what_an_interrupted_landing_left_is_landed_again(house: House) -> None:
     assert len(house.scan("messages")) == 1
 
 
+@pytest.mark.usefixtures("unprivileged")
 def test_unreadable_file_is_reported_and_others_land(house: House) -> None:
-    if os.geteuid() == 0:
-        pytest.skip("root reads every file")
     house.put("events/a.log", b"one\n").chmod(0)
     house.put("events/b.log", b"one\n")
     counts = pipeline.land(house.settings)
