@@ -7,15 +7,12 @@ import msgspec
 import pyarrow as pa
 
 from etl.enrich import addresses
-from etl.lake import sql
 from etl.lake.catalogue import Lake, write_note
-from etl.lake.datasets import PARQUET
 from etl.lake.landed import PARSED, STAGE, file_name
-from etl.lake.manifests import Commit, Landing, Reading
+from etl.lake.manifests import Commit, Landing, Part, Reading
 from etl.lake.retention import naming
-from etl.stages.runner import place
 from etl.stages.sessionize.excluded import listed, read_rules
-from etl.stages.stage import Output
+from etl.tools.rewritten import rewrite_parts
 
 EXCLUDED = "address"
 """Why what an exclusion threw out by its address is excluded from then on."""
@@ -58,27 +55,18 @@ def hide_addresses(lake: Lake) -> None:
 
 def rewrite(lake: Lake, commit: Commit[Reading], numbers: Collection[int]) -> None:
     """Write the parts of a commit without the addresses of some contents."""
-    parts, old = [], []
-    with lake.staging() as folder, lake.workbench() as con:
+    with lake.workbench() as con:
         con.register("nameless", pa.table({"file_id": pa.array(sorted(numbers), pa.int64())}))
         con.create_function("hide", hidden, ["varchar"], "varchar")
-        for part in commit.parts:
+
+        def nameless(part: Part, rows: str) -> str | None:
             if part.dataset not in WITHOUT:
-                parts.append(part)
-                continue
-            path = folder / f"{len(parts)}.parquet"
-            rows = f"read_parquet({sql.text(lake.path(part.path))}, file_row_number = true)"
+                return None
             if part.dataset == "messages":
                 name_rules(con, lake, rows)
-            con.execute(
-                f"copy (select * exclude (file_row_number) replace ({WITHOUT[part.dataset]}) from {rows} as one"
-                f" order by file_row_number) to {sql.text(path)} ({PARQUET})"
-            )
-            parts.append(place(lake, commit.name, Output(part.dataset, path, part.day, part.content, part.rows)))
-            old.append(part)
-        write_note(lake.manifest_path(PARSED, commit.name), msgspec.structs.replace(commit, parts=parts))
-        for name in {part.path for part in old} - {part.path for part in parts}:
-            lake.path(name).unlink(missing_ok=True)
+            return f"select * exclude (file_row_number) replace ({WITHOUT[part.dataset]}) from {rows} as one"
+
+        rewrite_parts(con, lake, commit, nameless)
 
 
 def hidden(text: str) -> str:

@@ -6,16 +6,12 @@ one is given the key of the content that was kept, so that nobody has to ask aga
 
 from collections.abc import Collection
 
-import msgspec
 import pyarrow as pa
 
-from etl.lake import sql
-from etl.lake.catalogue import Lake, write_note
-from etl.lake.datasets import PARQUET
+from etl.lake.catalogue import Lake
 from etl.lake.landed import PARSED, file_name
-from etl.lake.manifests import Commit, Comparison, Reading
-from etl.stages.runner import place
-from etl.stages.stage import Output
+from etl.lake.manifests import Commit, Comparison, Part, Reading
+from etl.tools.rewritten import rewrite_parts
 
 KEYS = pa.schema([("file_id", pa.int64()), ("message_ref", pa.int64()), ("kept_key", pa.int64())])
 
@@ -68,24 +64,16 @@ def in_other_words(lake: Lake, numbers: Collection[int]) -> pa.Table:
 
 def rewrite(lake: Lake, commit: Commit[Reading], told: pa.Table) -> None:
     """Write the parts of a commit that hold such copies; what decides their readers is the same as before."""
-    parts, old = [], []
-    with lake.staging() as folder, lake.workbench() as con:
+    with lake.workbench() as con:
         con.register("told", told)
-        for part in commit.parts:
-            path = sql.text(lake.path(part.path))
-            held = f"read_parquet({path}, file_row_number = true) left join told using (file_id, message_ref)"
-            if part.dataset != "messages" or con.execute(
-                f"select count(kept_key) from {held}"
-            ).fetchall() == [(0,)]:  # fmt: skip
-                parts.append(part)
-                continue
-            target = folder / f"{len(parts)}.parquet"
-            con.execute(
-                "copy (select * exclude (kept_key, file_row_number) replace (coalesce(kept_key, content_key) as"
-                f" content_key) from {held} order by file_row_number) to {sql.text(target)} ({PARQUET})"
+
+        def settled(part: Part, rows: str) -> str | None:
+            held = f"{rows} left join told using (file_id, message_ref)"
+            if part.dataset != "messages" or con.execute(f"select count(kept_key) from {held}").fetchall() == [(0,)]:
+                return None
+            return (
+                "select * exclude (kept_key, file_row_number)"
+                f" replace (coalesce(kept_key, content_key) as content_key) from {held}"
             )
-            parts.append(place(lake, commit.name, Output(part.dataset, target, part.day, part.content, part.rows)))
-            old.append(part)
-        write_note(lake.manifest_path(PARSED, commit.name), msgspec.structs.replace(commit, parts=parts))
-        for name in {part.path for part in old} - {part.path for part in parts}:
-            lake.path(name).unlink(missing_ok=True)
+
+        rewrite_parts(con, lake, commit, settled)
