@@ -58,7 +58,7 @@ lumps as (
 
     select
         model,
-        fsum(revenue * revenue) / nullif(fsum(revenue), 0) as lump
+        fsum(revenue * revenue order by revenue) / nullif(fsum(revenue order by revenue), 0) as lump
     from order_totals
     group by model
 
@@ -96,7 +96,9 @@ chained as (
         lumps.lump,
         count(steps.lag_days) filter (where steps.known > 0) as known_lags,
         coalesce(product(1 - steps.came / steps.known order by steps.lag_days), 1) as maturity,
-        coalesce(fsum(steps.came / nullif(steps.known * (steps.known - steps.came), 0)), 0) * lumps.lump
+        coalesce(
+            fsum(steps.came / nullif(steps.known * (steps.known - steps.came), 0) order by steps.lag_days), 0
+        ) * lumps.lump
             as log_variance,
         min(steps.known) / nullif(lumps.lump, 0) as least_cases
     from lumps
