@@ -108,6 +108,7 @@ class Settings(BaseSettings):
     key: SecretStr = SecretStr("")
     ip_key: SecretStr = SecretStr("")
     trusted_proxies: list[str] = []
+    address_countries: Path | None = None
     log_formats: dict[str, str] = {}
     no_pages: dict[str, list[str]] = {}
     batch_paths: list[str] = []

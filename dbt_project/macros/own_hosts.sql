@@ -8,3 +8,8 @@
     {%- endfor %}
     )
 {%- endmacro %}
+
+{#- A host without the "www." that a site answers by as well. -#}
+{% macro bare_host(host) -%}
+    regexp_replace(rtrim(lower({{ host }}), '.'), '^www[.]', '')
+{%- endmacro %}

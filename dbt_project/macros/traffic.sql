@@ -3,7 +3,10 @@
     cast(extract('hour' from timezone('{{ var("reporting_timezone") }}', {{ moment }})) as integer)
 {%- endmacro %}
 
-{#- The rows of a traffic mart beside whether their day is whole. -#}
+{#-
+    The rows of a traffic mart beside whether their day is whole, and how much of what the pixel saw that day, in that
+    app and on that platform, has its event.
+-#}
 {% macro with_completeness(rows) -%}
 days as (
 
@@ -14,13 +17,31 @@ days as (
 
 ),
 
+witnessed as (
+
+    select
+        reporting_date,
+        app_id,
+        platform,
+        sum(matched) / nullif(sum(pixel_hits), 0) as completeness
+    from {{ ref('int_pages_counted') }}
+    group by all
+
+),
+
 final as (
 
     select
         {{ rows }}.*,
-        coalesce(days.is_complete, false) as is_complete
+        coalesce(days.is_complete, false) as is_complete,
+        witnessed.completeness
     from {{ rows }}
     left join days on {{ rows }}.date = days.date
+    left join witnessed
+        on
+            {{ rows }}.date = witnessed.reporting_date
+            and {{ rows }}.app_id = witnessed.app_id
+            and {{ rows }}.platform = witnessed.platform
 
 )
 

@@ -122,6 +122,88 @@ def test_hits_are_those_of_the_loss(built: Warehouse) -> None:
     assert rows(built, "pages_daily", "sum(pixel_hits), sum(matched)") == loss
 
 
+def test_rows_say_how_much_of_their_day_app_and_platform_was_seen(built: Warehouse) -> None:
+    """GIVEN a pixel on both platforms THEN each has its own share, and where none could come it is not known."""
+    shares = {("desktop_web", 3 / 5), ("mobile_web", 1.0)}
+    for table in (
+        "pages_daily",
+        "landings_daily",
+        "referrers_daily",
+        "technology_daily",
+        "visitors_daily",
+        "bots_daily",
+    ):
+        assert set(rows(built, table, "distinct platform, completeness")) <= shares
+    assert set(rows(built, "hours", "distinct platform, completeness, day_of_week")) == {(*one, 2) for one in shares}
+    assert built.query("select count(*) from traffic.pages_daily where completeness is null") == [(0,)]
+
+
+SITE = {
+    "app_id": "access:blog", "is_access": True, "url": None, "url_host": None, "url_domain": None, "tracker": "access",
+}  # fmt: skip
+
+
+def referred(page: str, host: str = "www.blog.example") -> dict[str, Any]:
+    """Say that a page of a host sent somebody."""
+    return {"referrer": f"https://{host}{page}", "referrer_host": host, "referrer_domain": host.removeprefix("www.")}
+
+
+def read(visitor: str, start: str, second: dict[str, Any]) -> list[dict[str, Any]]:
+    """Make a visit of two pages of a log without hosts, the second sent by something."""
+    first, then = visit(visitor, start, "/post /next", **SITE)
+    return [first, then | second]
+
+
+def came_by(warehouse: Warehouse, *visits: list[dict[str, Any]], **variables: Any) -> list[tuple[Any, ...]]:
+    warehouse.fill(events=[row for rows_of_one in visits for row in rows_of_one])
+    warehouse.run("+referrers_daily", **variables)
+    return rows(warehouse, "referrers_daily", "date, referrer_host, source, sum(sessions)", "true group by all")
+
+
+BACK = visit("dan", "2026-03-10 15:00", "/post", **SITE, **referred("/", "blog.example"))
+NEXT_DAY = visit("dan", "2026-03-11 15:00", "/post", **SITE, **referred("/", "blog.example"))
+DIRECT = (None, "(direct)")
+
+
+def test_a_site_does_not_refer_itself_where_its_log_names_no_host(warehouse: Warehouse) -> None:
+    """GIVEN two visitors sent by a page that they had just been on THEN its host is the site's own, on that day."""
+    found = came_by(
+        warehouse,
+        read("ann", "2026-03-10 10:00", referred("/post")), read("ben", "2026-03-10 11:00", referred("/post")),
+        visit("cid", "2026-03-10 12:00", "/post", **SITE, **referred("/post", "other.example")), BACK, NEXT_DAY,
+    )  # fmt: skip
+    assert found == [
+        (DAY, "other.example", "other.example", 1), (DAY, *DIRECT, 3),
+        (date(2026, 3, 11), "blog.example", "blog.example", 1),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        # Another visitor's page, the visitor's own to come, the root that any host has, and no page of the site's.
+        referred("/elsewhere"), referred("/next"), referred("/"), referred("/post?q", "www.google.com"),
+    ],
+)  # fmt: skip
+def test_no_host_is_a_sites_own_by_chance(warehouse: Warehouse, second: dict[str, Any]) -> None:
+    found = came_by(
+        warehouse, read("ann", "2026-03-10 10:00", second), read("ben", "2026-03-10 11:00", second), BACK,
+        visit("eve", "2026-03-10 16:00", "/elsewhere", **SITE),
+        visit("fay", "2026-03-10 17:00", "/post", **SITE, **referred("/", "www.google.com")),
+    )  # fmt: skip
+    assert (DAY, "blog.example", "blog.example", 1) in found
+    assert (DAY, "www.google.com", "google", 1) in found
+
+
+def test_one_visitor_cannot_make_a_host_the_sites_own(warehouse: Warehouse) -> None:
+    """GIVEN one who says three times what a page would THEN nothing follows; bots say nothing either."""
+    forged = [read("ann", f"2026-03-10 1{hour}:00", referred("/post")) for hour in range(3)]
+    bot = [
+        row | {"is_bot": True, "bot_reason": "declared"} for row in read("bot", "2026-03-10 11:00", referred("/post"))
+    ]
+    assert (DAY, "blog.example", "blog.example", 1) in came_by(warehouse, *forged, bot, BACK)
+
+
 def test_a_day_is_one_of_the_reporting_zone(warehouse: Warehouse) -> None:
     """GIVEN a visit at half past eleven in UTC THEN in Berlin it is the next day's first hour."""
     warehouse.fill(events=CID)

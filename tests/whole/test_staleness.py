@@ -69,6 +69,7 @@ DECIDES_NO_ROW = {
     "tracking_plan": "its content decides, schema by schema",
     "thresholds": "its content decides",
     "holidays": "its content decides",
+    "address_countries": "its content decides",
     "ad_platforms": "its content decides",
 }
 

@@ -41,6 +41,7 @@ totals as (
         hour,
         app_id,
         platform,
+        cast(isodow(date) as integer) as day_of_week,
         cast(coalesce(sum(sessions), 0) as bigint) as sessions,
         cast(coalesce(sum(page_views), 0) as bigint) as page_views
     from unioned

@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from etl.enrich import user_agents
+from etl.enrich import countries, user_agents
 from etl.formats import access_log, collector, messages
 from etl.lake import sql
 from etl.lake.engine import run_file
@@ -21,7 +21,7 @@ from etl.lake.manifests import Content
 from etl.settings import Settings
 from etl.stages.parse.logs import list_no_pages
 from etl.stages.parse.slices import Piece
-from etl.vocabulary import tracking_plan
+from etl.vocabulary import address_countries, tracking_plan
 
 HERE = Path(__file__).parent
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -142,6 +142,14 @@ def describe_agents(con: duckdb.DuckDBPyConnection, table: str) -> None:
     distinct = con.execute(f"select distinct user_agent from {table}").fetchall()
     con.register("agents_described", user_agents.describe(agent for (agent,) in distinct))
     con.execute("create temp table agents as select * from agents_described")
+
+
+def place_addresses(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    """Make `places`: the countries of the addresses of `decoded` (ip, country); none without the operator's file."""
+    ranges = address_countries.read_ranges(settings.address_countries)
+    rows = con.execute("select distinct ip from decoded where ip is not null").fetchall() if ranges.starts else []
+    con.register("places_found", countries.countries((ip for (ip,) in rows), ranges))
+    con.execute("create temp table places as from places_found")
 
 
 DECODERS: dict[str, Callable[[duckdb.DuckDBPyConnection, Settings], None]] = {

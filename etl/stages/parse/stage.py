@@ -25,7 +25,7 @@ from etl.stages.parse.carry import carry
 from etl.stages.parse.slices import group_files, plan_slices
 from etl.stages.parse.task import Slice, parse_slice
 from etl.stages.stage import Made, Output, Stage, Work
-from etl.vocabulary import bot_rules, click_ids, log_formats, tracker_exports, tracking_plan
+from etl.vocabulary import address_countries, bot_rules, click_ids, log_formats, tracker_exports, tracking_plan
 
 PARSER_VERSION = 20
 MOST_PATHS = 3
@@ -64,11 +64,13 @@ class Parse(Stage[Reading]):
     @staticmethod
     def rules(settings: Settings) -> str:
         """Name this code's version and the settings that decide how a line is parsed."""
+        countries = address_countries.read_digest(settings.address_countries)
         return digest(
             PARSER_VERSION, settings.max_lateness_days, settings.max_message_bytes, sorted(settings.asset_extensions),
             bot_rules.digest("declared", "malformed_ua", "platforms"), log_formats.digest(),
             sorted(settings.log_formats.items()), sorted(settings.no_pages.items()), sorted(settings.trusted_proxies),
             sorted(settings.batch_paths), key_digest(settings), click_ids.NAMES, tracker_exports.digest(),
+            *([countries] if countries else []),
         )  # fmt: skip
 
     @staticmethod

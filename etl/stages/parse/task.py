@@ -15,7 +15,7 @@ from etl.engines.engine import attempt
 from etl.lake import engine
 from etl.lake.landed import file_name
 from etl.settings import Settings
-from etl.stages.parse.decode import DECODERS, register_lines
+from etl.stages.parse.decode import DECODERS, place_addresses, register_lines
 from etl.stages.parse.logs import LOGS, describe_logs
 from etl.stages.parse.slices import Piece, halve
 from etl.stages.parse.write import write_slice
@@ -84,6 +84,8 @@ def parse_pieces(given: Slice, pieces: Sequence[Piece], folder: Path, parsed: Pa
             files = {piece.file.file_id: piece.file for piece in pieces}
             describe_logs(con, given.settings, list(files.values()))
         DECODERS[given.source](con, given.settings)
+        if given.source != "pixel":
+            place_addresses(con, given.settings)
         outputs = list(write_slice(con, given.source, folder, is_sorted=given.is_sorted))
         counts = count_lines(con, given.source)
         if given.source == "events":

@@ -1,13 +1,13 @@
 -- What is written of valid messages: their wide rows, with what their URLs and user agent tell, and their keys.
 --
--- Takes: valid (the rows of decoded to write), urls, agents.
+-- Takes: valid (the rows of decoded to write), urls, agents, places (the countries of addresses).
 -- Variables: bot_platforms (those on which a visitor can be a bot).
 -- Gives: wide (the columns of the dataset messages), keyed (those of the dataset keys).
 
 create or replace temp view wide as
 with told as (
     select
-        valid.*,
+        valid.* replace (coalesce(valid.country, places.country) as country),
         pages.url_host,
         pages.url_path,
         pages.url_domain,
@@ -29,6 +29,7 @@ with told as (
     from valid
     left join urls as pages on valid.url = pages.url
     left join urls as referrers on valid.referrer = referrers.url
+    left join places on valid.ip = places.ip
     left join agents on valid.user_agent is not distinct from agents.user_agent
 ),
 

@@ -12,31 +12,47 @@ referrers as (
 
 ),
 
+own_hosts as (
+
+    select
+        session_date,
+        app_id,
+        own_host
+    from {{ ref('int_own_hosts_found') }}
+
+),
+
 landings as (
 
     select
-        event_id,
-        session_id,
-        session_date,
-        url,
-        url_host,
-        url_path,
-        referrer,
-        utm_source,
-        utm_medium,
-        utm_campaign,
-        utm_term,
-        utm_content,
-        click_ids,
-        coalesce(utm_source, utm_medium, utm_campaign) is not null as is_tagged,
+        page_views.event_id,
+        page_views.session_id,
+        page_views.session_date,
+        page_views.url,
+        page_views.url_host,
+        page_views.url_path,
+        page_views.referrer,
+        page_views.utm_source,
+        page_views.utm_medium,
+        page_views.utm_campaign,
+        page_views.utm_term,
+        page_views.utm_content,
+        page_views.click_ids,
+        coalesce(page_views.utm_source, page_views.utm_medium, page_views.utm_campaign) is not null as is_tagged,
         case
-            when referrer_domain = url_domain then null
-            when referrer_host = url_host then null
-            when {{ is_own_host('referrer_host') }} then null
-            else referrer_host
+            when page_views.referrer_domain = page_views.url_domain then null
+            when page_views.referrer_host = page_views.url_host then null
+            when {{ is_own_host('page_views.referrer_host') }} then null
+            when page_views.url_host is null and own_hosts.own_host is not null then null
+            else page_views.referrer_host
         end as foreign_referrer_host
     from page_views
-    where is_landing
+    left join own_hosts
+        on
+            page_views.session_date = own_hosts.session_date
+            and page_views.app_id = own_hosts.app_id
+            and {{ bare_host('page_views.referrer_host') }} = own_hosts.own_host
+    where page_views.is_landing
 
 ),
 
