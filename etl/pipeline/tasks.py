@@ -15,6 +15,7 @@ from etl.lake.catalogue import Lake
 from etl.lake.landed import EXPECTED
 from etl.lake.manifests import UNKNOWN_DAY, Build, Publication
 from etl.pipeline.order import makers, require_inbox, run_task, writing
+from etl.pipeline.work import require_whole
 from etl.settings import Settings
 from etl.stages import runner
 from etl.stages.parse.replay import quarantined_by_file
@@ -143,9 +144,11 @@ def reconcile(settings: Settings, *, days: Sequence[date] | None = None, advance
 
     Raises:
         CheckFailed: an error is new or goes on; the message says which and why.
+        Damaged: a file of the home is not what was written: what is published may say anything.
     """
     del days
     lake = Lake(settings)
+    require_whole(settings)
     outcome = judge(lake)
     vanished = probe_look.vanished(probe_look.look_for_probes(settings)) if probes.read_notes(lake) else []
     outcome["errors"] += [f"probe ({run}): nothing of it has arrived" for run in vanished]

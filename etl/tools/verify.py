@@ -24,7 +24,7 @@ from etl.stages.land.inbox import find_files
 from etl.stages.land.lines import read_chunks
 from etl.stages.land.stage import Land
 from etl.stages.land.streams import DAMAGE, Bomb
-from etl.stages.runner import placed
+from etl.stages.runner import placed, remove_parts
 from etl.stages.stage import Stage
 
 SHOWN = 3
@@ -254,6 +254,7 @@ def repair(lake: Lake, found: Sequence[Damage]) -> list[Damage]:
             damage.path.unlink(missing_ok=True)
         else:
             lake.manifest_path(str(damage.stage), damage.commit.name).unlink(missing_ok=True)
+            remove_parts(lake, damage.commit.parts, ())
     return lost
 
 

@@ -1,4 +1,7 @@
-"""Withdraw: what has landed of an inbox file counts no more; its lines are kept, and its row says why."""
+"""Withdraw: what has landed of an inbox file counts no more; its lines are kept, and its row says why.
+
+So is what could not be read, and is not in the inbox any more: else it would fail every run for good.
+"""
 
 import msgspec
 
@@ -7,6 +10,8 @@ from etl.lake.catalogue import Lake, write_note
 from etl.lake.landed import EXPIRED, HELD, STAGE
 from etl.lake.manifests import Landing
 
+REFUSED = ("unreadable", "bomb")
+
 
 def withdraw(lake: Lake, name: str, reason: str) -> list[int]:
     """Say of all contents of a file that they count no more, under the lock; return how many lines each has.
@@ -14,12 +19,12 @@ def withdraw(lake: Lake, name: str, reason: str) -> list[int]:
     The same content under the same name stays withdrawn, however often it comes.
 
     Raises:
-        BadUse: nothing of such a file counts, or no reason is given.
+        BadUse: nothing of such a file counts, nor was it refused, or no reason is given.
     """
     if not reason.strip():
         raise BadUse("say why, with --reason", "It stands in quality.ledger for good")
     found = [commit for commit in lake.commits(STAGE, Landing) if commit.facts.source_file == name]
-    counting = [one for commit in found for one in commit.facts.contents if one.status in {*HELD, EXPIRED}]
+    counting = [one for commit in found for one in commit.facts.contents if one.status in {*HELD, EXPIRED, *REFUSED}]
     if not counting:
         raise BadUse(f"nothing counts that has landed of {name!r}", "Name it as quality.ledger does: events/a.jsonl")
     (commit,) = found

@@ -56,6 +56,24 @@ def test_a_name_given_to_another_content_warns_and_is_named(warehouse: Warehouse
     assert "events/a.jsonl; if the former was wrong" in hint
 
 
+def test_files_that_are_not_read_are_named_and_the_refused_first(warehouse: Warehouse) -> None:
+    """GIVEN more than can be named THEN three are, what was refused before what is ignored, and why."""
+    (file,) = LEDGER["files"]
+    told = {"events/a.zst": "unreadable", "events/b": "ignored", "events/z.gz": "truncated", "spend/c": "ignored"}
+    rows = [
+        file | {"source_file": name, "file_id": number, "status": status, "detail": "so it is", "is_unread": True}
+        for number, (name, status) in enumerate(told.items(), 1)
+    ]
+    warehouse.fill(files=rows)
+    warehouse.run("+checks")
+    ((status, value, hint),) = warehouse.query(
+        "select status, value, hint from quality.checks where \"check\" = 'files_landed'"
+    )
+    assert (status, value) == ("error", 4)
+    assert "refused: events/a.zst: so it is; events/z.gz: so it is; events/b: so it is;" in hint
+    assert "spend/c" not in hint
+
+
 def test_one_event_without_pixel_log_builds(warehouse: Warehouse) -> None:
     """GIVEN a single page view THEN a day with one bounce, of unknown completeness."""
     warehouse.fill(events=visit("one", "2026-03-01 10:00"))

@@ -5,12 +5,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
+import msgspec
 import pyarrow.parquet as pq
 import pytest
 from builders import House, each, events
 
 from etl import pipeline
-from etl.errors import BuildFailed, CheckFailed, FailedNode
+from etl.errors import BuildFailed, CheckFailed, Damaged, FailedNode
 from etl.lake.catalogue import Lake, write_note
 from etl.lake.datasets import DATASETS
 from etl.lake.fingerprint import Fingerprint, digest
@@ -21,6 +22,7 @@ from etl.stages.build.stage import Marts, Unfinished, name_all_sources, session_
 from etl.stages.build.workplace import workplace
 from etl.stages.publish.stage import Publish, note_failure
 from etl.stages.staleness import staleness
+from etl.tools.withdraw import withdraw
 
 
 @pytest.fixture
@@ -61,6 +63,18 @@ def test_a_changed_day_makes_its_old_and_new_session_days_stale(built: tuple[Hou
     house.digest()
     # The event of the third belongs to a session of the second.
     assert stale(house, commit) == ["2026-03-02", "2026-03-03"]
+
+
+def test_a_day_that_is_no_more_is_built_again_and_is_empty_then(built: tuple[House, Commit[Build]]) -> None:
+    """GIVEN a file was withdrawn that alone had events of a day THEN the marts do not go on with that day's rows."""
+    house, commit = built
+    house.put("events/only.jsonl", each(events("10:00 /e", day="2026-03-05", first=9)))
+    house.digest()
+    lake = Lake(house.settings)
+    with_it = msgspec.structs.replace(commit.facts, days=Marts.days(lake), session_dates=session_dates(lake))
+    withdraw(Lake(house.settings), "events/only.jsonl", "a test of the shop")
+    house.digest()
+    assert stale(house, msgspec.structs.replace(commit, facts=with_it)) == ["2026-03-05"]
 
 
 def test_days_of_a_build_that_died_stay_stale_even_when_the_change_is_taken_back(
@@ -143,6 +157,11 @@ def test_a_failed_check_fails_again_until_it_is_mended(settings: Settings, monke
         with pytest.raises(CheckFailed, match="loss: 9, allowed 5"):
             pipeline.reconcile(settings)
     assert "reconcile" in pipeline.pending(settings)
+    # So does a run that has nothing else to do: what it judges must be what was written.
+    settings.warehouse.parent.mkdir(parents=True, exist_ok=True)
+    settings.warehouse.write_bytes(b"")
+    with pytest.raises(Damaged, match="verify --repair"):
+        pipeline.reconcile(settings)
 
 
 def write(settings: Settings, sql: str) -> None:

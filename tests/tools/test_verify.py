@@ -18,6 +18,7 @@ from etl.lake.landed import landings
 from etl.lake.manifests import Landing, Unit
 from etl.settings import PROJECT
 from etl.stages.land.stage import Land
+from etl.tools.withdraw import withdraw
 
 
 def flip(path: Path) -> None:
@@ -93,6 +94,19 @@ def test_damage_is_found_and_what_can_be_made_again_is(
     home.digest()
     assert pipeline.verify(home.settings, deep=True)["found"] == []
     assert home.events() == digested[1]
+
+
+def test_what_is_made_again_otherwise_leaves_nothing_behind(home: House) -> None:
+    """GIVEN a file counts no more THEN the rows that it shared files with are written anew, and the old files go."""
+    home.put("events/more.jsonl", written_lines(["more"]))
+    home.put("events/most.jsonl", written_lines(["most"]))
+    home.digest()
+    withdraw(Lake(home.settings), "events/most.jsonl", "a test")
+    for path in home.files("messages"):
+        cut(path)
+    assert pipeline.verify(home.settings, repair=True)["lost"] == []
+    home.digest()
+    assert pipeline.verify(home.settings, deep=True)["found"] == []
 
 
 @pytest.mark.parametrize("damage", ["cut short", "empty", "other bytes"])

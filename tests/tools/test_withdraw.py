@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from builders import House, each, events
 from builders.command import etl
-from builders.landed import contents, landed
+from builders.landed import contents, landed, statuses
 
 from etl.errors import BadUse
 from etl.lake.catalogue import Lake
@@ -54,6 +54,23 @@ def test_the_same_content_stays_withdrawn_and_another_counts(house: House) -> No
 def test_its_lines_are_kept(house: House) -> None:
     assert len(list((house.settings.lake / "raw").rglob("*.parquet"))) == 2
     assert landed(house, FILE) == [], "for no stage"
+
+
+def test_what_could_not_be_read_and_is_gone_fails_no_run_for_good(house: House) -> None:
+    """GIVEN a file nobody can read WHEN it is mended under another name and withdrawn THEN its row says so."""
+    house.put("events/broken.jsonl.gz", b"\x1f\x8b\x08 and no more of it")
+    house.put("notes/read me", b"what is where")
+    house.digest()
+    assert statuses(house)["events/broken.jsonl.gz"] == "unreadable"
+    assert statuses(house)["notes/read me"] == "ignored"
+    for name in ("events/broken.jsonl.gz", "notes/read me"):
+        (house.root / "inbox" / name).unlink()
+    withdraw(Lake(house.settings), "events/broken.jsonl.gz", "sent again")
+    house.digest()
+    rows = {row["source_file"]: row for row in files_table(Lake(house.settings)).to_pylist()}
+    told = rows["events/broken.jsonl.gz"]
+    assert (told["status"], told["detail"], told["is_unread"]) == ("withdrawn", "sent again", False)
+    assert "notes/read me" not in rows, "what was not for us, and is gone, is nobody's concern"
 
 
 def test_bad_use_is_told(house: House) -> None:

@@ -64,7 +64,8 @@ class Land(Stage[Landing]):
                     decisive.append(commit.sequence)
             wanted[file.name] = Fingerprint(digest(*decisive))
         for name, (commit, unit) in held.items():
-            if name not in wanted:
+            # Of what was not for us, and is not there any more, nothing is to be said.
+            if name not in wanted and any(content.status != "ignored" for content in commit.facts.contents):
                 wanted[name] = ABSENT if commit.facts.source in STATEMENTS else unit.fingerprint
         self.moving = [
             content for name, (commit, unit) in held.items()

@@ -12,14 +12,16 @@ ledger as (
 
 ),
 
--- The first three files that are not read are named.
+-- Of files that are not read three are named: those that were refused first.
 ledger_named as (
 
     select
         *,
-        is_unread
-        and status = 'ignored'
-        and row_number() over (partition by is_unread, status order by source_file) <= 3 as is_named
+        status = 'lost' or (is_unread and status not in ('growing', 'ignored')) as is_refused,
+        row_number() over (
+            partition by is_unread or status = 'lost'
+            order by status = 'growing', status = 'ignored', source_file
+        ) as file_rank
     from ledger
 
 ),
@@ -49,14 +51,12 @@ ledger_totals as (
     select
         count(*) as file_count,
         count(*) filter (where balance <> 0) as unbalanced_count,
-        count(*) filter (
-            where status = 'lost' or (is_unread and status not in ('growing', 'ignored'))
-        ) as refused_count,
+        count(*) filter (where is_refused) as refused_count,
         count(*) filter (where is_unread and status = 'ignored') as ignored_count,
         count(*) filter (where status = 'growing') as growing_count,
         string_agg(
-            source_file || coalesce(': ' || detail, ''), '; ' order by source_file
-        ) filter (where is_named) as named,
+            source_file || coalesce(': ' || detail, ''), '; ' order by file_rank
+        ) filter (where file_rank <= 3 and (is_refused or (is_unread and status = 'ignored'))) as named,
         sum(lines) as line_count,
         sum(bad_lines) as bad_line_count
     from ledger_named
@@ -92,7 +92,11 @@ ledger_checks as (
         case
             when refused_count + ignored_count = 0 and growing_count > 0
                 then 'Files grew while they were read; the next run reads them again'
-            when refused_count = 0 and ignored_count > 0 then 'Not read: ' || named
+            when refused_count > 0
+                then
+                    'Cut short or refused: ' || named
+                    || '; of what is no more in the inbox: python -m etl withdraw'
+            when ignored_count > 0 then 'Not read: ' || named
         end as hint
     from ledger_totals
 
