@@ -40,19 +40,20 @@ def test_ties_are_broken_by_request_position_file_and_line(house: House) -> None
     messages = {name: event("10:00 /a", id=name) for name in ("request", "position", "file", "line")}
     other = event("10:00 /other", id="other")
     house.put("events/b.jsonl", lines([
-        copy(messages["request"], "11:00", request_id="r2"),
-        request([other, messages["position"], messages["position"]], "11:00", request_id="p"),
+        copy(messages["request"], "11:00", request_id="r1"),
+        request([other, messages["position"]], "11:00", request_id="p"),
         copy(messages["file"], "11:00", request_id="same"),
         copy(messages["line"], "11:00", request_id="same"), copy(messages["line"], "11:00", request_id="same"),
+        request([messages["position"]], "11:00", request_id="p"),
     ]))  # fmt: skip
     house.put("events/a.jsonl", lines([
-        copy(messages["request"], "11:00", request_id="r1"),
+        copy(messages["request"], "11:00", request_id="r2"),
         copy(messages["file"], "11:00", request_id="same"),
     ]))  # fmt: skip
     house.digest()
     kept = {row["event_id"]: (row["source_file"], row["line_number"], row["position"]) for row in house.events()}
     assert kept == {
-        "request": ("events/a.jsonl", 1, 0), "position": ("events/b.jsonl", 2, 1), "other": ("events/b.jsonl", 2, 0),
+        "request": ("events/b.jsonl", 1, 0), "position": ("events/b.jsonl", 6, 0), "other": ("events/b.jsonl", 2, 0),
         "file": ("events/a.jsonl", 2, 0), "line": ("events/b.jsonl", 4, 0),
     }  # fmt: skip
 
@@ -257,6 +258,16 @@ def test_duplicate_of_a_page_view_is_no_repeat(house: House) -> None:
     house.take(*events("10:00 /a #p"))
     house.take(*events("10:00 /a #p"), name="events/b.jsonl")
     assert [row["is_repeat"] for row in house.events()] == [False]
+
+
+def test_a_view_that_was_refused_before_is_repeated_by_none(house: House) -> None:
+    """GIVEN a page view that borrowed an id WHEN the page is viewed later THEN that is the first view of it."""
+    house.put("events/a.jsonl", each([event("10:00 /a #p", 0), event("10:01 /q #q", 0)]))
+    house.digest()
+    assert counted(house) == (1, 0, 1)
+    house.put("events/b.jsonl", each([event("10:05 /q #q", 1)]))
+    house.digest()
+    assert [(row["page_id"], row["is_repeat"]) for row in house.events()] == [("p", False), ("q", False)]
 
 
 def test_repeat_whose_first_view_turns_out_a_duplicate_counts(house: House) -> None:
