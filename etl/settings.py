@@ -68,6 +68,7 @@ class KeepDays(BaseModel):
 
     raw: int = Field(0, ge=0, le=36_500)
     addresses: int = Field(0, ge=0, le=36_500)
+    quarantine: int = Field(0, ge=0, le=36_500)
 
 
 ANY_APP = "*"
@@ -126,7 +127,7 @@ class Settings(BaseSettings):
     max_decompressed_bytes: int = Field(64 * 2**30, gt=0)
     max_compression_ratio: int = Field(300, gt=1)
 
-    keep_days: KeepDays = KeepDays(raw=0, addresses=0)
+    keep_days: KeepDays = KeepDays(raw=0, addresses=0, quarantine=0)
 
     readers_group: str = ""
 
@@ -160,10 +161,12 @@ class Settings(BaseSettings):
                 f"keep_days.raw must be 0 (for ever) or at least {self.least_raw_days}: what is late by as much as"
                 " max_lateness_days allows would be refused"
             )
-        if self.keep_days.addresses and not 0 < self.keep_days.raw <= self.keep_days.addresses:
-            raise ValueError(
-                "keep_days.addresses: raw lines hold addresses, so keep_days.raw must be set, and no longer than that"
-            )
+        for what, days in {"addresses": self.keep_days.addresses, "quarantine": self.keep_days.quarantine}.items():
+            if days and not 0 < self.keep_days.raw <= days:
+                held = "addresses" if what == "addresses" else "what is in quarantine"
+                raise ValueError(
+                    f"keep_days.{what}: raw lines hold {held}, so keep_days.raw must be set, and no longer than that"
+                )
         names = [conversion.name for conversion in self.conversions]
         if len(set(names)) < len(names):
             raise ValueError("conversions: a name is there twice")

@@ -27,6 +27,7 @@
             performance.date between {{ first_whole_date('lake_now') }} and {{ last_whole_date('lake_now') }},
             false
         ) as is_complete,
+        {{ is_sealed('performance.date') }} as is_sealed,
     {%- for column in ['maturity', 'maturity_low', 'maturity_high'] %}
         {%- if way == 'touch' %}
         case

@@ -54,6 +54,7 @@
 {% macro kpi_columns() -%}
     day_count,
     is_complete,
+    is_sealed,
     is_witnessed,
     is_revenue_complete,
     visitors,

@@ -4,15 +4,16 @@
 {%- endmacro %}
 
 {#-
-    The rows of a traffic mart beside whether their day is whole, and how much of what the pixel saw that day, in that
-    app and on that platform, has its event.
+    The rows of a traffic mart beside whether their day is whole and sealed, and how much of what the pixel saw that
+    day, in that app and on that platform, has its event.
 -#}
 {% macro with_completeness(rows) -%}
 days as (
 
     select
         date,
-        is_complete
+        is_complete,
+        is_sealed
     from {{ ref('kpi_daily') }}
 
 ),
@@ -34,6 +35,7 @@ final as (
     select
         {{ rows }}.*,
         coalesce(days.is_complete, false) as is_complete,
+        coalesce(days.is_sealed, false) as is_sealed,
         witnessed.completeness
     from {{ rows }}
     left join days on {{ rows }}.date = days.date

@@ -88,7 +88,8 @@ class Content(msgspec.Struct, frozen=True, omit_defaults=True):
     by received day, `first_lines` the number of the first of each. `sealed` says from which line on (those after a
     number) a line may not be of a day before another: pairs in order, made when they landed.
     `begins_with` numbers contents of other names with which it begins: a log that was rotated.
-    `is_nameless` says that addresses have gone from what was made of them too.
+    `is_nameless` says that addresses have gone from what was made of them too, `is_payloadless` that payloads have gone
+    from quarantine.
     `erased` counts the messages that were erased of it, and `tombstones` names which lines.
     `days` are the received days of its lines, as ISO days or `UNKNOWN_DAY`; `limits` and `read_as` name the settings by
     which a bomb and a file of an unknown format were refused.
@@ -109,6 +110,7 @@ class Content(msgspec.Struct, frozen=True, omit_defaults=True):
     first_lines: dict[str, int] = {}
     sealed: list[tuple[int, str]] = []
     is_nameless: bool = False
+    is_payloadless: bool = False
     begins_with: list[int] = []
 
 

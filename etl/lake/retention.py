@@ -101,13 +101,20 @@ def leaving(lake: Lake) -> list[Landed]:
 
 def naming(lake: Lake) -> list[Landed]:
     """Find the contents whose lines have gone, and whose addresses are to go from what was made of them."""
-    first = first_kept(lake, lake.settings.keep_days.addresses)
+    return [one for one in gone(lake, lake.settings.keep_days.addresses) if not one.content.is_nameless]
+
+
+def quoting(lake: Lake) -> list[Landed]:
+    """Find the contents whose lines have gone, and whose payloads are to go from quarantine."""
+    return [one for one in gone(lake, lake.settings.keep_days.quarantine) if not one.content.is_payloadless]
+
+
+def gone(lake: Lake, keep: int) -> list[Landed]:
+    """Find the contents whose lines have gone, and were all received before the last `keep` days."""
+    first = first_kept(lake, keep)
     if first is None:
         return []
-    return [
-        one for one in landed(lake)
-        if one.content.status == EXPIRED and not one.content.is_nameless and one.days and max(one.days) < first
-    ]  # fmt: skip
+    return [one for one in landed(lake) if one.content.status == EXPIRED and one.days and max(one.days) < first]
 
 
 def nameless(lake: Lake) -> set[str]:

@@ -46,7 +46,7 @@ def is_up_to_date(settings: Settings) -> bool:
     lake = Lake(settings)
     is_done = (
         settings.warehouse.exists() and not staleness(lake, Land()) and not pending(settings)
-        and not retaining.waiting(lake) and not retention.naming(lake)
+        and not retaining.waiting(lake) and not retention.naming(lake) and not retention.quoting(lake)
     )  # fmt: skip
     if is_done:
         require_whole(settings)

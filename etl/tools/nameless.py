@@ -3,16 +3,15 @@
 from collections.abc import Collection
 
 import duckdb
-import msgspec
 import pyarrow as pa
 
 from etl.enrich import addresses
-from etl.lake.catalogue import Lake, write_note
-from etl.lake.landed import PARSED, STAGE, file_name
-from etl.lake.manifests import Commit, Landing, Part, Reading
+from etl.lake.catalogue import Lake
+from etl.lake.landed import PARSED, file_name
+from etl.lake.manifests import Commit, Part, Reading
 from etl.lake.retention import naming
 from etl.stages.sessionize.excluded import listed, read_rules
-from etl.tools.rewritten import rewrite_parts
+from etl.tools.rewritten import note, rewrite_parts
 
 EXCLUDED = "address"
 """Why what an exclusion threw out by its address is excluded from then on."""
@@ -43,14 +42,7 @@ def hide_addresses(lake: Lake) -> None:
     for commit in lake.commits(PARSED, Reading) if found else ():
         if not names.isdisjoint(commit.units):
             rewrite(lake, commit, numbers)
-    for name in {one.commit.name for one in found}:
-        (commit_of_now,) = [commit for commit in lake.commits(STAGE, Landing) if commit.name == name]
-        contents = [
-            msgspec.structs.replace(content, is_nameless=True) if content.file_id in numbers else content
-            for content in commit_of_now.facts.contents
-        ]
-        facts = msgspec.structs.replace(commit_of_now.facts, contents=contents)
-        write_note(lake.manifest_path(STAGE, name), msgspec.structs.replace(commit_of_now, facts=facts))
+    note(lake, found, is_nameless=True)
 
 
 def rewrite(lake: Lake, commit: Commit[Reading], numbers: Collection[int]) -> None:

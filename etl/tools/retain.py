@@ -14,6 +14,7 @@ from etl.stages.deduplicate.stage import Deduplicate
 from etl.stages.parse.stage import Parse
 from etl.stages.staleness import staleness
 from etl.tools.nameless import hide_addresses
+from etl.tools.payloadless import drop_payloads
 from etl.tools.settle import settle
 
 
@@ -31,6 +32,7 @@ def retain(lake: Lake) -> Seal | None:
     """Take away what is not to be kept, under the lock; return the seal, or None where no lines had to go."""
     seal = take_lines(lake)
     hide_addresses(lake)
+    drop_payloads(lake)
     return seal
 
 

@@ -213,6 +213,7 @@ QUARANTINE = pa.schema(
         ("reason", TEXT),
         ("detail", TEXT),
         ("payload", TEXT),
+        ("payload_key", TEXT),
         ("received_at", UTC),
         ("file_id", pa.int64()),
         ("event_id", TEXT),
@@ -225,7 +226,8 @@ QUARANTINE = pa.schema(
     ]
 )
 """Refused lines and messages. What a message says of itself (from `event_id` on) is null where it
-could not be read, and is taken as it was sent: nothing there has been judged valid."""
+could not be read, and is taken as it was sent: nothing there has been judged valid. `payload_key` tells payloads apart
+when they are not to be kept for longer, and is null until then."""
 
 FILES = pa.schema(
     [

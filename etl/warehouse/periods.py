@@ -1,4 +1,4 @@
-"""What may be said of the periods of an answer: whether the data covers them, and how a metric changed.
+"""What may be said of the periods of an answer: whether the data covers them, they are sealed, and a metric changed.
 
 A change is null unless both periods are whole.
 
@@ -28,7 +28,7 @@ def with_variances(names: Sequence[str], known: Collection[str]) -> list[str]:
 
 
 def select_periods(grain: str, first: str, last: str) -> str:
-    """Say in SQL of each period whether its days are all there, whole and old enough for what touches earn.
+    """Say in SQL of each period whether its days are all there, whole, sealed, and old enough for what touches earn.
 
     Args:
         grain: day, week, month, quarter or year.
@@ -39,6 +39,7 @@ def select_periods(grain: str, first: str, last: str) -> str:
         select
             {start} as period,
             bool_and(is_complete) and count(*) = date_diff('day', {start}, {start} + interval 1 {grain}) as is_complete,
+            bool_and(is_sealed) as is_sealed,
             bool_and(is_mature) as is_mature
         from "build".metrics.days
         where date >= coalesce({first}, date) and date <= coalesce({last}, date)
@@ -79,7 +80,7 @@ def select_changes(
             columns.append(f'{limit} as "{name}_change_{end}"')
     same = "".join(f' and now."{name}" is not distinct from before."{name}"' for name in dimensions)
     return f"""
-        select {", ".join(columns)}, now.is_complete
+        select {", ".join(columns)}, now.is_complete, now.is_sealed
         from known as now
         left join known as before on before."{period}" = now."{period}" - interval 1 {grain}{same}
         where now."{period}" >= coalesce(date_trunc('{grain}', {since}), now."{period}")
@@ -117,7 +118,8 @@ def told(
     if not with_changes:
         listed = ", ".join(f'asked."{name}"' for name in [*by, *names])
         return f"""{head}
-            select {listed}, coalesce(periods.is_complete, false) as is_complete
+            select {listed}, coalesce(periods.is_complete, false) as is_complete,
+                coalesce(periods.is_sealed, false) as is_sealed
             from asked left join periods on asked."{period}" = periods.period
         """
     others = [name for name in by if name != period]
@@ -126,7 +128,7 @@ def told(
     )  # fmt: skip
     return f"""{head}, known as (
             select asked.*, coalesce(periods.is_complete, false) as is_complete,
-                coalesce(periods.is_mature, false) as is_mature
+                coalesce(periods.is_sealed, false) as is_sealed, coalesce(periods.is_mature, false) as is_mature
             from asked left join periods on asked."{period}" = periods.period
         )
         select * from ({compared})

@@ -1,8 +1,10 @@
 """Raw lines go when they are not to be kept; what was parsed of them holds, against upgrades, late lines, repairs."""
 
+import json
 import shutil
 from dataclasses import replace
 from datetime import date, timedelta
+from hashlib import md5
 from pathlib import Path
 
 import pyarrow as pa
@@ -337,10 +339,52 @@ def test_addresses_go_after_days_and_what_was_made_of_them_stays(tmp_path: Path)
     assert house.events() == after
 
 
-def test_addresses_are_not_kept_for_less_than_the_lines_that_hold_them() -> None:
-    for keep in (KeepDays(addresses=40), KeepDays(raw=60, addresses=40)):
-        with pytest.raises(ValidationError, match="raw lines hold addresses"):
-            Settings(keep_days=keep)
+def test_payloads_go_after_days_and_their_rows_stay(tmp_path: Path) -> None:
+    """GIVEN refused messages, a copy of one in a file that is kept, and a borrowed id THEN each stays what it was."""
+    exposure = event("10:00 experiment_exposure", 0, "v", day(0)) | {
+        "data": {"experiment": "green", "variant": "b"}, "app_id": "",
+    }  # fmt: skip
+    refused, one = event("10:01 nonsense", 1, "v", day(0)), event("10:02 /a", 2, "v", day(0))
+    house = House(tmp_path)
+    house.put("events/a.jsonl", each([exposure, refused, one]))
+    house.put("events/b.jsonl", each([one | {"locale": "de_DE"}]))
+    house.put("events/again.jsonl", each([refused, event("10:00 /z", 9, "z", day(40))]))
+    house.put("pixel/a.log", b"no log line\n")
+    put_day(house, 40)
+    house.digest()
+    before = house.quarantine()
+    assert all(row["payload"] for row in before)
+    house = House(tmp_path, {"keep_days": KeepDays(raw=KEEP, quarantine=KEEP)})
+    house.digest()
+    after = house.quarantine()
+    gone = [row for row in after if row["source_file"] in {"events/a.jsonl", "events/b.jsonl"}]
+    assert len(gone) == 3 and [row for row in after if row not in gone] == [
+        row for row in before if row["source_file"] not in {"events/a.jsonl", "events/b.jsonl"}
+    ]
+    said = {"payload", "payload_key"}
+    assert [{name: row[name] for name in row.keys() - said} for row in after] == [
+        {name: row[name] for name in row.keys() - said} for row in before
+    ]
+    (narrow,) = [json.loads(row["payload"]) for row in gone if row["payload"]]
+    assert narrow == {
+        "schema": "experiment_exposure", "visitor_id": "v", "data": {"experiment": "green", "variant": "b"},
+    }  # fmt: skip
+    assert [row["payload_key"] for row in gone] == [
+        md5(str(row["payload"]).encode()).hexdigest() for row in before
+        if row["source_file"] in {"events/a.jsonl", "events/b.jsonl"}
+    ]  # fmt: skip
+    with pipeline.writing(house.settings) as lake:
+        rebuild.forget(lake)
+    house.digest()
+    made_again = [row | {"payload_key": None} if row["reason"] == "id_collision" else row for row in after]
+    assert house.quarantine() == made_again
+
+
+@pytest.mark.parametrize("what", ["addresses", "quarantine"])
+def test_nothing_is_kept_for_less_than_the_lines_that_hold_it(what: str) -> None:
+    for keep in ({what: 40}, {"raw": 60, what: 40}):
+        with pytest.raises(ValidationError, match=f"keep_days.{what}: raw lines hold"):
+            Settings(keep_days=KeepDays.model_validate(keep))
 
 
 def test_less_than_lateness_is_bad_use() -> None:

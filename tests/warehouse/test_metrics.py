@@ -67,8 +67,8 @@ def said_by_mart(con: duckdb.DuckDBPyConnection, table: str, names: Sequence[str
 
 def said_by_metrics(con: duckdb.DuckDBPyConnection, manifest: str, names: Sequence[str], by: Sequence[str]) -> Figures:
     answer = metrics.ask(con, manifest, names, by=by)
-    assert answer.columns[-1] == "is_complete"
-    return figures(answer.columns[:-1], [row[:-1] for row in answer.rows], len(by))
+    assert answer.columns[-2:] == ["is_complete", "is_sealed"]
+    return figures(answer.columns[:-2], [row[:-2] for row in answer.rows], len(by))
 
 
 def disagreeing(one: Figures, other: Figures) -> set[str]:
@@ -271,19 +271,19 @@ def test_a_change_is_between_whole_periods(house: House) -> None:
     ask, asked = house.settings.warehouse, ["sessions"]
     days = metrics.query(ask, asked, by=["date"], with_changes=True)
     assert days.columns == ["date", "sessions", "sessions_change", "sessions_change_low", "sessions_change_high",
-                            "is_complete"]  # fmt: skip
-    whole = {row[0] for row in days.rows if row[-1]}
+                            "is_complete", "is_sealed"]  # fmt: skip
+    whole = {row[0] for row in days.rows if row[-2]}
     changed = {row[0] for row in days.rows if row[2] is not None}
     assert changed == {day for day in whole if day - timedelta(1) in whole} != set()
-    assert all(change is None or low < change < high for _, _, change, low, high, _ in days.rows)
+    assert all(change is None or low < change < high for _, _, change, low, high, *_ in days.rows)
     # The day before the first one asked for is compared with, and not shown.
     second = min(changed)
     alone = metrics.query(ask, asked, by=["date"], first=second, last=second, with_changes=True)
     assert alone.rows == [row for row in days.rows if row[0] == second]
     # A week of which the data covers some days, or of which some are asked for, is a part.
     weeks = metrics.query(ask, asked, by=["week"], with_changes=True).rows
-    assert {row[2:] for row in weeks} == {(None, None, None, False)}
-    assert [row[-1] for row in metrics.query(ask, asked, by=["week"], first=second, last=second).rows] == [False]
+    assert {row[2:] for row in weeks} == {(None, None, None, False, False)}
+    assert [row[-2] for row in metrics.query(ask, asked, by=["week"], first=second, last=second).rows] == [False]
 
 
 def test_a_change_of_what_touches_still_earn_is_unknown(house: House, tmp_path: Path) -> None:
@@ -299,7 +299,7 @@ def test_a_change_of_what_touches_still_earn_is_unknown(house: House, tmp_path: 
     with duckdb.connect(str(copy)) as writing:
         writing.execute(
             "create or replace view metrics.days as "
-            "select date, is_complete, true as is_mature from executive.kpi_daily"
+            "select date, is_complete, is_sealed, true as is_mature from executive.kpi_daily"
         )
     assert changed() == [True, True, True]
 

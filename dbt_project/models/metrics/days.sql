@@ -16,6 +16,7 @@ final as (
     select
         kpi_daily.date,
         kpi_daily.is_complete,
+        kpi_daily.is_sealed,
         coalesce(kpi_daily.date + {{ var('attribution_window_days') }} <= last_whole.last_date, false) as is_mature
     from kpi_daily
     cross join last_whole

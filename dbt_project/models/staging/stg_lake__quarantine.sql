@@ -21,7 +21,8 @@ renamed as (
         platform,
         tracker,
         stream_id,
-        message_index
+        message_index,
+        coalesce(payload_key, md5(coalesce(payload, ''))) as payload_key
     from source
 
 )

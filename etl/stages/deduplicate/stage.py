@@ -19,7 +19,7 @@ from etl.stages.deduplicate.history import History
 from etl.stages.deduplicate.write import write_collisions, write_copies
 from etl.stages.stage import Made, Stage, Work
 
-DEDUPLICATION_VERSION = 4
+DEDUPLICATION_VERSION = 5
 UNIT = "all"
 
 

@@ -66,5 +66,5 @@ def quarantined(said: dict[str, Any], payload: str | None) -> dict[str, Any]:
     detail = f"id {said['event_id']} belongs to another message with other content"
     return said | {
         "line_number": line_number, "position": position, "reason": "id_collision", "detail": detail,
-        "payload": payload,
+        "payload": payload, "payload_key": None,
     }  # fmt: skip

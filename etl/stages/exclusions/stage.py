@@ -17,7 +17,7 @@ from etl.lake.manifests import Nothing
 from etl.stages.stage import Made, Output, Stage, Work
 from etl.vocabulary.columns import EXCLUSIONS, QUARANTINE
 
-EXCLUSIONS_VERSION = 3
+EXCLUSIONS_VERSION = 4
 
 
 class Exclusions(Stage[Nothing]):

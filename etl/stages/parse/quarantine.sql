@@ -11,6 +11,7 @@ select -- noqa: ST06
     reason,
     detail,
     payload,
+    cast(null as varchar) as payload_key,
     case when received_us is not null then make_timestamptz(received_us) end as received_at,
     file_id,
     event_id,

@@ -27,7 +27,7 @@ from etl.stages.parse.task import Slice, parse_slice
 from etl.stages.stage import Made, Output, Stage, Work
 from etl.vocabulary import address_countries, bot_rules, click_ids, log_formats, tracker_exports, tracking_plan
 
-PARSER_VERSION = 20
+PARSER_VERSION = 21
 MOST_PATHS = 3
 PARSED_SOURCES = ("events", "pixel", "access")
 

@@ -23,7 +23,7 @@ from etl.stages.stage import Made, Output, Stage, Work
 from etl.vocabulary.columns import QUARANTINE, SPEND
 from etl.vocabulary.spend_exports import load_platforms
 
-SPEND_VERSION = 5
+SPEND_VERSION = 6
 CHUNK_ROWS = 50_000
 COUNTS = {"spend": "valid", "quarantine": "quarantined", "totals": "totals", "titles": "titles"}
 SCHEMAS = {"spend": SPEND, "quarantine": QUARANTINE}

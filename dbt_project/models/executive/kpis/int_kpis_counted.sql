@@ -159,6 +159,7 @@ joined as (
         spine.period_date,
         periods_counted.day_count,
         periods_counted.is_complete,
+        periods_counted.is_sealed,
         {% for name in kpi_counts() + kpi_sums() + ['session_microseconds'] %}
             coalesce(totals.{{ name }}, 0) as {{ name }},
         {% endfor %}

@@ -45,6 +45,7 @@ measured as (
         period_date,
         day_count,
         is_complete,
+        is_sealed,
         pixel_hits > 0 and unwitnessed_cells = 0 as is_witnessed,
         unrated_orders = 0 as is_revenue_complete,
         visitors,

@@ -64,7 +64,8 @@ final as (
             and {{ reporting_midnight('periods_counted.next_date') }}
             <= date_trunc('hour', lake_now.latest_received_at) + interval 1 hour,
             false
-        ) as is_complete
+        ) as is_complete,
+        {{ is_sealed_until('periods_counted.next_date') }} as is_sealed
     from periods_counted
     cross join lake_now
 

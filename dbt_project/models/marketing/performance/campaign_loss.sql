@@ -87,7 +87,8 @@ final as (
         case when pixel_hits > 0 then {{ rate('lost_visits', '(sessions + lost_visits)') }} end as blind_share,
         seen_count + unseen_count as estimated_page_views,
         {{ chapman_low('seen_count', 'unseen_count', 'unseen_variance') }} as low,
-        {{ chapman_high('seen_count', 'unseen_count', 'unseen_variance') }} as high
+        {{ chapman_high('seen_count', 'unseen_count', 'unseen_variance') }} as high,
+        {{ is_sealed('visit_date') }} as is_sealed
     from estimated
 
 )

@@ -20,7 +20,7 @@ refusals as (
         received_at,
         batch_position,
         split_part(source_file, '/', 1) = 'access' as is_access,
-        hash(payload) as payload_hash,
+        payload_key,
         {{ utc_date('received_at') }} as received_date
     from quarantine
 

@@ -4,15 +4,6 @@ with quarantine as (
 
 ),
 
-keyed as (
-
-    select
-        *,
-        md5(coalesce(payload, '')) as payload_key
-    from quarantine
-
-),
-
 -- A line that a file has twice was refused twice; one that another file brings again, once.
 numbered as (
 
@@ -22,7 +13,7 @@ numbered as (
             partition by source_file, file_id, reason, detail, payload_key, batch_position, received_at
             order by line_number
         ) as copy_number
-    from keyed
+    from quarantine
 
 ),
 

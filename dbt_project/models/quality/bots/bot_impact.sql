@@ -160,7 +160,8 @@ final as (
         {{ rate(
             '(sessions_with_order + sign_without * rule_sessions_with_order)',
             '(sessions + sign_without * rule_sessions)'
-        ) }} as conversion_rate_without
+        ) }} as conversion_rate_without,
+        {{ is_sealed_until('cast(impact_date + interval 1 day as date)') }} as is_sealed
     from joined
 
 )

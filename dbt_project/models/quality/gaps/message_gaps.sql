@@ -74,7 +74,8 @@ final as (
         lost_count - open_lost_count as lost_for_good,
         ended_count * lost_per_follower as tail_estimated,
         {{ tail_limit('(ended_count - ended_short_count)', 'loss_low', '-') }} as tail_low,
-        {{ tail_limit('ended_count', 'loss_high', '+') }} as tail_high
+        {{ tail_limit('ended_count', 'loss_high', '+') }} as tail_high,
+        {{ is_sealed('event_date') }} as is_sealed
     from limited
 
 )

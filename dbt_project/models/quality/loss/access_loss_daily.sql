@@ -122,7 +122,8 @@ final as (
         request_count as page_requests,
         reported_count as reported,
         request_count - reported_count as unreported,
-        {{ rate('(request_count - reported_count)', 'request_count') }} as unreported_rate
+        {{ rate('(request_count - reported_count)', 'request_count') }} as unreported_rate,
+        {{ is_sealed('event_date') }} as is_sealed
     from counted
 
 )

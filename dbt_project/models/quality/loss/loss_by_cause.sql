@@ -55,7 +55,8 @@ final as (
         step[1] as step_number,
         step[2] as cause,
         cast(step[3] as bigint) as messages,
-        {{ rate('step[3]', 'sent') }} as share_of_sent
+        {{ rate('step[3]', 'sent') }} as share_of_sent,
+        {{ is_sealed('cause_date') }} as is_sealed
     from waterfall
 
 )

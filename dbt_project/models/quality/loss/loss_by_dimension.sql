@@ -183,7 +183,8 @@ final as (
         {{ rate('(pixel_hits - matched)', 'pixel_hits') }} as event_loss_rate,
         seen_count + unseen_count as estimated_page_views,
         {{ chapman_low('seen_count', 'unseen_count', 'unseen_variance') }} as low,
-        {{ chapman_high('seen_count', 'unseen_count', 'unseen_variance') }} as high
+        {{ chapman_high('seen_count', 'unseen_count', 'unseen_variance') }} as high,
+        {{ is_sealed('seen_date') }} as is_sealed
     from estimated
 
 )

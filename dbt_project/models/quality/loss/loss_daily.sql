@@ -74,7 +74,8 @@ final as (
         high,
         cast(seen_count as double) as dependent_low,
         {{ dependent_high('high') }} as dependent_high,
-        status
+        status,
+        {{ is_sealed('date') }} as is_sealed
     from limited
 
 )

@@ -67,7 +67,8 @@ final as (
         seen_count + unseen_count as estimated_page_views,
         {{ chapman_low('seen_count', 'unseen_count', 'unseen_variance') }} as low,
         {{ chapman_high('seen_count', 'unseen_count', 'unseen_variance') }} as high,
-        status
+        status,
+        {{ is_sealed(utc_date('hour')) }} as is_sealed
     from estimated
 
 )
