@@ -21,7 +21,7 @@ def tables(home: Path, left_out: Collection[str], without: str = "") -> dict[str
         "select table_schema || '.' || table_name from information_schema.tables"
         " where table_schema not in ('lake', 'metrics')",
     )
-    told = f"select columns(name -> name <> '{without}') from"
+    told = f"select columns(lambda name: name <> '{without}') from"
     return {name: sorted(map(str, asked(home, f"{told} {name}"))) for (name,) in names if name not in left_out}
 
 

@@ -41,8 +41,8 @@ def test_a_sealed_month_stays_as_it_was(tmp_path: Path) -> None:
         ("2026-01-01", True)
     ]
     for mart, day in MARKED.items():
-        told = asked(home, f"select distinct {day} < '{SEALED}'::date, {MARK} from {mart} order by 1")
-        assert told == [(False, False), (True, True)]
+        marks = asked(home, f"select distinct {day} < '{SEALED}'::date, {MARK} from {mart} order by 1")
+        assert marks == [(False, False), (True, True)]
     assert asked(home, f"select date from executive.kpi_monthly where {MARK}") == []
     said = etl("query", "sessions", "--by", "date", "--csv", "--home", home)
     assert [line.rpartition(",")[2] for line in said.splitlines() if line.startswith("2026-01-2")][-3:] == [
