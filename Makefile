@@ -154,8 +154,8 @@ prove-spark: setup-spark ## The second engine: the same rows on a cluster of thi
 	@$(BIN)/python -m pytest tests/engines -m ""
 
 .PHONY: mutate
-mutate: setup ## Does a test notice when a line says something else? [ONLY=sessionize MOST=40 SEED=1]
-	@$(BIN)/python benchmarks/mutate.py --only "$(ONLY)" --most "$(or $(MOST),40)" --seed "$(or $(SEED),1)"
+mutate: setup ## Does a test notice when a line says something else? [ONLY=sessionize MOST=40 SEED=1 NAMED=1]
+	@$(BIN)/python benchmarks/mutate.py --only "$(ONLY)" --most "$(or $(MOST),40)" --seed "$(or $(SEED),1)" $(if $(NAMED),--named)
 
 .PHONY: lint-python
 lint-python: setup
