@@ -5,6 +5,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from functools import cache
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
@@ -30,6 +31,12 @@ from etl.vocabulary.spend_exports import SpendExport
 PROJECT = Path(__file__).resolve().parent.parent
 
 Operator = Literal["=", "!=", "<", "<=", ">", ">=", "starts_with", "contains", "exists"]
+
+
+@cache
+def time_zones() -> frozenset[str]:
+    """Name the time zones of this machine: to look for them takes a tenth of a second."""
+    return frozenset(available_timezones())
 
 
 class DeclaredConversion(BaseModel):
@@ -176,7 +183,7 @@ class Settings(BaseSettings):
     @classmethod
     def is_a_time_zone(cls, name: str) -> str:
         """A name that means nothing would fail deep inside a build."""
-        if name not in available_timezones():
+        if name not in time_zones():
             raise ValueError(f"{name!r} is no time zone, as America/New_York is one")
         return name
 

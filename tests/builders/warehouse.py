@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pyarrow as pa
+import yaml
 
 from etl.errors import FailedNode
 from etl.lake.datasets import DATASETS
@@ -206,7 +208,15 @@ class Warehouse:
 def compiled_plan(**variables: Any) -> Plan:
     """Read the plan with the project's own variables but for these."""
     with tempfile.TemporaryDirectory() as spare:
-        return read_plan(variables, Path(spare))
+        return read_plan(own_variables() | variables, Path(spare))
+
+
+@cache
+def own_variables() -> dict[str, Any]:
+    """Read what the project says its variables are."""
+    said: dict[str, Any] = yaml.safe_load((DBT / "dbt_project.yml").read_text())["vars"]
+    del said["days"]
+    return said
 
 
 def choose(plan: Plan, selected: Sequence[str], tested: bool) -> set[str]:

@@ -7,11 +7,12 @@ from pathlib import Path
 import duckdb
 import pyarrow.parquet as pq
 import pytest
+from builders.warehouse import compiled_plan, own_variables
 
 from etl.errors import FailedNode
 from etl.stages.build import dbt, plan
 from etl.stages.build.execute import execute
-from etl.stages.build.plan import Node, Plan, plan_key, plans_folder, read_plan
+from etl.stages.build.plan import MARK, Node, Plan, plan_key, plans_folder, read_plan
 from etl.stages.build.project import DBT_PROJECT
 
 
@@ -151,11 +152,44 @@ def test_a_plan_is_compiled_once_and_anew_when_what_decides_it_changes(
     (kept,) = tmp_path.glob("bloodhound/plans/*.json")
     kept.write_bytes(kept.read_bytes()[:-9])
     assert read_plan(values, tmp_path) == first and len(compiled) == 2
-    keys = {plan_key(values), plan_key({"stitch_days": 31})}
+    keys = {plan_key(values), plan_key(values | {"own_hosts": ["shop.example"]})}
     monkeypatch.setattr(plan, "read_project", lambda: ("", "edited"))
     keys.add(plan_key(values))
     monkeypatch.setattr(plan, "version", lambda _: "99")
     assert len({*keys, plan_key(values)}) == 4
+
+
+def test_a_setting_of_one_value_is_put_into_the_plan_that_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """GIVEN a plan WHEN a number or a text is set otherwise THEN the same plan has it, quotes and all."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    compiled: list[dict[str, object]] = []
+
+    def compile_plan(values: dict[str, object], folder: Path) -> Plan:
+        del folder
+        compiled.append(values)
+        return Plan([table("mart", f"select '{values['zone']}' as zone, {values['days']} as days")], "{}")
+
+    monkeypatch.setattr(dbt, "compile_plan", compile_plan)
+    sent = [
+        read_plan({"zone": zone, "days": days, "hosts": []}, tmp_path) for zone, days in (("UTC", 30), ("it's", 0.5))
+    ]
+    assert [made.nodes[0].sql for made in sent] == [
+        "select 'UTC' as zone, 30 as days",
+        "select 'it''s' as zone, 0.5 as days",
+    ]
+    assert len(compiled) == 1 and compiled[0]["hosts"] == []
+
+
+def test_every_setting_of_one_value_stands_in_the_projects_sql() -> None:
+    """GIVEN the project WHEN values that nobody has are set THEN each stands in its SQL, and no mark is left."""
+    said = own_variables()
+    numbers = {name: 7_000_001 + place for place, name in enumerate(said) if isinstance(said[name], int | float)}
+    texts = {name: f"any {name}" for name in said if isinstance(said[name], str)}
+    text = "".join(node.sql for node in compiled_plan(**numbers, **texts).nodes)
+    assert [value for value in (*numbers.values(), *texts.values()) if str(value) not in text] == []
+    assert not MARK.search(text)
 
 
 def test_what_dbt_remembers_of_a_checkout_that_is_gone_spoils_no_other(

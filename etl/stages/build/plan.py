@@ -1,11 +1,13 @@
 """The compiled plan: what dbt would run, in its order, compiled once and kept for every home.
 
 dbt is the project's definition; to import it, read the project and walk its nodes takes longer than most days' SQL. So
-dbt compiles the project when its text, the versions or the settings that its models use have changed, and what it
-compiled is kept in the user's cache, named by these. The days to build are not among them: the SQL asks for a variable.
+dbt compiles the project when its text, the versions or the lists that its models use have changed, and what it
+compiled is kept in the user's cache, named by these. A setting that is one value stands in what is kept as a mark, and
+is put in when the plan is read; the days to build are not there at all: the SQL asks for a variable.
 """
 
 import os
+import re
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -18,8 +20,10 @@ from etl.lake import files, kept
 from etl.lake.fingerprint import digest
 from etl.stages.build.project import DBT_PROJECT, read_project
 
-PLAN_VERSION = 2
+PLAN_VERSION = 3
 READERS = ("dbt-core", "dbt-duckdb", "duckdb")
+MARK = re.compile("⟦([a-z_]+)⟧")
+"""Where a setting's value goes in SQL that dbt compiled: a number, or the inside of a quoted text."""
 
 
 class Node(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -59,10 +63,25 @@ def plans_folder(spare: Path) -> Path:
     return folder or spare
 
 
+def marked(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Say by a mark where each value goes that is a number or a text; lists and mappings decide what is written."""
+    return {name: f"⟦{name}⟧" if isinstance(value, int | float | str) else value for name, value in values.items()}
+
+
+def put_in(plan: Plan, values: Mapping[str, Any]) -> Plan:
+    """Write the settings' values where a plan has their marks."""
+    said = {name: str(value).replace("'", "''") for name, value in values.items()}
+
+    def written(node: Node) -> Node:
+        return msgspec.structs.replace(node, sql=MARK.sub(lambda found: said[found[1]], node.sql))
+
+    return Plan([written(node) if "⟦" in node.sql else node for node in plan.nodes], plan.definitions)
+
+
 def plan_key(values: Mapping[str, Any]) -> str:
     """Name the plan that holds now, by all that decides it."""
     _, whole = read_project()
-    return digest(PLAN_VERSION, whole, [version(name) for name in READERS], sorted(values.items()))
+    return digest(PLAN_VERSION, whole, [version(name) for name in READERS], sorted(marked(values).items()))
 
 
 def read_plan(values: Mapping[str, Any], spare: Path) -> Plan:
@@ -78,18 +97,18 @@ def read_plan(values: Mapping[str, Any], spare: Path) -> Plan:
     folder = plans_folder(spare)
     path = folder / f"{plan_key(values)}.json"
     if (known := load(path)) is not None:
-        return known
+        return put_in(known, values)
     # Two who want the same plan at once: the second finds what the first has made.
     with FileLock(folder / ".lock"):
         if (known := load(path)) is not None:
-            return known
+            return put_in(known, values)
         from etl.stages.build.dbt import compile_plan  # noqa: PLC0415  (dbt is slow to import)
 
         # dbt remembers where the project lies: what it knows of one checkout is of no use to another.
-        plan = compile_plan(values, folder / "dbt" / digest(str(DBT_PROJECT)))
+        plan = compile_plan(marked(values), folder / "dbt" / digest(str(DBT_PROJECT)))
         files.write_bytes(path, msgspec.json.encode(plan))
         kept.forget_oldest(folder, "*.json")
-    return plan
+    return put_in(plan, values)
 
 
 def load(path: Path) -> Plan | None:
