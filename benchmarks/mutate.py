@@ -26,7 +26,11 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "etl/stages/deduplicate/history.py": ("tests/stages/test_deduplicate.py",),
     "etl/stages/sessionize/*.sql": ("tests/stages/test_sessionize_steps.py", "tests/stages/test_sessionize.py"),
     "etl/stages/land/stage.py": ("tests/stages/test_land.py", "tests/tools/test_erase.py"),
-    "etl/stages/build/ledger.py": ("tests/tools/test_erase.py", "tests/stages/test_spend.py"),
+    "etl/stages/build/ledger.py": (
+        "tests/tools/test_withdraw.py",
+        "tests/stages/test_spend.py",
+        "tests/tools/test_erase.py",
+    ),
     "etl/lake/files.py": ("tests/lake/test_files.py",),
     "etl/tools/erase.py": ("tests/tools/test_erase.py",),
     "etl/lake/retention.py": ("tests/tools/test_retain.py",),

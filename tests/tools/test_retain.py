@@ -378,6 +378,11 @@ def test_payloads_go_after_days_and_their_rows_stay(tmp_path: Path) -> None:
     house.digest()
     made_again = [row | {"payload_key": None} if row["reason"] == "id_collision" else row for row in after]
     assert house.quarantine() == made_again
+    with pipeline.writing(house.settings) as lake:
+        forget.enlist(lake, [forget.Person("visitor", [("visitor", "v")])])
+        erase.search_named(lake, ["v"])
+    house.digest()
+    assert not [row for row in house.quarantine() if narrow == json.loads(row["payload"] or "null")]
 
 
 @pytest.mark.parametrize("what", ["addresses", "quarantine"])

@@ -8,7 +8,7 @@ from builders import House, each, events
 from builders.command import etl
 from builders.tables import asked, differing, tables
 
-KEPT = {"BLOODHOUND_KEEP_DAYS": '{"raw": 32}'}
+KEPT = {"BLOODHOUND_KEEP_DAYS": '{"raw": 32, "quarantine": 32}'}
 BOOKS = {"quality.ledger", "quality.quarantine", "quality.stage_balance", "quality.sealed_days", "quality.restatements",
          "quality.erasures", "quality.checks", "quality.incidents"}  # fmt: skip
 """Tables that speak of files, of what was refused, and of publications: they say what became of a late file."""
@@ -36,6 +36,9 @@ def test_a_sealed_month_stays_as_it_was(tmp_path: Path) -> None:
     assert "of them go with the next run" in etl("status", "--home", home, **KEPT)
     assert "bytes freed" in etl("run", *folders, **KEPT)
     assert not list((home / "lake" / "raw").rglob("*=2026-01-1*/*.parquet"))
+    refused = f"from quality.quarantine where received_at < '{SEALED}' group by all"
+    narrow = "payload is null or contains(payload, 'experiment_exposure')"
+    assert asked(home, f"select {narrow} {refused}") == [(True,)], "what was refused stays, and no payload"
     assert differing(before, tables(home, BOOKS, MARK)) == []
     assert asked(home, "select min(date)::varchar, max(date) < date '2026-01-29' from quality.sealed_days") == [
         ("2026-01-01", True)
