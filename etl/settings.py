@@ -101,6 +101,7 @@ class Settings(BaseSettings):
     thresholds: Path = PROJECT / "conf" / "thresholds.toml"
     ad_platforms: Path = PROJECT / "conf" / "ad_platforms.toml"
     holidays: Path | None = None
+    annotations: Path | None = None
 
     session_gap_minutes: int = Field(30, gt=0, lt=1440)
     max_lateness_days: int = Field(30, gt=0)
@@ -122,6 +123,7 @@ class Settings(BaseSettings):
     batch_paths: list[str] = []
     reporting_currency: str = Field("USD", pattern=r"^[A-Z]{3}$")
     reporting_timezone: str = "UTC"
+    page_locale: str = Field("en-US", pattern=r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?$")
     own_hosts: list[str] = []
     heartbeats: dict[str, Heartbeat] = {ANY_APP: Heartbeat(every=10, first=5)}
     blocked_share_bound: float = Field(0.3, ge=0, lt=1)

@@ -1,13 +1,11 @@
 """What takes long to make and follows from the program alone, kept in the user's cache for all homes.
 
-What lies there is run: SQL of the build, scripts of the page. So the folder must belong to this user, and nobody else
+What lies there is run: SQL of the build. So the folder must belong to this user, and nobody else
 may write it; where there is none such, everything is made each time.
 """
 
-import hashlib
 import os
 import stat
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -28,37 +26,6 @@ def cache_folder(kind: str) -> Path | None:
             if is_ours and os.access(folder, os.W_OK):
                 return folder
     return None
-
-
-def kept(kind: str, key: str, make: Callable[[], str]) -> str:
-    """Give the text that `make` makes, from the cache where it is there.
-
-    Args:
-        key: a digest of all that the text follows from, the versions of what makes it among it.
-    """
-    folder = cache_folder(kind)
-    if folder is None:
-        return make()
-    path = folder / key
-    if (known := read(path)) is not None:
-        return known
-    text = make()
-    content = text.encode()
-    # A full disk is no reason not to give what was made.
-    with suppress(OSError):
-        files.write_bytes(path, hashlib.sha256(content).hexdigest().encode() + b"\n" + content)
-        forget_oldest(folder, "*")
-    return text
-
-
-def read(path: Path) -> str | None:
-    """Read a text that was kept; None when it is not there, or no longer what was written."""
-    try:
-        stated, _, content = path.read_bytes().partition(b"\n")
-        os.utime(path)
-    except OSError:
-        return None
-    return content.decode() if hashlib.sha256(content).hexdigest().encode() == stated else None
 
 
 def forget_oldest(folder: Path, pattern: str) -> None:

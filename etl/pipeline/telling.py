@@ -14,16 +14,17 @@ from etl.lake.catalogue import Lake, read_note, write_note
 from etl.lake.published import published, published_at
 from etl.settings import Settings
 from etl.tools import probe as probes
+from etl.vocabulary.annotations import read_annotations
 
 
 def report(settings: Settings, *, out: Path | None = None, days: Sequence[date] | None = None) -> dict[str, Any]:
     """Make the page of the published warehouse: `report/index.html` in the home, or `out`.
 
     Raises:
-        BadUse: nothing has been published yet.
+        BadUse: nothing has been published yet, or the file of annotations cannot be read.
     """
     del days  # The page is of all days.
-    from etl.warehouse.page import page  # noqa: PLC0415  (starts a JavaScript engine)
+    from etl.warehouse.page import page  # noqa: PLC0415  (for this alone)
 
     target = out or settings.home / "report" / "index.html"
     with published(settings) as con:
@@ -32,6 +33,8 @@ def report(settings: Settings, *, out: Path | None = None, days: Sequence[date] 
             published_at=published_at(settings),
             currency=settings.reporting_currency,
             time_zone=settings.reporting_timezone,
+            locale=settings.page_locale,
+            notes=read_annotations(settings.annotations),
         )
     content = made.encode()
     # Whoever is being served the old page gets it whole.

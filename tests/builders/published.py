@@ -8,6 +8,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from builders.facts import facts_of
 from etl.warehouse.page import definitions
 
 Row = dict[str, Any]
@@ -48,14 +49,20 @@ def kpi(day: date, scale: float, **more: Any) -> Row:
         "sessions": sessions, "bounces": round(40 * scale), "sessions_with_order": orders, "page_views": 3 * sessions,
         "orders": orders, "revenue": orders * 25.5, "average_session_seconds": 90.0, "pixel_hits": round(200 * scale),
         "matched": round(196 * scale), "completeness": 0.98, "page_views_estimated": 306.0 * scale,
-        "page_views_low": 305.0 * scale, "page_views_high": 307.0 * scale,
+        "page_views_low": 305.0 * scale, "page_views_high": 307.0 * scale, "page_views_dependent_high": 430.0 * scale,
     } | more  # fmt: skip
 
 
-UNSEEN = dict.fromkeys(("completeness", "page_views_estimated", "page_views_low", "page_views_high")) | {
+UNSEEN = dict.fromkeys(
+    ("completeness", "page_views_estimated", "page_views_low", "page_views_high", "page_views_dependent_high")
+) | {
     "pixel_hits": 0, "matched": 0,
 }  # fmt: skip
 """KPIs of what no pixel witnesses."""
+ADDED = ("visitors", "new_visitors", "sessions", "bounces", "sessions_with_order", "page_views", "orders", "revenue",
+         "pixel_hits", "matched")  # fmt: skip
+CHANNELS = (("Direct", 0.5), ("Paid Search", 0.3), ("Email", 0.2))
+COUNTRIES = (("DE", 0.6), ("US", 0.4))
 MODELS = ("first_touch", "last_touch", "last_non_direct", "linear", "position_based", "time_decay", "markov")
 
 
@@ -73,26 +80,30 @@ def shop(count: int = 30, names: Iterable[str | None] = ("spring", "brand")) -> 
     bad_day = dates[-2:][0]
     grow = {day: 1 + number / 50 for number, day in enumerate(dates)}
     by = "executive.kpi_daily_by_"
-    web = {day: grow[day] * 0.7 for day in dates}
+    platforms = [
+        row
+        for day in dates
+        for row in (
+            kpi(day, grow[day] * 0.7, platform="desktop_web"),
+            kpi(day, grow[day] * 0.3, platform="ios", **UNSEEN),
+        )
+    ]
     return {
-        "executive.kpi_daily": [kpi(day, grow[day]) for day in dates],
-        f"{by}platform": [
-            row
+        "metrics.facts": facts_of(platforms, channel=CHANNELS, country=COUNTRIES),
+        "executive.kpi_daily": [
+            kpi(day, grow[day]) | {name: sum(row[name] for row in platforms if row["date"] == day) for name in ADDED}
             for day in dates
-            for row in (
-                kpi(day, web[day], platform="desktop_web"),
-                kpi(day, grow[day] - web[day], platform="ios", **UNSEEN),
-            )
         ],
+        f"{by}platform": platforms,
         f"{by}channel": [
             kpi(day, grow[day] * share, channel=channel)
             for day in dates
-            for channel, share in (("Direct", 0.5), ("Paid Search", 0.3), ("Email", 0.2))
+            for channel, share in CHANNELS
         ],
         f"{by}country": [
             kpi(day, grow[day] * share, country=country)
             for day in dates
-            for country, share in (("DE", 0.6), ("US", 0.4))
+            for country, share in COUNTRIES
         ],
         "traffic.pages_daily": [
             {
@@ -159,6 +170,26 @@ def shop(count: int = 30, names: Iterable[str | None] = ("spring", "brand")) -> 
             for day in dates[-14:]
             for number, model in enumerate(MODELS)
             for name in names
+        ],
+        "marketing.assists": [
+            {"month": dates[0].replace(day=1), "model": "linear", "channel": channel, "assisted": 2, "last": 9}
+            for channel, _ in CHANNELS
+        ],
+        "marketing.journey_lengths": [
+            {"conversion": "order", "month": dates[0].replace(day=1), "measure": measure, "length": length,
+             "conversions": 10 - length}
+            for measure in ("days", "touches")
+            for length in (1, 2, 8)
+        ],
+        "marketing.new_customers": [
+            {"month": dates[0].replace(day=1), "channel": "Paid Search", "campaign": name, "persons": 20, "cost": 90.0,
+             "is_cost_complete": True}
+            for name in names
+        ],
+        "marketing.cohorts": [
+            {"first_month": dates[0].replace(day=1), "first_channel": "Direct", "months_since": since, "persons": 400,
+             "orders": 20 - since, "revenue": 500.0}
+            for since in range(3)
         ],
         "marketing.campaign_loss": [
             {

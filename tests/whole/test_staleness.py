@@ -70,6 +70,8 @@ DECIDES_NO_ROW = {
     "thresholds": "its content decides",
     "holidays": "its content decides",
     "address_countries": "its content decides",
+    "annotations": "only the page shows them",
+    "page_locale": "only the page is written in it",
     "ad_platforms": "its content decides",
 }
 

@@ -8,9 +8,12 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
-DAYS = 120
-"""Days shown: the longest period of 56 days, and the one before it."""
+DAYS = 400
+"""Days shown: a year, and the period of it that is compared."""
+ROWS = 5_000
+"""Rows of a frame: clients choose how many names there are. Of more, the newest whole days are kept."""
 OTHER = "(other)"
 Frame = dict[str, Any]
 
@@ -22,8 +25,18 @@ def read(con: duckdb.DuckDBPyConnection, query: str, **parameters: Any) -> pa.Ta
     return con.sql(query, params=parameters or None).to_arrow_table()
 
 
+def read_newest(con: duckdb.DuckDBPyConnection, query: str, rows: int = ROWS, **parameters: Any) -> pa.Table:
+    """Run a query with a column `date`, and keep as many of its newest days as fit, each whole."""
+    found = read(con, query, **parameters)
+    if found.num_rows <= rows:
+        return found
+    newest = pc.sort_indices(found, [("date", "descending")])
+    first_out = found["date"][newest[rows].as_py()]
+    return found.filter(pc.greater(found["date"], first_out))
+
+
 def first_day(con: duckdb.DuckDBPyConnection) -> date:
-    """The first day shown: a page of years would be megabytes, and nobody compares two days of them."""
+    """The first day shown."""
     found = con.execute(f"select max(date) - {DAYS - 1} from executive.kpi_daily").fetchall()[0][0]
     return found.date() if isinstance(found, datetime) else found or date(1970, 1, 1)
 
@@ -38,8 +51,19 @@ def encode_column(column: pa.ChunkedArray) -> Any:
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
         values: dict[Any, int] = {}
         codes = [values.setdefault(value, len(values)) for value in column.to_pylist()]
-        return {"values": list(values), "codes": codes}
-    return [plain(value) for value in column.to_pylist()]
+        return {"values": list(values), "codes": shortened(codes)}
+    return shortened([plain(value) for value in column.to_pylist()])
+
+
+def shortened(values: list[Any]) -> Any:
+    """Write values that repeat as [value, times] where that is shorter."""
+    runs: list[list[Any]] = []
+    for value in values:
+        if runs and runs[-1][0] == value and type(runs[-1][0]) is type(value):
+            runs[-1][1] += 1
+        else:
+            runs.append([value, 1])
+    return {"runs": runs} if 3 * len(runs) < len(values) else values
 
 
 def plain(value: Any) -> Any:

@@ -1,52 +1,17 @@
 """Marketing: what was spent, what it brought, and how much of the answer is the model's choice."""
 
-from copy import deepcopy
-
 import duckdb
 import pyarrow as pa
 
 from etl.warehouse.page import frames
-from etl.warehouse.page.charts import (
-    AMBER,
-    BLUE,
-    GREEN,
-    GREY,
-    INK,
-    LINE,
-    MUTED,
-    PINK,
-    RED,
-    TEAL,
-    VIOLET,
-    Column,
-    Panel,
-    chart,
-    colours,
-    mark,
-    name,
-    number,
-)  # fmt: skip
+from etl.warehouse.page.panels import Column, Panel
 
 CAMPAIGNS = 150
 """Campaigns shown by name; the rest of each channel is one row, so that totals stay the invoices'."""
-MODELS = {
-    "first_touch": BLUE, "last_touch": AMBER, "last_non_direct": GREEN, "linear": GREY,
-    "position_based": TEAL, "time_decay": VIOLET, "markov": PINK,
-}  # fmt: skip
+CREDITS = 8_000
+MONTHS = 14
 MART = "marketing.channel_performance"
 BLIND = "marketing.campaign_loss"
-CAMPAIGN = [
-    Column("channel", "Channel", definition=f"{MART}.channel"),
-    Column("source", "Source", definition=f"{MART}.source"),
-    Column("campaign", "Campaign", definition=f"{MART}.campaign"),
-]
-EARNED = [
-    Column("cost", "Spend", "money", f"{MART}.cost"),
-    Column("revenue", "Revenue", "money", f"{MART}.revenue"),
-    Column("conversions", "Orders", "number", f"{MART}.conversions"),
-    Column("cpa", "Cost per order", "money", f"{MART}.cost_per_acquisition"),
-    Column("roas", "Return", "times", f"{MART}.return_on_ad_spend"),
-]
 
 
 def read(con: duckdb.DuckDBPyConnection) -> dict[str, pa.Table]:
@@ -93,8 +58,8 @@ def read(con: duckdb.DuckDBPyConnection) -> dict[str, pa.Table]:
         where seen.date >= $since order by all
     """
     return {
-        "blind": frames.read(con, blind),
-        "performance": frames.read(
+        "blind": frames.read_newest(con, blind),
+        "performance": frames.read_newest(
             con,
             named
             + """
@@ -105,7 +70,7 @@ def read(con: duckdb.DuckDBPyConnection) -> dict[str, pa.Table]:
             order by channel, source, medium, campaign, date
             """,
         ),
-        "credits": frames.read(
+        "credits": frames.read_newest(
             con,
             named
             + """
@@ -114,147 +79,212 @@ def read(con: duckdb.DuckDBPyConnection) -> dict[str, pa.Table]:
             from named group by all having sum(conversions) <> 0 or sum(revenue) <> 0
             order by model, channel, source, medium, campaign, date
             """,
+            CREDITS,
+        ),
+        "new_customers": frames.read(
+            con,
+            f"""
+            select month, channel, campaign, persons, cost, is_cost_complete from marketing.new_customers
+            where month >= date_trunc('month', $since) and (persons > 0 or cost > 0)
+            order by month, persons desc, cost desc, channel, campaign limit {frames.ROWS}
+            """,
+        ),
+        "assists": frames.read(
+            con,
+            f"""
+            select month, channel, sum(assisted)::bigint as assisted, sum(last)::bigint as last
+            from marketing.assists
+            where month >= date_trunc('month', $since) and model = 'linear' and channel <> '(unattributed)'
+            group by all order by month, last desc, channel limit {frames.ROWS}
+            """,
+        ),
+        "journeys": frames.read(
+            con,
+            """
+            select month, measure, length, conversions from marketing.journey_lengths
+            where conversion = 'order' and month >= date_trunc('month', $since) order by all
+            """,
+        ),
+        "cohorts": frames.read(
+            con,
+            f"""
+            select first_month, months_since, sum(persons)::bigint as persons, sum(orders)::bigint as orders,
+                sum(revenue) as revenue
+            from marketing.cohorts
+            where first_month >= date_trunc('month', $since) and months_since < {MONTHS}
+            group by all order by all
+            """,
         ),
     }
-
-
-def models_disagree() -> Panel:
-    """Does the answer hang on the model."""
-    spread = {"x": number("low", None, "~s"), "x2": {"field": "high"}, "y": name("channel")}
-    dots = {
-        "x": number("revenue", None, "~s"), "y": name("channel"), "color": colours("model", MODELS),
-        "shape": {"field": "model", "type": "nominal", "legend": None, "scale": {
-            "domain": list(MODELS),
-            "range": ["circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "triangle-right"]}},
-    }  # fmt: skip
-    return Panel(
-        "models_disagree",
-        "Does the answer hang on the model?",
-        "Revenue of each channel as each model sees it. A long line: do not trust a single number.",
-        [
-            Column("channel", "Channel", definition=f"{MART}.channel"),
-            Column("model", "Model", definition=f"{MART}.model"),
-            Column("revenue", "Revenue", "money", f"{MART}.revenue"),
-            Column("conversions", "Orders", "number", f"{MART}.conversions"),
-        ],
-        chart(
-            mark("rule", spread, "isValid(datum.low)", color=LINE, strokeWidth=4),
-            mark("point", dots, "isValid(datum.model)", filled=True, size=75, opacity=0.9),
-            height={"step": 26},
-        ),
-        legend=MODELS,
-        shapes=dict(zip(MODELS, "●■▲◆▼✚▶", strict=True)),
-    )  # fmt: skip
-
-
-def spend_return() -> Panel:
-    """Spend against return."""
-    log = {"scale": {"type": "log", "nice": False, "padding": 24}, "axis": {"grid": False}}
-    place = {
-        "x": number("cost", "spend", "~s", **deepcopy(log)),
-        "y": number("revenue", "revenue", "~s", **deepcopy(log)),
-    }
-    line = {"x": place["x"] | {"field": "line_cost"}, "y": place["y"] | {"field": "line_revenue"}}
-    return Panel(
-        "spend_return",
-        "Spend against return",
-        "A dot is a campaign. On a dashed line every unit spent brings the same back: 1, 3 or 10. Logarithmic.",
-        [*CAMPAIGN, *EARNED],
-        chart(
-            mark("line", {**line, "detail": {"field": "line_roas"}}, "isValid(datum.line_roas)",
-                 color=GREY, strokeDash=[4, 4], strokeWidth=1),
-            mark("text", {**line, "text": {"field": "line_words"}}, "isValid(datum.line_words)",
-                 color=MUTED, align="right", dy=-6, dx=-2),
-            mark("point", place, "datum.is_dot", filled=True, size=90, color=BLUE, opacity=0.75),
-            mark("text", {**place, "text": {"field": "label"}}, "datum.is_dot && datum.label",
-                 dy=-10, color=INK, limit=110),
-            height=280,
-        ),
-        empty="No campaign has both spend and attributed revenue in this period.",
-    )  # fmt: skip
-
-
-def campaigns() -> Panel:
-    """Campaigns."""
-    return Panel(
-        "campaigns",
-        "Campaigns",
-        "Spend as the invoices say, revenue by the chosen model, both on the day of the visit that earned it.",
-        [*CAMPAIGN, Column("sessions", "Sessions", "count", f"{MART}.sessions"), *EARNED,
-         Column("trend", "Return by week, all days shown", "trend", f"{MART}.return_on_ad_spend")],
-        is_wide=True,
-    )  # fmt: skip
-
-
-def blind_campaigns() -> Panel:
-    """How blind each campaign's numbers are."""
-    return Panel(
-        "blind_campaigns",
-        "How blind each campaign's numbers are",
-        "Visits and pages that the pixel alone saw, by the tags in their own URLs: of as many visits no other figure"
-        " knows. What both witnesses missed is not in it.",
-        [
-            *CAMPAIGN,
-            Column("sessions", "Sessions", "count", f"{BLIND}.sessions"),
-            Column("lost_visits", "Visits unseen", "count", f"{BLIND}.lost_visits"),
-            Column("blind_share", "Of all its visits", "rate", f"{BLIND}.blind_share"),
-            Column("pixel_hits", "Pages the pixel saw", "count", f"{BLIND}.pixel_hits"),
-            Column("loss_rate", "Of these lost", "rate", f"{BLIND}.event_loss_rate"),
-        ],
-        empty="There is no pixel log of this period: how blind the numbers are is unknown.",
-        is_wide=True,
-    )  # fmt: skip
-
-
-def marginal() -> Panel:
-    """After a change of budget."""
-    step = {"y": name("name"), "x": number("marginal", "revenue per extra unit of spend", ",.2~f")}
-    return Panel(
-        "marginal",
-        "After a change of budget",
-        "Campaigns whose daily spend moved by a fifth or more between the halves of the period: what an extra unit"
-        " of spend brought. A comparison, not an experiment.",
-        [
-            *CAMPAIGN,
-            Column("cost_before", "Spend a day, before", "money", f"{MART}.cost"),
-            Column("cost_after", "Spend a day, after", "money", f"{MART}.cost"),
-            Column("revenue_before", "Revenue a day, before", "money", f"{MART}.revenue"),
-            Column("revenue_after", "Revenue a day, after", "money", f"{MART}.revenue"),
-            Column("marginal", "Revenue per extra unit", "times", f"{MART}.return_on_ad_spend"),
-        ],
-        chart(
-            mark("bar", {**step, "color": {"condition": {"test": "datum.marginal < 1", "value": RED},
-                                           "value": GREEN}}),
-            mark("rule", {"x": {"datum": 1}}, color=INK, strokeDash=[3, 3]),
-            height={"step": 26},
-        ),
-        empty="No campaign's daily spend changed by a fifth or more within this period.",
-    )  # fmt: skip
-
-
-def clicks_sessions() -> Panel:
-    """The ad platforms' clicks against our visits."""
-    pair = {"y": name("name"), "x": number("value", None, "~s"), "yOffset": {"field": "who", "sort": None}}
-    return Panel(
-        "clicks_sessions",
-        "The ad platforms' clicks against our visits",
-        "Spend files say how often ads were clicked; we say how many visits came. Conversions as the ad platforms"
-        " count them are unknown: their files here have no such column.",
-        [
-            *CAMPAIGN,
-            Column("clicks", "Clicks, they say", "count", f"{MART}.clicks"),
-            Column("sessions", "Sessions, we saw", "count", f"{MART}.sessions"),
-            Column("share", "Sessions per click", "rate", f"{MART}.sessions"),
-        ],
-        chart(
-            mark("bar", {**pair, "color": colours("who", {"clicks (theirs)": GREY, "sessions (ours)": BLUE})}),
-            height={"step": 14},
-        ),
-        empty="No spend file with clicks covers this period.",
-        legend={"clicks (theirs)": GREY, "sessions (ours)": BLUE},
-    )  # fmt: skip
 
 
 def panels() -> list[Panel]:
     """Say what the tab shows, in order."""
-    return [models_disagree(), spend_return(), campaigns(), blind_campaigns(), marginal(), clicks_sessions()]
+    return [*of_campaigns(), *of_orders(), *of_customers()]
+
+
+def of_campaigns() -> list[Panel]:
+    """What was paid, and what it brought."""
+    return [
+        Panel(
+            "campaigns",
+            "Campaigns",
+            "Spend as the invoices say; revenue by the chosen model, on the day of the visit that earned it. The bar is"
+            " the range of the return by chance alone, the tick break-even.",
+            [
+                Column("name", "Campaign", "name", f"{MART}.campaign"),
+                Column("cost", "Spend", "money", f"{MART}.cost"),
+                Column("conversions", "Orders", "number", f"{MART}.conversions"),
+                Column("revenue", "Revenue", "money", f"{MART}.revenue", on_phone=False),
+                Column("roas", "Return", "times", f"{MART}.return_on_ad_spend"),
+                Column("range", "Range of return", "range", f"{MART}.return_on_ad_spend", on_phone=False),
+                Column("models", "All models", "text", f"{MART}.model", on_phone=False),
+                Column("cpa", "Per order", "money", f"{MART}.cost_per_acquisition", on_phone=False),
+                Column("clicks", "Clicks", "count", f"{MART}.clicks", on_phone=False),
+                Column("sessions", "Visits", "count", f"{MART}.sessions", on_phone=False),
+                Column("arrived", "Arrived", "rate", f"{MART}.sessions", on_phone=False),
+                Column("channel", "Channel", "text", f"{MART}.channel", on_phone=False),
+            ],
+            size=12,
+            rows=16,
+            sortable=True,
+        ),
+        Panel(
+            "weeks",
+            "Return by week of the visit",
+            "The hatched cap is what such visits usually still bring; the line is the range by chance.",
+            [
+                Column("week", "Week", "text"),
+                Column("cost", "Spend", "money", f"{MART}.cost"),
+                Column("revenue", "Revenue", "money", f"{MART}.revenue"),
+                Column("roas", "Return", "times", f"{MART}.return_on_ad_spend"),
+                Column("maturity", "Arrived so far", "rate", f"{MART}.maturity"),
+            ],
+            drawn="weeks",
+            empty="No week of this period has spend.",
+        ),
+        *of_comparisons(),
+    ]
+
+
+def of_orders() -> list[Panel]:
+    """How orders came about, by calendar months: that is how the marts keep journeys."""
+    return [
+        Panel(
+            "assists",
+            "Who took part in the orders",
+            "Orders of the months that the period touches: last visit before the order, and earlier visits alone.",
+            [
+                Column("channel", "Channel", "name", "marketing.assists.channel"),
+                Column("last", "Last visit", "bar", "marketing.assists.last"),
+                Column("assisted", "Assisted", "count", "marketing.assists.assisted"),
+            ],
+            size=4,
+            sets="channel",
+            empty="No order has a visit before it.",
+        ),
+        Panel(
+            "journeys",
+            "From first visit to order",
+            "Orders of the months that the period touches.",
+            [
+                Column("length", "How far", "name", "marketing.journey_lengths.length"),
+                Column("conversions", "Orders", "bar", "marketing.journey_lengths.conversions"),
+                Column("share", "Share", "rate", "marketing.journey_lengths.conversion_share"),
+            ],
+            size=4,
+            choice={"days": "Days", "touches": "Visits"},
+            empty="No order has a visit before it.",
+        ),
+    ]
+
+
+def of_customers() -> list[Panel]:
+    """What a new customer costs, and what customers go on to buy."""
+    return [
+        Panel(
+            "new_customers",
+            "What a new customer cost",
+            "Persons whose first order it brought (last non-direct), in the months that the period touches.",
+            [
+                Column("name", "Campaign", "name", "marketing.new_customers.campaign"),
+                Column("persons", "New", "bar", "marketing.new_customers.persons"),
+                Column("cost_each", "Cost of one", "money", "marketing.new_customers.cost_per_customer"),
+            ],
+            size=4,
+            empty="Nobody ordered for the first time.",
+        ),
+        Panel(
+            "cohorts",
+            "What cohorts went on to buy",
+            "By month of the first visit: orders of each 100 persons in the months after. Not of the period alone.",
+            [
+                Column("month", "First visit", "text", "marketing.cohorts.first_month"),
+                Column("persons", "Persons", "count", "marketing.cohorts.persons"),
+                Column("m0", "Same month", "number", "marketing.cohorts.orders"),
+                *(
+                    Column(f"m{n}", f"+{n}", "number", "marketing.cohorts.orders", on_phone=n < 3)  # noqa: PLR2004
+                    for n in range(1, 7)
+                ),
+                Column("revenue_each", "Revenue a person", "money", "marketing.cohorts.revenue"),
+            ],
+            size=12,
+            rows=14,
+            empty="No month has a first visit.",
+        ),
+    ]
+
+
+def of_comparisons() -> list[Panel]:
+    """Say how campaigns and models compare, and what never arrived."""
+    return [
+        Panel(
+            "scatter",
+            "Spend against return",
+            "A dot is a campaign; on a dashed line each unit brought the same back. Logarithmic. Names stand where"
+            " there is room.",
+            [
+                Column("name", "Campaign", "name", f"{MART}.campaign"),
+                Column("cost", "Spend", "money", f"{MART}.cost"),
+                Column("revenue", "Revenue", "money", f"{MART}.revenue"),
+                Column("roas", "Return", "times", f"{MART}.return_on_ad_spend"),
+            ],
+            drawn="scatter",
+            empty="No campaign has both spend and attributed revenue in this period.",
+        ),
+        Panel(
+            "models",
+            "Models side by side",
+            "Revenue of each channel as each model sees it. Far apart: do not trust a single number.",
+            [
+                Column("channel", "Channel", "name", f"{MART}.channel"),
+                Column("span", "From lowest to highest", "range", f"{MART}.revenue"),
+                Column("first_touch", "First", "money", f"{MART}.model", on_phone=False),
+                Column("last_touch", "Last", "money", f"{MART}.model", on_phone=False),
+                Column("last_non_direct", "Last non-direct", "money", f"{MART}.model"),
+                Column("linear", "Even", "money", f"{MART}.model", on_phone=False),
+                Column("position_based", "Both ends", "money", f"{MART}.model", on_phone=False),
+                Column("time_decay", "By time", "money", f"{MART}.model", on_phone=False),
+                Column("markov", "Markov", "money", f"{MART}.model", on_phone=False),
+            ],
+            size=12,
+            sets="channel",
+            rows=12,
+        ),
+        Panel(
+            "blind",
+            "Clicks that never arrived",
+            "Billed clicks without a visit of ours and what they cost; and visits that only the pixel saw. Ranges hold"
+            " jointly.",
+            [
+                Column("name", "Campaign", "name", f"{BLIND}.campaign"),
+                Column("missing", "Of its clicks", "range", f"{MART}.clicks"),
+                Column("wasted", "They cost", "money", f"{MART}.cost"),
+                Column("lost_visits", "Only the pixel saw", "count", f"{BLIND}.lost_visits", on_phone=False),
+                Column("loss_rate", "Pages lost", "rate", f"{BLIND}.event_loss_rate", on_phone=False),
+            ],
+            size=12,
+            rows=8,
+            empty="No spend file with clicks covers this period, and no pixel saw a campaign.",
+        ),
+    ]

@@ -1,42 +1,37 @@
-"""Put the page together: frames, compiled charts, Vega, the page's own script and style, one file.
+"""Put the page together: frames, panels, the page's own script and style, and tables for who runs no script: one file.
 
-The page asks nobody for anything. Its Content-Security-Policy allows exactly the two scripts and the style in it, by
-their hashes, and no `eval`: Vega's expressions are interpreted. Whatever clients sent is text in a JSON block, and
-becomes text in the document.
+The page asks nobody for anything. Its Content-Security-Policy allows exactly the script and the style in it, by their
+hashes, and no `eval`. Whatever clients sent is text in a JSON block, and becomes text in the document.
 """
 
 import base64
 import hashlib
 import html
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
-from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import duckdb
-import vl_convert
 
-from etl.lake.fingerprint import digest
-from etl.lake.kept import kept
-from etl.warehouse.page import business, definitions, features, frames, health, loss, marketing, traffic
-from etl.warehouse.page.charts import CONFIG, Panel
+from etl.vocabulary.annotations import Annotation
+from etl.warehouse.page import business, cube, definitions, features, frames, marketing, plain, traffic, trust
+from etl.warehouse.page.panels import Panel
 
 ASSETS = Path(__file__).parent / "assets"
-SCRIPTS = ("format.js", "state.js", "view.js", "business.js", "traffic.js", "marketing.js", "features.js", "loss.js",
-           "health.js", "main.js")  # fmt: skip
-VEGA_LITE = "6.4"
-MAKER = ("vl-convert-python", version("vl-convert-python"), VEGA_LITE)
-"""What compiles the charts: it takes seconds, of which nothing follows from the data."""
+SCRIPTS = (
+    "format.js", "nodes.js", "data.js", "state.js", "period.js", "figure.js", "draw.js", "panel.js", "controls.js",
+    "traffic.js", "business.js", "campaigns.js", "marketing.js", "features.js", "trust.js", "main.js",
+)  # fmt: skip
+STYLES = ("page.css", "controls.css", "drawn.css")
 TABS: dict[str, tuple[str, ModuleType]] = {
     "traffic": ("Traffic", traffic),
     "business": ("Business", business),
     "marketing": ("Marketing", marketing),
     "features": ("Features & experiments", features),
-    "loss": ("Data loss", loss),
-    "health": ("Tracking health", health),
+    "trust": ("Trust", trust),
 }
 NEEDS = {
     "business": ("send orders", "select 1 from executive.kpi_daily where orders > 0 limit 1"),
@@ -51,63 +46,77 @@ NEEDS = {
     ),
 }
 """Tabs that not every home can answer: what they need, and whether it is there."""
-HEADLINES = (
-    "executive.kpi_daily.bounce_rate", "executive.kpi_daily.new_visitors",
-    "executive.kpi_daily.revenue", "executive.kpi_daily.orders", "executive.kpi_daily.conversion_rate",
-    "executive.kpi_daily.visitors", "executive.kpi_daily.sessions", "executive.kpi_daily.page_views",
-    "executive.kpi_daily.page_views_estimated", "executive.kpi_daily.completeness", "quality.checks.status",
-    "quality.loss_daily.event_loss_rate", "quality.loss_daily.estimated_page_views", "quality.message_gaps.loss_rate",
-    "quality.ledger.balance", "quality.silence.missed", "quality.quarantine.reason",
-    "marketing.channel_performance.cost", "marketing.channel_performance.revenue",
-    "marketing.channel_performance.return_on_ad_spend", "marketing.channel_performance.cost_per_acquisition",
-    "marketing.channel_performance.conversions", "marketing.channel_performance.channel",
-    "marketing.channel_performance.clicks", "product.feature_usage.adoption_rate", "product.experiment_lift.verdict",
-    "product.feature_usage.active_persons", "product.funnel.sessions",
-)  # fmt: skip
-"""What the cards above the panels show."""
+FIGURES = tuple(
+    f"executive.kpi_daily.{name}"
+    for name in ("visitors", "sessions", "page_views", "bounce_rate", "new_visitors", "revenue", "orders",
+                 "conversion_rate", "average_order_value", "completeness")
+) + tuple(
+    f"marketing.channel_performance.{name}"
+    for name in ("cost", "revenue", "conversions", "return_on_ad_spend", "cost_per_acquisition", "clicks")
+) + ("quality.loss_daily.event_loss_rate", "quality.message_gaps.loss_rate", "quality.ledger.balance",
+     "quality.checks.status", "marketing.new_customers.cost_per_customer")  # fmt: skip
+"""What the strips of figures show."""
 
 
-def render(con: duckdb.DuckDBPyConnection, *, published_at: datetime, currency: str, time_zone: str) -> str:
-    """Make the page of an open published warehouse: the tabs that it has data for, and what the others would need."""
+def render(
+    con: duckdb.DuckDBPyConnection,
+    *,
+    published_at: datetime,
+    currency: str,
+    time_zone: str,
+    locale: str = "en-US",
+    notes: Sequence[Annotation] = (),
+) -> str:
+    """Make the page of an open published warehouse: the tabs that it has data for, and what the others would need.
+
+    Args:
+        locale: whose way of writing numbers, money, days and countries it has; its words are English.
+        notes: what happened, by day; shown beside the figures of that day.
+    """
     absent = [tab for tab, (_, query) in NEEDS.items() if not con.execute(query).fetchall()]
+    found, kept = cube.read(con)
     content = {
-        "meta": describe(con) | {
+        "meta": describe(con, time_zone) | cube.describe(kept) | {
             "published_at": published_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M"),
-            "currency": currency, "time_zone": time_zone, "window_days": frames.DAYS, "target": loss.target(con),
+            "currency": currency, "time_zone": time_zone, "locale": locale, "window_days": frames.DAYS,
+            "target": trust.target(con),
             "absent": [{"title": TABS[tab][0], "how": NEEDS[tab][0]} for tab in absent],
+            "notes": [{"start": frames.plain(note.first), "end": frames.plain(note.last), "text": note.text}
+                      for note in notes],
         },
-        "frames": read_frames(con),
+        "frames": frames.encode_all(found) | read_frames(con, [tab for tab in TABS if tab not in absent]),
         "tabs": [
             {"id": tab, "title": title, "panels": [panel.described() for panel in module.panels()]}
             for tab, (title, module) in TABS.items()
             if tab not in absent
         ],
-        "specs": specs(),
         "definitions": definitions.look_up(
-            [*HEADLINES, *(column.definition for panel in all_panels() for column in panel.columns)]
+            [*FIGURES, *(column.definition for panel in all_panels() for column in panel.columns)]
         ),
     }  # fmt: skip
-    return assemble(content)
+    return assemble(content, plain.tables(con))
 
 
-def read_frames(con: duckdb.DuckDBPyConnection) -> dict[str, frames.Frame]:
-    """Read what all tabs show; each frame has one name."""
+def read_frames(con: duckdb.DuckDBPyConnection, tabs: Sequence[str]) -> dict[str, frames.Frame]:
+    """Read what some tabs show; each frame has one name."""
     found: dict[str, frames.Frame] = {}
-    for _, module in TABS.values():
+    for tab in tabs:
+        module = TABS[tab][1]
         made = frames.encode_all(module.read(con))
         assert found.keys().isdisjoint(made), f"{module.__name__}: {sorted(found.keys() & made.keys())}"
         found |= made
     return found
 
 
-def describe(con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+def describe(con: duckdb.DuckDBPyConnection, time_zone: str) -> dict[str, Any]:
     """Say of the warehouse what stands on every tab."""
     first, last = con.execute("select min(date), max(date) from executive.kpi_daily").fetchall()[0]
     checks = con.execute("select status, count(*) from quality.checks group by 1").fetchall()
     ((sealed,),) = con.execute("select max(date) from quality.sealed_days").fetchall()
+    ((newest,),) = con.execute("select timezone(?, max(received_at)) from core.events", [time_zone]).fetchall()
     return {
         "first_day": frames.plain(first), "last_day": frames.plain(last), "sealed_through": frames.plain(sealed),
-        "checks": dict(checks),
+        "data_to": newest and newest.strftime("%Y-%m-%d %H:%M"), "checks": dict(checks),
     }  # fmt: skip
 
 
@@ -116,42 +125,19 @@ def all_panels() -> list[Panel]:
     return [panel for _, module in TABS.values() for panel in module.panels()]
 
 
-@lru_cache
-def specs() -> dict[str, Any]:
-    """Compile the panels' charts to Vega, so that the page carries no compiler."""
-    charts = {panel.id: panel.spec for panel in all_panels() if panel.spec}
+def assemble(content: dict[str, Any], tables: str) -> str:
+    """Write the document around its content.
 
-    def compiled() -> str:
-        return json.dumps(
-            {
-                name: vl_convert.vegalite_to_vega(spec, vl_version=VEGA_LITE, config=CONFIG)
-                for name, spec in charts.items()
-            }
-        )
-
-    made: dict[str, Any] = json.loads(kept("page", digest(MAKER, "charts", json.dumps([charts, CONFIG])), compiled))
-    return made
-
-
-@lru_cache
-def vega() -> str:
-    """Bundle Vega with its interpreter, out of vl-convert: no network. The bundle's own `vega` is null in 1.9."""
-    script = "window.vegaEmbed = vegaEmbed;"
-    return kept(
-        "page", digest(MAKER, "library", script),
-        lambda: vl_convert.javascript_bundle(script, vl_version=VEGA_LITE),
-    )  # fmt: skip
-
-
-def assemble(content: dict[str, Any]) -> str:
-    """Write the document around its content."""
-    style = (ASSETS / "page.css").read_text()
+    Args:
+        content: what the script shows.
+        tables: HTML for who runs no script, escaped.
+    """
+    style = "".join((ASSETS / name).read_text() for name in STYLES)
     script = "'use strict';\n(() => {\n" + "\n".join((ASSETS / name).read_text() for name in SCRIPTS) + "\n})();\n"
-    library = vega()
     policy = "; ".join(
         (
             "default-src 'none'",
-            f"script-src {source_of(library)} {source_of(script)}",
+            f"script-src {source_of(script)}",
             f"style-src {source_of(style)}",
             "img-src data:",
             "base-uri 'none'",
@@ -161,17 +147,18 @@ def assemble(content: dict[str, Any]) -> str:
     parts = {
         "POLICY": html.escape(policy, quote=True).replace("&#x27;", "'"),
         "STYLE": style,
-        "LIBRARY": library,
         "SCRIPT": script,
-        # Last: what clients sent may look like one of these marks, and is never looked at again.
+        "TABLES": tables,
         "CONTENT": in_script(content),
     }
     page = (ASSETS / "page.html").read_text()
-    for name, text in parts.items():
-        before, mark, after = page.partition(f"%%{name}%%")
+    made = ""
+    # In the order of the document: what has been put in is behind, whatever it looks like.
+    for name in ("POLICY", "STYLE", "TABLES", "CONTENT", "SCRIPT"):
+        before, mark, page = page.partition(f"%%{name}%%")
         assert mark, name
-        page = before + text + after
-    return page
+        made += before + parts[name]
+    return made + page
 
 
 def in_script(content: Any) -> str:

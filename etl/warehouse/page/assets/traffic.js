@@ -1,104 +1,120 @@
 // Traffic.
-const here = (name, state, span = period(state)) =>
-  during(frame(name), span).filter((row) => state.platform === 'all' || row.platform === state.platform);
-const visitsOf = (state) => ({ ...state, country: 'all', channel: 'all' });
-const lists = (rows, names, ...sums) => grouped(rows, ...names).map((same) => {
-  const row = Object.fromEntries(names.map((name) => [name, same[0][name]]));
-  sums.forEach((name) => { row[name] = sum(same, name); });
-  return row;
-});
-const isPart = (row) => row.is_complete === false;
+const dayRows = (name, span, filters) => {
+  const measure = MEASURES[name];
+  const at = dayTotals(filters, span);
+  const empty = added([]);
+  const isDistinct = name === 'visitors';
+  const valueOf = (of, day) => (isDistinct ? visitorsOf(filters, { start: day, end: day }) : measure.value(of.get(day) || empty));
+  const back = span.before ? span.start - span.before.start : 0;
+  const past = span.before ? dayTotals(filters, span.before) : null;
+  return days(span).map((day) => ({ day, value: valueOf(at, day) ?? (measure.of || measure.format === 'money' ? (measure.of ? null : 0) : null), before: past && day - back <= span.before.end ? valueOf(past, day - back) ?? null : null, isWhole: wholeDays.has(day), whole: wholeDays.has(day) ? 'yes' : 'in part' }));
+};
+const GRAINS = { auto: '', day: 'Day', week: 'Week' };
+const byDayRows = (panel, name, filters) => {
+  const span = period();
+  const measure = MEASURES[name];
+  const table_ = dayRows(name, span, filters);
+  const isAdded = !measure.of && !['visitors', 'average_order_value'].includes(name);
+  const wanted = state.choices[panel];
+  const isWeekly = isAdded && span.length > 13 && (wanted === 'week' || (span.length > 62 && wanted !== 'day'));
+  const marks = [];
+  const markOf = (start, end) => { const found = notesIn({ start, end }).filter((note) => Math.max(note.start, span.start) >= start); found.forEach((note) => marks.push(`${asSpan({ start: Math.max(note.start, span.start), end: Math.min(note.end, span.end) })}: ${note.text}`)); const bad = frame('incidents').filter((row) => row.status === 'error' && Math.max(row.first_date, span.start) >= start && Math.max(row.first_date, span.start) <= end && row.last_date >= span.start); bad.slice(0, 3).forEach((row) => marks.push(`${asSpan({ start: Math.max(row.first_date, span.start), end: Math.min(row.last_date, span.end) })}: ${row.check_name.replaceAll('_', ' ')}, ${named(row.app_id, row.platform)} (data)`)); return found.length + bad.length ? String(marks.length) : null; };
+  const groups = isWeekly ? grouped(table_.map((row) => ({ ...row, week: row.day - weekday(row.day) })), 'week') : table_.map((row) => [row]);
+  const chart = groups.map((same) => {
+    const [first, last] = [same[0].day, same[same.length - 1].day];
+    const isWhole = same.every((row) => row.isWhole) && (!isWeekly || same.length === 7);
+    const value = isWeekly ? sum(same, 'value') : same[0].value;
+    const before = isWeekly ? (same.every((row) => isKnown(row.before)) ? sum(same, 'before') : null) : same[0].before;
+    return { label: isWeekly || span.length > 21 ? asDay(first) : WEEK_DAY.format(new Date(first * DAY)), value, before, isWhole, start: first, end: last, part: isWeekly ? null : partWords(first), mark: markOf(first, last),
+      words: `${asSpan({ start: first, end: last })}: ${show(value, measure.format)}${isKnown(before) ? `, compared ${show(before, measure.format)}` : ''}${isWhole ? '' : isWeekly ? ', not whole' : `, only ${partWords(first)}`}` };
+  });
+  const legend = [['counted', measure.title.toLowerCase()], ...(span.before ? [['compared', asSpan(span.before)]] : []), ...(chart.some((row) => !row.isWhole) ? [['part', isWeekly ? 'week not whole' : 'day not whole']] : [])];
+  const said = `${measure.title} ${isWeekly ? 'by week' : 'by day'}, ${asSpan(span)}: ${chart.length} bars from ${show(Math.min(...chart.map((row) => row.value ?? 0)), measure.format)} to ${show(Math.max(...chart.map((row) => row.value ?? 0)), measure.format)}. The table below has each day.`;
+  return { table: table_, chart, marks, legend, title: `${measure.title} ${isWeekly ? 'by week' : 'by day'}`, options: { format: measure.format, said, onPick: (row) => go({ from: row.start, to: row.end }) } };
+};
+const GRAIN_CHOICES = () => (period().length > 13 ? (period().length > 62 ? { week: 'Week', day: 'Day' } : { day: 'Day', week: 'Week' }) : {});
+CHOICES_OF.by_day = GRAIN_CHOICES;
 
-HEADLINES.traffic = (state) => {
-  const { span, rows, now, before, limits } = comparedKpis(visitsOf(state));
-  const whole = rows.filter((row) => !isPart(row));
-  const moved = span.before && change(now.sessions, before.sessions);
-  const left = sum(here('left_out', state), 'page_views');
-  const [first] = lists(here('sources', state), ['source'], 'sessions').filter((row) => row.source !== '(direct)').sort((one, other) => other.sessions - one.sessions);
-  return [
-    strong(plural(now.sessions, 'visit')), `${sliceWords(visitsOf(state))} ${inWords(span)}`,
-    whole.length ? [', ', strong(show(over(sum(whole, 'sessions'), whole.length), 'count')), ' on a whole day'] : '',
-    isKnown(moved) ? ['; ', changeWords(moved, limits.sessions, 0), ` on the ${plural(span.length, 'day')} before.`] : '.',
-    first && now.sessions ? ` ${first.source} sent ${show(over(first.sessions, now.sessions), 'rate')} of them.` : '',
-    left ? ` Bots and exclusions are left out: ${show(over(left, left + now.page_views), 'rate')} of page views.` : '',
-    measuredWords(now.completeness),
-  ].flat(3);
-};
-CARDS.traffic = (state) => {
-  const { span, rows, now, before, limits } = comparedKpis(visitsOf(state));
-  const at = byDay(rows);
-  const line = (pick) => days(span).map((day) => (at.has(day) && !isPart(at.get(day)) ? pick(at.get(day)) : null));
-  const parts = rows.filter(isPart).length;
-  const partly = parts ? `${plural(parts, 'day')} only in part` : 'whole days';
-  return [
-    { title: 'Visits', value: now.sessions, before: before.sessions, limits: limits.sessions, format: 'count', better: 0, sparks: line((row) => row.sessions), place: 'executive.kpi_daily.sessions', below: partly },
-    { title: 'Visitors a day', value: now.daily_visitors, before: before.daily_visitors, format: 'count', better: 0, sparks: line((row) => row.visitors), place: 'executive.kpi_daily.visitors', below: 'mean of the days' },
-    { title: 'Page views', value: now.page_views, before: before.page_views, limits: limits.page_views, format: 'count', better: 0, sparks: line((row) => row.page_views), place: 'executive.kpi_daily.page_views', below: isKnown(over(now.page_views, now.sessions)) ? `${over(now.page_views, now.sessions).toFixed(2)} a visit` : '' },
-    { title: 'Bounce', value: over(now.bounces, now.sessions), before: over(before.bounces, before.sessions), format: 'rate', isPoints: true, better: 0, sparks: line((row) => over(row.bounces, row.sessions)), place: 'executive.kpi_daily.bounce_rate', below: 'visits of a single page' },
-    { title: 'New visitors', value: over(now.new_visitors, now.sessions), before: over(before.new_visitors, before.sessions), format: 'rate', isPoints: true, better: 0, sparks: line((row) => over(row.new_visitors, row.sessions)), place: 'executive.kpi_daily.new_visitors', below: 'visits that are the first of their person' },
-    { title: 'Measured', value: now.completeness, format: 'rate', sparks: line((row) => over(row.matched, row.pixel_hits)), place: 'executive.kpi_daily.completeness', below: isKnown(now.completeness) ? 'of the page views that the pixel saw' : 'no second witness on these pages' },
-  ].map((one) => ({ ...one, span }));
-};
+const platformOnly = (name, span = period()) => during(frame(name), span).filter((row) => !state.filters.platform || state.filters.platform.includes(row.platform));
+// Of what the cube has not: said where other filters are on.
+const platformNotes = () => (filtersOn(filtersOf()).some((name) => name !== 'platform') ? ['Follows the platform filter alone.'] : []);
+const measuredWords = (known) => (isKnown(known) ? ['Of the page views that the pixel saw, ', strong(asRate(known)), ' were measured.'] : ['How much of reality was measured is ', strong(UNKNOWN), ': no pixel saw these pages.']);
+const filterWords = (filters) => { const on = filtersOn(filters); return on.length ? ` (${on.map((name) => filters[name].map((value) => sliceName(name, value)).join(' or ')).join(', ')})` : ''; };
 
-ROWS.visits_by_day = (state) => {
-  const span = period(state);
-  const at = byDay(kpiRows(visitsOf(state)));
-  return { table: days(span).map((day) => {
-    const row = { sessions: 0, visitors: 0, page_views: 0, ...at.get(day) };
-    return { ...row, day, bounce_rate: over(row.bounces, row.sessions) ?? NONE, is_complete: !isPart(row), whole: isPart(row) ? 'in part' : 'yes', ...spanMs(day),
-      tip: `${asDay(day, true)}: ${plural(row.sessions, 'visit')}, ${plural(row.page_views, 'page view')}${isPart(row) ? '; only part of the day' : ''}` };
-  }) };
+HEADLINES.traffic = () => {
+  const span = period();
+  const filters = filtersOf();
+  const now = totals(filters, span);
+  const of = figure('sessions', now, totals(filters, span.before), span);
+  const whole = days(span).filter((day) => wholeDays.has(day));
+  const daily = dayTotals(filters, span);
+  const mean = over(whole.reduce((total, day) => total + ((daily.get(day) || {}).sessions || 0), 0), whole.length);
+  const [first] = lists(platformOnly('sources'), ['source'], 'sessions').filter((row) => row.source !== '(direct)').sort((one, other) => other.sessions - one.sessions);
+  const all = sum(platformOnly('sources'), 'sessions');
+  const moved = movedWords(of, beforeWords(span));
+  const parts = span.length - whole.length;
+  const left = sum(platformOnly('left_out'), 'page_views');
+  return { main: [strong(plural(now.sessions, 'visit')), isKnown(now.visitors) ? ` by ${plural(now.visitors, 'visitor')}` : '', filterWords(filters), ` ${inWords(span)}`,
+    ...(moved ? [', ', ...moved, '.'] : isKnown(mean) && span.length > 1 ? [', ', strong(show(Math.round(mean), 'count')), ' on a whole day.'] : ['.']),
+    first && all && !filtersOn(filters).length ? [' ', el('bdi', {}, first.source), ` sent ${show(over(first.sessions, all), 'rate')} of them.`] : ''],
+  aside: [parts ? `${plural(parts, 'day')} only in part in the data: in the totals, not in “a whole day”. ` : '', left ? `Bots and exclusions are left out: ${show(over(left, left + totals(state.filters.platform ? { platform: state.filters.platform } : {}, span).page_views), 'rate')} of page views. ` : '', measuredWords(now.completeness)] };
 };
-const BARS = 10;
-const asList = (rows, measure = 'sessions') => {
+const measuredFigure = (now) => plainFigure('Measured', now.completeness, 'rate', { name: 'measured', isDaily: false, place: `${KPI}completeness`, reason: isKnown(now.completeness) ? '' : !isKnown(now.pixel_hits) ? 'not known under these filters together' : 'no second witness on these pages', below: isKnown(now.completeness) ? 'of what the pixel saw' : '' });
+STRIPS.traffic = () => {
+  const span = period();
+  const filters = filtersOf();
+  const [now, before] = [totals(filters, span), totals(filters, span.before)];
+  const make = (name, more) => figure(name, now, before, span, more);
+  const chosen = state.choices.traffic || 'sessions';
+  return strip([make('visitors', { below: 'distinct in the period' }), make('sessions'), make('page_views', { below: isKnown(over(now.page_views, now.sessions)) ? `${FIXED[2].format(over(now.page_views, now.sessions))} a visit` : '' }),
+    make('bounce_rate', { below: 'visits of a single page' }), make('new_visitors', { below: 'first visit of their person' }), measuredFigure(now)], chosen, (name) => goFor('traffic', name));
+};
+ROWS.by_day = () => byDayRows('by_day', MEASURES[state.choices.traffic] ? state.choices.traffic : 'sessions', filtersOf());
+
+const asList = (rows, measure = 'sessions', name = 'slice') => {
   const total = sum(rows, measure);
-  const table = rows.filter((row) => row[measure]).sort((one, other) => other[measure] - one[measure] || String(one.slice).localeCompare(String(other.slice)))
-    .map((row) => ({ ...row, slice: row.slice ?? '(unknown)', share: over(row[measure], total) }))
-    .map((row) => ({ ...row, words: `${show(row[measure], 'count')} · ${show(row.share, 'rate')}`, tip: `${row.slice}: ${show(row[measure], 'count')}` }));
-  return { table, chart: table.slice(0, BARS), notes: table.length > BARS ? [`The first ${BARS} of ${table.length}; all are in the table.`] : [] };
+  return rows.filter((row) => row[measure]).sort((one, other) => (one[name] === '(other)') - (other[name] === '(other)') || other[measure] - one[measure] || String(one[name]).localeCompare(String(other[name])))
+    .map((row) => ({ ...row, share: over(row[measure], total) }));
 };
-const bounced = (row) => ({ ...row, bounce_rate: over(row.bounces, row.sessions) ?? NONE });
-ROWS.where_from = (state, by) => {
-  if (by !== 'channel') return asList(lists(here('sources', state), [by], 'sessions').map((row) => ({ ...row, slice: row[by] })));
-  // Channels are counted for the whole or for one platform by the sources' own table alone.
-  const rows = during(frame('kpi').filter((row) => row.dimension === 'channel'), period(state));
-  const result = asList(lists(rows, ['slice'], 'sessions'));
-  return state.platform === 'all' ? result : { ...result, notes: [...result.notes, 'Channels are of all platforms.'] };
+// A list obeys all filters but its own, so that a click may widen it; what is filtered out stands pale.
+const othersOf = (dimension) => Object.fromEntries(Object.entries(filtersOf()).filter(([name]) => name !== dimension));
+const isOut = (dimension, value) => Boolean(filtersOf()[dimension]) && !filtersOf()[dimension].includes(value);
+const sliced = (dimension, ...sums) => lists(during(cells(othersOf(dimension)), period()), [dimension], 'sessions', ...sums).map((row) => ({ ...row, filter: row[dimension], slice: sliceName(dimension, row[dimension]), isOut: isOut(dimension, row[dimension]) }));
+ROWS.where_from = (_state, by) => {
+  if (by === 'channel') return DIMENSIONS.includes('channel') ? { table: asList(sliced('channel')) } : { table: [], empty: 'Too many values to count by channel here: traffic.referrers_daily has them.' };
+  return { table: asList(lists(platformOnly('sources'), [by], 'sessions').map((row) => ({ ...row, slice: row[by] }))), notes: [...platformNotes(), ...sinceWords('sources', period())] };
 };
-ROWS.technology = (state, by) => asList(lists(here('technology', state).filter((row) => row.dimension === by), ['slice'], 'sessions', 'page_views'));
-ROWS.who = (state, by) => {
-  const made = asList(lists(here('visitors', state).filter((row) => row.dimension === by), ['slice'], 'sessions', 'bounces'));
-  return { ...made, table: made.table.map(bounced) };
+ROWS.technology = (_state, by) => {
+  if (by === 'browser') return DIMENSIONS.includes('browser') ? { table: asList(sliced('browser')) } : { table: [], empty: 'Too many cells to count by browser here: traffic.technology_daily has them.' };
+  return { table: asList(lists(platformOnly('technology').filter((row) => row.dimension === by), ['slice'], 'sessions')), notes: [...platformNotes(), ...sinceWords('technology', period())] };
 };
-ROWS.pages = (state) => {
-  const rows = lists(here('pages', state), ['page'], 'views', 'entries', 'exits', 'bounces', 'seconds', 'pixel_hits', 'matched');
-  const total = sum(rows, 'views');
-  // A handful of cases says nothing: fewer than twenty entries, or than ten timed views.
-  return { table: rows.filter((row) => row.views).sort((one, other) => (one.page === '(other)') - (other.page === '(other)') || other.views - one.views || one.page.localeCompare(other.page)).map((row) => ({
-    ...row, share: over(row.views, total), bounce_rate: row.entries < 20 ? NONE : over(row.bounces, row.entries),
-    seconds: row.views - row.exits < 10 ? NONE : Math.round(over(row.seconds, row.views - row.exits) * 10) / 10,
-    measured: row.pixel_hits ? over(row.matched, row.pixel_hits) : null,
-  })) };
+ROWS.who = (_state, by) => {
+  if (!DIMENSIONS.includes(by)) return { table: [], empty: `Too many cells to count by ${DIMENSION_WORDS[by].toLowerCase()} here: traffic.visitors_daily has them.` };
+  const rows = asList(sliced(by, 'bounces')).map((row) => ({ ...row, bounce_rate: row.sessions < 20 ? NONE : over(row.bounces, row.sessions) }));
+  return by === 'country' && rows.every((row) => row.filter === '(unknown)') ? { table: [], empty: 'Countries are unknown: trackers may send them; access logs have addresses only.' } : { table: rows };
+};
+ROWS.pages = () => {
+  const rows = lists(platformOnly('pages'), ['page'], 'views', 'entries', 'exits', 'bounces', 'seconds', 'pixel_hits', 'matched');
+  const hosts = new Set(rows.filter((row) => row.page !== '(other)').map((row) => row.page.split('/')[0]));
+  const shown = (page) => (hosts.size === 1 && page !== '(other)' && page.includes('/') ? page.slice(page.indexOf('/')) : page);
+  const table_ = asList(rows, 'views', 'page').map((row) => ({ ...row, page: shown(row.page), bounce_rate: row.entries < 20 ? NONE : over(row.bounces, row.entries), seconds: row.views - row.exits < 10 ? NONE : over(row.seconds, row.views - row.exits), measured: row.pixel_hits ? over(row.matched, row.pixel_hits) : null }));
+  return { table: table_, optional: ['measured'], notes: [...platformNotes(), ...sinceWords('pages', period())] };
 };
 const WEEKDAYS = ['Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday'];
-ROWS.hours = (state) => {
-  const span = period(state);
-  // 1 January 1970 was a Thursday.
-  const weekday = (day) => (((day + 3) % 7) + 7) % 7;
+ROWS.hours = () => {
+  const span = period();
   const times = WEEKDAYS.map((_, index) => days(span).filter((day) => weekday(day) === index).length);
-  const found = new Map(lists(here('hours', state).map((row) => ({ ...row, weekday: weekday(row.date) })), ['weekday', 'hour'], 'page_views', 'sessions').map((row) => [`${row.weekday} ${row.hour}`, row]));
-  const table = WEEKDAYS.flatMap((title, index) => (!times[index] ? [] : Array.from({ length: 24 }, (_, hour) => {
+  const found = new Map(lists(platformOnly('hours').map((row) => ({ ...row, weekday: weekday(row.date) })), ['weekday', 'hour'], 'page_views', 'sessions').map((row) => [`${row.weekday} ${row.hour}`, row]));
+  const table_ = WEEKDAYS.flatMap((title, index) => (!times[index] ? [] : Array.from({ length: 24 }, (_, hour) => {
     const row = found.get(`${index} ${hour}`) || { page_views: 0, sessions: 0 };
-    const words = String(hour).padStart(2, '0');
     const page_views = row.page_views / times[index];
-    return { weekday: title, hour: words, page_views, sessions: row.sessions / times[index], tip: `${title} ${words}:00: ${show(page_views, 'number')} page views` };
+    return { weekday: title, hour: String(hour).padStart(2, '0'), page_views, sessions: row.sessions / times[index], words: `${title} ${hour}:00: ${show(page_views, 'number')} page views` };
   })));
-  return { table: found.size ? table : [] };
+  const most = table_.reduce((best, row) => (row.page_views > best.page_views ? row : best), { page_views: -1 });
+  return { table: found.size ? table_ : [], options: { said: found.size ? `Page views by hour and weekday, most on ${most.weekday} at ${most.hour}:00 (${show(most.page_views, 'number')}). The table below has each hour.` : '' }, notes: [meta.time_zone === 'UTC' ? 'Hours are UTC.' : `Hours of ${meta.time_zone}.`, ...platformNotes(), ...sinceWords('hours', span)] };
 };
-ROWS.left_out = (state) => {
-  const rows = lists(here('left_out', state), ['family', 'reason'], 'page_views', 'sessions').map((row) => ({ ...row, slice: named(row.family ?? '(unknown)', row.reason === 'declared' ? null : row.reason) }));
-  const made = asList(rows, 'page_views');
-  const all = sum(rows, 'page_views') + totalled(during(kpiRows(visitsOf(state)), period(state))).page_views;
-  const share = (row) => ({ ...row, share: over(row.page_views, all), words: `${show(row.page_views, 'count')} · ${show(over(row.page_views, all), 'rate')} of all` });
-  return { ...made, table: made.table.map(share), chart: made.chart.map(share) };
+ROWS.left_out = () => {
+  const rows = lists(platformOnly('left_out'), ['family', 'reason'], 'page_views', 'sessions').map((row) => ({ ...row, slice: named(row.family ?? '(unknown)', row.reason === 'declared' ? null : row.reason.replaceAll('_', ' ')) }));
+  const all = sum(rows, 'page_views') + totals(state.filters.platform ? { platform: state.filters.platform } : {}, period()).page_views;
+  return { table: asList(rows, 'page_views').map((row) => ({ ...row, share: over(row.page_views, all) })) };
 };

@@ -1,0 +1,98 @@
+// The frames as rows, and the cube added up for any days and filters.
+const unrolled = (column) => (column.runs ? column.runs.flatMap(([value, times]) => Array(times).fill(value)) : column);
+const decode = (frame) => {
+  const names = Object.keys(frame.columns);
+  const read = names.map((name) => {
+    const column = frame.columns[name];
+    const codes = unrolled(column.codes || column);
+    return column.codes ? (index) => column.values[codes[index]] : (index) => codes[index];
+  });
+  return Array.from({ length: frame.rows }, (_, index) => {
+    const row = {};
+    names.forEach((name, position) => { row[name] = read[position](index); });
+    return row;
+  });
+};
+const decoded = {};
+const frame = (name) => (decoded[name] = decoded[name] || (content.frames[name] ? decode(content.frames[name]) : []));
+const during = (rows, span, name = 'date') => (span ? rows.filter((row) => row[name] >= span.start && row[name] <= span.end) : []);
+const distinct = (rows, name) => [...new Set(rows.map((row) => row[name]))].filter((value) => value !== null).sort();
+const byDay = (rows) => new Map(rows.map((row) => [row.date, row]));
+const grouped = (rows, ...names) => {
+  const groups = new Map();
+  for (const row of rows) {
+    const key = names.length === 1 ? row[names[0]] : JSON.stringify(names.map((name) => row[name]));
+    if (!groups.has(key)) groups.set(key, []);
+    groups.get(key).push(row);
+  }
+  return [...groups.values()];
+};
+const lists = (rows, names, ...sums) => grouped(rows, ...names).map((same) => {
+  const row = Object.fromEntries(names.map((name) => [name, same[0][name]]));
+  sums.forEach((name) => { row[name] = sum(same, name); });
+  return row;
+});
+// Frames of many names hold only as many days as fit.
+const firstOf = (name) => frame(name).reduce((first, row) => Math.min(first, row.date), Infinity);
+const sinceWords = (name, span) => {
+  if (!frame(name).length || (content.frames[name].since = content.frames[name].since ?? firstOf(name)) <= span.start + 1) return [];
+  return content.frames[name].rows > 3000 ? [`Listed since ${asDay(content.frames[name].since, true)}.`] : [];
+};
+
+const DIMENSIONS = meta.dimensions;
+const DIMENSION_WORDS = { platform: 'Platform', channel: 'Channel', country: 'Country', browser: 'Browser', visitor_kind: 'Visitor' };
+const COUNTS = ['sessions', 'bounces', 'new_visitors', 'sessions_with_order', 'page_views', 'orders', 'unrated_orders', 'squared_session_pages', 'revenue', 'squared_revenue'];
+const isIn = (row, filters) => DIMENSIONS.every((name) => !filters[name] || filters[name].includes(row[name]));
+const filtersOn = (filters) => DIMENSIONS.filter((name) => filters[name]);
+let cellsKept = { key: null, rows: [] };
+const cells = (filters) => {
+  const key = JSON.stringify(filters);
+  if (cellsKept.key !== key) cellsKept = { key, rows: filtersOn(filters).length ? frame('cube').filter((row) => isIn(row, filters)) : frame('cube') };
+  return cellsKept.rows;
+};
+// One dimension with some of its values, or all; undefined where filters of two cannot be told apart.
+const sliceOf = (filters) => {
+  const on = filtersOn(filters);
+  if (!on.length) return { dimension: 'all', values: ['all'] };
+  return on.length === 1 && meta.slices.includes(on[0]) ? { dimension: on[0], values: filters[on[0]] } : undefined;
+};
+const gapsByDay = new Map();
+const visitorsOf = (filters, span) => {
+  const slice = sliceOf(filters);
+  if (!slice || slice.values.length > 1) return null;
+  const key = `${slice.dimension} ${slice.values[0]}`;
+  if (!gapsByDay.size) grouped(frame('came'), 'dimension', 'slice').forEach((same) => gapsByDay.set(`${same[0].dimension} ${same[0].slice}`, same));
+  const rows = gapsByDay.get(key);
+  if (!rows) return frame('came').some((row) => row.dimension === slice.dimension) ? 0 : null;
+  const isCut = firstOf('came') > firstShown && span.start < firstOf('came');
+  return isCut ? null : sum(during(rows, span).filter((row) => !isKnown(row.gap) || row.date - row.gap < span.start), 'visitors');
+};
+// Days are estimated each by itself, so their errors are independent: squares of the margins add up.
+const witnessed = (filters, span) => {
+  const slice = sliceOf(filters);
+  if (!slice) return {};
+  const rows = during(frame('witness'), span).filter((row) => row.dimension === slice.dimension && slice.values.includes(row.slice));
+  const hits = sum(rows, 'pixel_hits');
+  const seen = rows.filter((row) => isKnown(row.page_views_estimated) && row.pixel_hits > 0);
+  const margin = (name) => Math.sqrt(seen.reduce((total, row) => total + (row[name] - row.page_views_estimated) ** 2, 0));
+  const middle = sum(seen, 'page_views_estimated');
+  const high = middle + margin('page_views_high');
+  const rest = sum(rows, 'page_views') - sum(seen, 'page_views');
+  const dependent = over(sum(seen, 'page_views_dependent_high'), sum(seen, 'page_views_high'));
+  return { pixel_hits: hits, matched: sum(rows, 'matched'), completeness: over(sum(rows, 'matched'), hits),
+    low: seen.length ? Math.max(middle - margin('page_views_low'), sum(seen, 'page_views')) + rest : null,
+    high: seen.length ? high * (dependent ?? 1) + rest : null };
+};
+const added = (rows) => Object.fromEntries(COUNTS.map((name) => [name, sum(rows, name)]));
+// Everything that is known of some days under some filters.
+const totals = (filters, span) => {
+  if (!span) return null;
+  const made = added(during(cells(filters), span));
+  return { ...made, ...witnessed(filters, span), visitors: visitorsOf(filters, span), days: span.end - span.start + 1 };
+};
+const dayTotals = (filters, span) => {
+  const found = new Map();
+  for (const same of grouped(during(cells(filters), span), 'date')) found.set(same[0].date, added(same));
+  return found;
+};
+const days = (span) => Array.from({ length: span.end - span.start + 1 }, (_, index) => span.start + index);
