@@ -119,7 +119,7 @@ report: setup ## Make the page of the published warehouse: [HOME_DIR=results]
 	@$(BIN)/python -m etl report $(if $(HOME_DIR),--home "$(HOME_DIR)")
 
 .PHONY: explore
-explore: setup ## Ten questions to begin with, in a notebook on loopback: [HOME_DIR=results]
+explore: setup ## Thirteen questions to begin with, in a notebook on loopback: [HOME_DIR=results]
 	@$(if $(HOME_DIR),BLOODHOUND_HOME="$(HOME_DIR)") MARIMO_SKIP_UPDATE_CHECK=1 PYTHONPATH=. $(BIN)/marimo edit notebooks/explore.py
 
 .PHONY: sql

@@ -11,6 +11,7 @@ trigger a run with a first and a last day.
 from airflow.sdk import DAG, task
 
 from dags.assets import EVENTS, MESSAGES, WAREHOUSE, announce
+from dags.links import ChecksOnThePage, telling_failed_checks
 from dags.policy import POLICY
 from dags.schedule import chosen_schedule
 from dags.work import DAYS_AGAIN, run
@@ -40,8 +41,9 @@ with DAG("bloodhound", schedule=chosen_schedule(), params=DAYS_AGAIN, doc_md=__d
 
     @task(priority_weight=10)  # Before page and mail: an alarm should not wait for them.
     def reconcile() -> dict:
-        """Judge the published checks; one in error fails this task."""
-        return run(pipeline.reconcile)
+        """Judge the published checks; one in error fails this task, and a link leads to what explains it."""
+        with telling_failed_checks():
+            return run(pipeline.reconcile)
 
     @task
     def report() -> dict:
@@ -53,6 +55,7 @@ with DAG("bloodhound", schedule=chosen_schedule(), params=DAYS_AGAIN, doc_md=__d
         """Write the daily summary, and send it if a mail server is set; each day of data once."""
         return run(pipeline.mail)
 
-    page = report()
-    land() >> parse() >> sessionize() >> build() >> [reconcile(), page]
+    page, judged = report(), reconcile()
+    judged.operator.operator_extra_links = (ChecksOnThePage(),)  # type: ignore[attr-defined]
+    land() >> parse() >> sessionize() >> build() >> [judged, page]
     page >> mail()

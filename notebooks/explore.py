@@ -1,4 +1,4 @@
-"""Ten questions to begin with, on the warehouse and on the lake's Parquet: `make explore`."""
+"""Thirteen questions to begin with, on the warehouse and on the lake's Parquet: `make explore`."""
 
 import marimo
 
@@ -246,6 +246,95 @@ def _(events, mo, warehouse):
     ).df()
     mo.vstack([mo.md("## 10. How late do events arrive?"), late])
     return (late,)
+
+
+@app.cell
+def _(mo, warehouse):
+    # 11. Which three kinds of page in a row are seen more often in visits that buy? A lift of two: twice as often.
+    # Only pages before the order count, or its confirmation would go with it; a handful of visits says nothing.
+    sequences = warehouse.execute(
+        """
+        with orders as (
+            select session_id, min(ordered_at) as ordered_at from core.orders group by session_id
+        ),
+        pages as (
+            select session_id, page_number, page_type,
+                lead(page_type) over visit as second, lead(page_type, 2) over visit as third
+            from core.page_views left join orders using (session_id)
+            where (ordered_at is null or viewed_at < ordered_at) and not is_repeat and not is_bot and not is_excluded
+                and session_id is not null and page_type is not null
+            window visit as (partition by session_id order by page_number)
+        ),
+        visits as (
+            select session_id, order_count > 0 as is_buying from core.sessions where not is_bot and not is_excluded
+        ),
+        found as (
+            select distinct session_id, concat_ws(' → ', page_type, second, third) as sequence
+            from pages where third is not null
+        )
+        select sequence, count(*) as visits, count(*) filter (where is_buying) as buying,
+            (count(*) filter (where is_buying) / nullif((select count(*) from visits where is_buying), 0))
+            / ((count(*) filter (where not is_buying) + 1) / (select count(*) from visits where not is_buying))
+                as lift
+        from found inner join visits using (session_id)
+        group by sequence having count(*) >= 5 order by lift desc nulls last, sequence limit 20
+        """
+    ).df()
+    mo.vstack([mo.md("## 11. Which pages in a row go with buying?"), sequences])
+    return
+
+
+@app.cell
+def _(draw, mo, warehouse):
+    # 12. How long do visits live? Kaplan and Meier: of the visits that came as far as a page, the share that went on.
+    # A visit that could still have gone on when the data ended (less than half an hour before) is censored: it was
+    # seen as long as it was seen, and its end was not.
+    ends = warehouse.execute(
+        """
+        select platform, page_view_count as pages,
+            ended_at < (select max(received_at) from core.events) - interval 30 minute as has_ended
+        from core.sessions where not is_bot and not is_excluded and page_view_count > 0
+        """
+    ).df()
+    lived = ends.groupby(["platform", "pages"])["has_ended"].agg(["sum", "count"]).reset_index()
+    lived["at_risk"] = lived.loc[::-1].groupby("platform")["count"].cumsum()
+    lived["goes_on"] = (1 - lived["sum"] / lived["at_risk"]).groupby(lived["platform"]).cumprod()
+    survival = lived.rename(columns={"sum": "ended"})[["platform", "pages", "at_risk", "ended", "goes_on"]]
+    mo.vstack(
+        [
+            mo.md("## 12. How long do visits live?"),
+            draw(survival.query("at_risk >= 5"), "line", x="pages:O", y="goes_on:Q", color="platform:N"),
+            survival,
+        ]
+    )
+    return
+
+
+@app.cell
+def _(mo, warehouse):
+    # 13. A model of your own: the touches of an order share it by the pages that were seen in them. The touches are
+    # those that every model knows; each order is given away once, and what has no touch stays unattributed.
+    own_model = warehouse.execute(
+        """
+        with touches as (
+            select order_id, session_id, channel, revenue_credit, credit,
+                greatest(coalesce(sessions.page_view_count, 0), 1) as weight
+            from marketing.attribution
+            left join core.sessions as sessions using (session_id, channel)
+            where model = 'linear' and conversion = 'order'
+        ),
+        shared as (
+            select *, weight / sum(weight) over (partition by order_id) as own_credit,
+                sum(revenue_credit) over (partition by order_id) as revenue
+            from touches
+        )
+        select channel, sum(credit)::double as linear_orders, sum(own_credit) as own_orders,
+            sum(revenue_credit)::double as linear_revenue, sum(own_credit * revenue::double) as own_revenue
+        from shared group by channel order by own_orders desc, channel
+        """
+    ).df()
+    mo.vstack([mo.md("## 13. What would a model of your own say?"), own_model])
+    return
 
 
 if __name__ == "__main__":

@@ -1,14 +1,17 @@
 """The page inside Airflow: a view in the navigation, and its data loss beside every DAG, behind Airflow's login.
 
-Airflow serves the apps of plugins to anybody. So the one route here asks for the user itself, and there is
+Airflow serves the apps of plugins to anybody. So each route here asks for the user itself, and there is
 no folder of static files, which could not ask.
 """
 
+import base64
+import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 
 from airflow.api_fastapi.core_api.security import get_user
 from airflow.plugins_manager import AirflowPlugin
-from fastapi import Depends, FastAPI
+from fastapi import Depends, FastAPI, HTTPException
 from fastapi.responses import FileResponse, HTMLResponse, Response
 
 from etl.settings import load_settings
@@ -20,8 +23,30 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
-NOT_YET = """<!doctype html><html lang="en"><title>Bloodhound</title>
-<p>No page yet: it is made once a warehouse is published.</p></html>"""
+NOT_YET = "No page yet: it is made once a warehouse is published."
+STYLE = (
+    "html,body{height:100%;margin:0}body{font:1rem system-ui,sans-serif;color-scheme:light dark}"
+    "header{position:absolute;inset:0;padding:2rem}iframe{position:relative;border:0;width:100%;height:100%}"
+)
+ALLOWED_STYLE = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+POLICY = (
+    f"default-src 'none'; style-src 'sha256-{ALLOWED_STYLE}'; frame-src 'self'; {HEADERS['Content-Security-Policy']}"
+)
+# The page lies over heading and word once it is there; where there is none, it is looked for again.
+VIEW = """<!doctype html><html lang="en"><title>{title}</title><style>{style}</style>{refresh}
+<header><h1>{title}</h1><p role="status">{said}</p></header>{frame}</html>"""
+
+
+@dataclass(frozen=True)
+class View:
+    """A view of the page in Airflow: its heading, where it stands, and the part of the page that it begins with."""
+
+    title: str
+    place: str
+    state: str
+
+
+VIEWS = {"figures": View("Figures", "nav", ""), "data-loss": View("Data loss", "dag", "#tab=trust")}
 
 app = FastAPI(title="Bloodhound", docs_url=None, redoc_url=None, openapi_url=None)
 
@@ -31,11 +56,26 @@ def page_path() -> Path:
     return load_settings().home / "report" / "index.html"
 
 
+@app.get("/view/{name}", dependencies=[Depends(get_user)])
+def view(name: str) -> Response:
+    """Give the frame of a view: a heading and what is happening, until the page lies over them."""
+    if name not in VIEWS:
+        raise HTTPException(404)
+    wanted, is_there = VIEWS[name], page_path().is_file()
+    filled = VIEW.format(
+        title=wanted.title, style=STYLE,
+        refresh="" if is_there else '<meta http-equiv="refresh" content="10">',
+        said="Reading the page…" if is_there else NOT_YET,
+        frame=f'<iframe src="../page{wanted.state}" title="{wanted.title}"></iframe>' if is_there else "",
+    )  # fmt: skip
+    return HTMLResponse(filled, headers=HEADERS | {"Content-Security-Policy": POLICY})
+
+
 @app.get("/page", dependencies=[Depends(get_user)])
 def page() -> Response:
     """Give the page to whoever is logged in."""
     if not page_path().is_file():
-        return HTMLResponse(NOT_YET, headers=HEADERS)
+        raise HTTPException(404, NOT_YET)
     return FileResponse(page_path(), media_type="text/html", headers=HEADERS)
 
 
@@ -47,14 +87,11 @@ class BloodhoundPage(AirflowPlugin):
     external_views = [  # noqa: RUF012
         # Without a leading slash: the address is taken below Airflow's own.
         {
-            "name": name,
-            "href": f"bloodhound/page{state}",
-            "destination": place,
-            "url_route": route,
+            "name": view.title,
+            "href": f"bloodhound/view/{name}",
+            "destination": view.place,
+            "url_route": name,
             "nav_top_level": True,
         }
-        for name, state, place, route in (
-            ("Figures", "", "nav", "figures"),
-            ("Data loss", "#tab=loss", "dag", "data-loss"),
-        )
+        for name, view in VIEWS.items()
     ]

@@ -19,7 +19,11 @@ structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let a change of meaning be accepted, once its version says so."""
-    parser.addoption("--accept-outputs", action="store_true", help="write tests/data/day/outputs.json anew")
+    parser.addoption(
+        "--accept-outputs",
+        action="store_true",
+        help="write tests/data/day/outputs.json anew; with tests/ops, the README's transcript",
+    )
 
 
 @pytest.fixture

@@ -106,6 +106,8 @@ def query(
     else:
         rows = [[asking.shown(value) for value in row] for row in answer.rows]
         print_table(answer.columns, rows, len(answer.columns) - len(by or ()))
+        seen = "unknown, for there is no pixel log" if answer.completeness is None else f"{answer.completeness:.2%}"
+        print(f"Completeness of these days: {seen}")
 
 
 @app.command()

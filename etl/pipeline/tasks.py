@@ -72,7 +72,14 @@ def parse(settings: Settings, *, days: Sequence[date] | None = None, advance: Ad
     }
     return {
         "files": sum(len(commit.units) for commit in parsed.made),
-        "messages": parsed.count("valid"),
+        # Those too that are refused: what the summary and the ledger call so.
+        "messages": sum(
+            unit.counts.get(fate, 0)
+            for commit in parsed.made
+            if commit.facts.source != "pixel"
+            for unit in commit.units.values()
+            for fate in ("valid", "quarantined")
+        ),
         "pixel_hits": parsed.count("hits"),
         "spend_rows": spent.count("valid"),
         "quarantined": sum(outcome.count("quarantined") for outcome in (parsed, spent, excluded)),

@@ -13,6 +13,7 @@ from etl.lake import files
 from etl.lake.catalogue import Lake, read_note, write_note
 from etl.lake.published import published, published_at
 from etl.settings import Settings
+from etl.stages.reconcile.stage import read_incidents
 from etl.tools import probe as probes
 from etl.vocabulary.annotations import read_annotations
 
@@ -87,6 +88,16 @@ def waiting_alerts(settings: Settings) -> list[dict[str, Any]]:
 def forget_alert(settings: Settings, alert: dict[str, Any]) -> None:
     """Take an alert that has been sent from those that wait."""
     incidents.forget_alert(Lake(settings), alert)
+
+
+def failed_checks(settings: Settings) -> list[tuple[str, str]]:
+    """Name what of the published is in error, going on first and then the newest: the check, and what is said of it.
+
+    Raises:
+        BadUse: nothing has been published yet.
+    """
+    found = sorted(read_incidents(settings), key=lambda incident: not incident["is_ongoing"])
+    return [(incident["key"][0], incident["text"]) for incident in found]
 
 
 def send_probe(settings: Settings, *, collector: str | None = None, pixel: str | None = None) -> dict[str, Any]:

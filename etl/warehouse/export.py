@@ -23,11 +23,17 @@ CELL_CHARACTERS = 32_767
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """What makes a spreadsheet run a cell of a CSV, the full-width signs of East Asian input included."""
 
+DAYS = "executive.kpi_daily"
+OF_A_DAY = ("is_complete", "completeness")
+"""What that says of each day."""
+
 Write = Callable[[Path, Sequence[str], Iterator[tuple[Any, ...]]], int]
 
 
 def export(con: duckdb.DuckDBPyConnection, mart: str, target: Path, form: str) -> int:
     """Write a mart whole, in the order of its first columns; return the number of rows.
+
+    A mart by the day that does not say itself how complete its days are gets that of `executive.kpi_daily`.
 
     Raises:
         BadUse: there is no such mart, or it does not fit into a sheet.
@@ -42,7 +48,7 @@ def export(con: duckdb.DuckDBPyConnection, mart: str, target: Path, form: str) -
     count = con.execute(f'select count(*) from {schema}."{table}"').fetchall()[0][0]
     if form == "xlsx" and count > SHEET_ROWS:
         raise BadUse(f"{mart} has {count:,} rows, a sheet {SHEET_ROWS:,}", "Take --format csv")
-    found = con.execute(f'select * from {schema}."{table}" order by all')
+    found = con.execute(f"{with_completeness(con, schema, table, marts)} order by all")
     names = [column[0] for column in found.description or ()]
     rows = iter(lambda: found.fetchmany(ROWS_AT_ONCE), [])
     write: Write = write_csv if form == "csv" else write_xlsx
@@ -54,6 +60,17 @@ def export(con: duckdb.DuckDBPyConnection, mart: str, target: Path, form: str) -
     finally:
         partial.unlink(missing_ok=True)
     return written
+
+
+def with_completeness(con: duckdb.DuckDBPyConnection, schema: str, table: str, marts: Sequence[str]) -> str:
+    """Write in SQL a mart's rows with what is known of their day; `quality` is what that is known from."""
+    whole = f'select * from {schema}."{table}"'
+    names = {name for name, *_ in con.execute(f"describe {whole}").fetchall()}
+    missing = [name for name in OF_A_DAY if name not in names]
+    if "date" not in names or not missing or schema == "quality" or DAYS not in marts:
+        return whole
+    listed = ", ".join(f"days.{name}" for name in missing)
+    return f'select mart.*, {listed} from {schema}."{table}" as mart left join {DAYS} as days on mart.date = days.date'
 
 
 def list_marts(con: duckdb.DuckDBPyConnection) -> list[str]:

@@ -51,6 +51,8 @@ class Answer:
     columns: list[str]
     rows: list[tuple[Any, ...]]
     sql: str
+    completeness: float | None = None
+    """How much of what the pixel saw on the days asked for has its event; None without a pixel log."""
 
 
 @contextmanager
@@ -228,7 +230,20 @@ def ask(
         )  # fmt: skip
     whole += f"\norder by {order}"
     found = con.execute(whole)
-    return Answer([column[0] for column in found.description or ()], found.fetchall(), whole.replace('"build".', ""))
+    named_columns, rows = [column[0] for column in found.description or ()], found.fetchall()
+    return Answer(named_columns, rows, whole.replace('"build".', ""), seen_share(con, first, last))
+
+
+def seen_share(con: duckdb.DuckDBPyConnection, first: date | None, last: date | None) -> float | None:
+    """Say how much of what the pixel saw on some days has its event."""
+    ((share,),) = con.execute(
+        """
+        select sum(matched) / nullif(sum(pixel_hits), 0) from build.executive.kpi_daily
+        where date >= coalesce($first, date) and date <= coalesce($last, date)
+        """,
+        {"first": first, "last": last},
+    ).fetchall()
+    return None if share is None else float(share)
 
 
 def refuse_odd_days(first: date | None, last: date | None) -> None:
@@ -296,4 +311,6 @@ def shown(value: Any) -> str:
         return f"{value:,.2f}" if value != int(value) else f"{int(value):,}"
     if isinstance(value, float):
         return f"{value:,.4f}"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return "" if value is None else f"{value:,}" if isinstance(value, int) else str(value)

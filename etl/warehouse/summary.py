@@ -10,6 +10,10 @@ from etl.lake.published import published
 if TYPE_CHECKING:
     from etl.settings import Settings
 
+OF_MESSAGES = "inbox_folder in ('events', 'access')"
+FATES = ("messages", "accepted", "duplicates", "quarantined")
+MOST_UNKNOWN = 4
+
 
 def lines(settings: "Settings") -> Iterator[str]:
     """Read the published warehouse and yield the summary's lines.
@@ -29,17 +33,23 @@ def lines(settings: "Settings") -> Iterator[str]:
 
 
 def came_in(con: duckdb.DuckDBPyConnection) -> Iterator[str]:
-    (files, log_lines, messages, accepted, duplicates, quarantined, balance) = con.execute(
-        """
-        select count(*), sum(lines), sum(messages), sum(accepted), sum(duplicates), sum(quarantined), sum(abs(balance))
+    # In the ledger rows of spend and exclusions count as messages do, and so do refused lines of the pixel's.
+    (files, log_lines, spend_rows, messages, accepted, duplicates, quarantined, others, balance) = con.execute(
+        f"""
+        select
+            count(*), sum(lines), sum(messages) filter (where inbox_folder = 'spend'),
+            {", ".join(f"sum({name}) filter (where {OF_MESSAGES})" for name in FATES)},
+            sum(quarantined) filter (where not coalesce({OF_MESSAGES}, false)), sum(abs(balance))
         from quality.ledger
         """
     ).fetchall()[0]
-    yield f"Came in        {files:,} files, {log_lines or 0:,} lines, {messages or 0:,} messages"
+    rows = f", {spend_rows:,} rows of spend" if spend_rows else ""
+    yield f"Came in        {files:,} files, {log_lines or 0:,} lines, {messages or 0:,} messages{rows}"
     books = "the books balance" if not balance else f"{balance:,} messages are UNACCOUNTED FOR"
+    beside = f", {others:,} other lines quarantined" if others else ""
     yield (
         f"Messages       {accepted or 0:,} accepted, {duplicates or 0:,} duplicates, "
-        f"{quarantined or 0:,} quarantined; {books}"
+        f"{quarantined or 0:,} quarantined{beside}; {books}"
     )
 
 
@@ -82,6 +92,27 @@ def was_lost(con: duckdb.DuckDBPyConnection) -> Iterator[str]:
     checks = dict(con.execute("select status, count(*) from quality.checks group by 1").fetchall())
     shown = ", ".join(f"{checks[status]} {status}" for status in ("ok", "warn", "error", "unknown") if status in checks)
     yield f"Checks         {shown}"
+    yield from is_unknown(con)
+
+
+def is_unknown(con: duckdb.DuckDBPyConnection) -> Iterator[str]:
+    """Say of what the checks know nothing yet, and what it takes to know."""
+    rows = con.execute(
+        """
+        select "check", count(*), arg_min(hint, (number, hint))
+        from (
+            select "check", hint, -count(*) over (partition by "check", hint) as number
+            from quality.checks where status = 'unknown'
+        )
+        group by 1 order by 2 desc, 1
+        """
+    ).fetchall()
+    if rows:
+        yield "Unknown        is what there is nothing yet to judge by; no check passes for want of data"
+    for check, count, hint in rows[:MOST_UNKNOWN]:
+        yield f"               {count:,} {check}: {hint}"
+    if rest := rows[MOST_UNKNOWN:]:
+        yield f"               {sum(count for _, count, _ in rest):,} more: quality.checks where status = 'unknown'"
 
 
 def top_channels(con: duckdb.DuckDBPyConnection) -> Iterator[str]:

@@ -26,6 +26,7 @@ class Walk:
     first: dict[str, str]
     again: dict[str, str]
     ended: list[str]
+    link: str
     events: dict[str, list[tuple[str | None, dict[str, Any]]]]
 
 
@@ -50,7 +51,9 @@ def walked(dag: Any, tmp_path_factory: pytest.TempPathFactory) -> Walk:
     with session() as open_session:
         for row in open_session.query(event).filter_by(source_run_id=runs[0].run_id):
             found.setdefault(row.asset.name, []).append((row.partition_key, row.extra))
-    return Walk(home, inbox, states[0], states[1], [str(run.state) for run in runs], found)
+    (judged,) = (task for task in runs[0].get_task_instances() if task.task_id == "reconcile")
+    link = judged.xcom_pull(task_ids="reconcile", key="_link_ChecksOnThePage")
+    return Walk(home, inbox, states[0], states[1], [str(run.state) for run in runs], str(link), found)
 
 
 def test_a_failed_check_fails_the_run_and_the_page_and_the_mail_come_all_the_same(walked: Walk) -> None:
@@ -59,6 +62,14 @@ def test_a_failed_check_fails_the_run_and_the_page_and_the_mail_come_all_the_sam
     assert (walked.home / "warehouse" / "bloodhound.duckdb").exists()
     assert (walked.home / "report" / "index.html").exists()
     assert (walked.home / "report" / "mail.eml").exists()
+
+
+def test_a_failed_check_links_to_the_row_of_the_page_that_explains_it(walked: Walk) -> None:
+    """GIVEN a file that was cut short THEN the task's link names the page's tab of trust, and that check."""
+    assert walked.link == "/bloodhound/page#tab=trust&check=files_landed"
+    with duckdb.connect(str(walked.home / "warehouse" / "bloodhound.duckdb"), read_only=True) as con:
+        found = con.execute("select distinct \"check\" from quality.checks where status = 'error'").fetchall()
+    assert found == [("files_landed",)]
 
 
 def test_the_next_run_tries_again_what_failed_and_skips_what_has_no_work(walked: Walk) -> None:
@@ -94,6 +105,9 @@ def test_the_notebook_answers_on_what_a_run_made(walked: Walk, monkeypatch: pyte
         "returns",
         "hours",
         "late",
+        "sequences",
+        "survival",
+        "own_model",
     )
     assert {name: len(found[name]) > 0 for name in answers} == dict.fromkeys(answers, True)
     assert (
@@ -102,6 +116,14 @@ def test_the_notebook_answers_on_what_a_run_made(walked: Walk, monkeypatch: pyte
         .execute("select count(*) from core.events where not is_bot and not is_excluded")
         .fetchall()[0][0]
     )
+    ((orders,),) = found["warehouse"].execute("select count(distinct order_id) from marketing.attribution").fetchall()
+    own = found["own_model"]
+    assert (own["own_orders"].sum(), own["linear_orders"].sum()) == (pytest.approx(orders), pytest.approx(orders))
+    assert own["own_revenue"].sum() == pytest.approx(own["linear_revenue"].sum())
+    for _, lived in found["survival"].groupby("platform"):
+        assert lived["goes_on"].is_monotonic_decreasing and lived["goes_on"].between(0, 1).all()
+        # Who was seen at a page and neither ended nor was censored there was seen at the next.
+        assert (lived["at_risk"] >= lived["ended"]).all() and lived["at_risk"].is_monotonic_decreasing
     found["warehouse"].close()
 
 
@@ -116,23 +138,31 @@ def test_the_page_is_for_those_who_are_logged_in(
         views = importlib.import_module("airflow.plugins_manager").get_plugin_info()
         hrefs = [view["href"] for plugin in views for view in plugin["external_views"]]
 
-        def status(**headers: str) -> int:
-            return int(client.get("/bloodhound/page", headers=headers).status_code)
+        def status(path: str = "page", **headers: str) -> int:
+            return int(client.get(f"/bloodhound/{path}", headers=headers).status_code)
 
         def token(password: str) -> str:
             answer = client.post("/auth/token", json={"username": "admin", "password": password})
             return str(answer.json().get("access_token"))
 
-        assert {href.partition("#")[0] for href in hrefs} == {"bloodhound/page"}
+        assert set(hrefs) == {"bloodhound/view/figures", "bloodhound/view/data-loss"}
+        assert {status(href.partition("/")[2]) for href in hrefs} == {401}
         assert [status(), status(Authorization="Bearer nonsense"), status(Cookie="_token=nonsense")] == [401, 403, 403]
         assert status(Authorization=f"Bearer {token('wrong')}") == 403
         assert {client.get(f"/bloodhound/{path}").status_code for path in ("", "docs", "openapi.json")} == {404}
 
         right = {"Authorization": f"Bearer {token('right')}"}
-        assert "No page yet" in client.get("/bloodhound/page", headers=right).text
+        assert [status(path, **right) for path in ("page", "view/figures", "view/nothing")] == [404, 200, 404]
+        waiting = client.get("/bloodhound/view/figures", headers=right).text
+        assert "<h1>Figures</h1>" in waiting and "No page yet" in waiting and "iframe" not in waiting
         (tmp_path / "report").mkdir()
         (tmp_path / "report" / "index.html").write_text("<title>Figures</title>")
         answer = client.get("/bloodhound/page", headers=right)
+        framed = client.get("/bloodhound/view/data-loss", headers=right)
+        assert '<p role="status">Reading the page…</p>' in framed.text
+        assert '<iframe src="../page#tab=trust" title="Data loss">' in framed.text
+        assert "script-src" not in framed.headers["content-security-policy"]
+        assert framed.headers["content-security-policy"].startswith("default-src 'none'; style-src 'sha256-")
 
     assert (answer.status_code, answer.text) == (200, "<title>Figures</title>")
     assert answer.headers["content-security-policy"] == "frame-ancestors 'self'"

@@ -466,7 +466,7 @@ def test_counts_of_a_file_add_up(house: House) -> None:
     house.put("events/a.jsonl", lines(rows))
     pipeline.land(house.settings)
     counts = pipeline.parse(house.settings)
-    assert (counts["files"], counts["messages"], counts["quarantined"]) == (1, 2, 3)
+    assert (counts["files"], counts["messages"], counts["quarantined"]) == (1, 5, 3)
     assert pipeline.parse(house.settings)["files"] == 0
 
 

@@ -86,3 +86,18 @@ def test_more_rows_than_a_sheet_has_are_said(
     with pytest.raises(BadUse, match="23 rows"):
         export.export(con, "marketing.spend", tmp_path / "a.xlsx", "xlsx")
     assert export.export(con, "marketing.spend", tmp_path / "a.csv", "csv") == 23
+
+
+def test_days_are_exported_with_how_complete_they_are(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    """GIVEN a mart by the day that says nothing of its days THEN its rows say it; what says it, says it once."""
+    con.execute(
+        "create schema executive; create table executive.kpi_daily as"
+        " select date '2026-03-01' as date, false as is_complete, 0.5 as completeness, 3 as sessions"
+    )
+    for mart, expected in (("marketing.spend", ["name", "cost", "share", "date", "seen_at", "is_ok"]),
+                           ("executive.kpi_daily", [])):  # fmt: skip
+        export.export(con, mart, tmp_path / "a.csv", "csv")
+        with (tmp_path / "a.csv").open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file))
+        assert all((row["is_complete"], row["completeness"]) == ("False", "0.5") for row in rows)
+        assert list(rows[0])[1 : 1 + len(expected)] == expected and len(set(rows[0])) == len(rows[0])

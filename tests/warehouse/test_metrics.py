@@ -266,6 +266,18 @@ def test_changes_and_their_limits_are_those_of_the_marts(con: duckdb.DuckDBPyCon
     assert bool(expected) == (table != "executive.kpi_weekly")
 
 
+def test_answers_carry_how_much_was_seen_of_their_days(house: House) -> None:
+    """GIVEN some days THEN an answer's completeness is that of the KPIs' hits on them, and of no others."""
+    with duckdb.connect(str(house.settings.warehouse), read_only=True) as con:
+        known = con.execute("select date, matched, pixel_hits from executive.kpi_daily where pixel_hits > 0").fetchall()
+    hits, matched = sum(row[2] for row in known), sum(row[1] for row in known)
+    assert metrics.query(house.settings.warehouse, ["sessions"]).completeness == pytest.approx(matched / hits)
+    for day, seen, all_hits in known:
+        one = metrics.query(house.settings.warehouse, ["sessions"], by=["channel"], first=day, last=day)
+        assert one.completeness == pytest.approx(seen / all_hits)
+    assert len({seen / all_hits for _, seen, all_hits in known}) > 1
+
+
 def test_a_change_is_between_whole_periods(house: House) -> None:
     """GIVEN days whose first and last are parts THEN only between whole ones a change is told."""
     ask, asked = house.settings.warehouse, ["sessions"]

@@ -67,7 +67,7 @@ def install(version: str, folder: Path) -> Path:
 @pytest.mark.parametrize("file", ["warehouse", "marts"])
 def test_opens_in_version_1(version: str, file: str, home: House, tmp_path: Path) -> None:
     path = str(getattr(home.settings, file))
-    assert len(STATEMENTS) == 4
+    assert len(STATEMENTS) == 5
     done = subprocess.run(
         [sys.executable, "-S", "-c", READ_ALL, path, *STATEMENTS], capture_output=True, text=True, check=False,
         env={"PYTHONPATH": str(install(version, tmp_path))},
