@@ -46,7 +46,7 @@ const asSpan = ({ start, end }) => {
   if (one.getUTCFullYear() !== other.getUTCFullYear()) return `${asDay(start, true)} – ${asDay(end, true)}`;
   return one.getUTCMonth() === other.getUTCMonth() && LOCALE.startsWith('en') ? `${one.getUTCDate()} – ${asDay(end, true)}` : `${asDay(start)} – ${asDay(end, true)}`;
 };
-const asHours = (hours) => (hours < 1 ? 'under an hour' : hours < 48 ? `${WHOLE.format(hours)} hours` : `${WHOLE.format(hours / 24)} days`);
+const asHours = (hours) => (hours < 1 ? 'under an hour' : hours < 48 ? plural(Math.round(hours), 'hour') : plural(Math.round(hours / 24), 'day'));
 
 const FORMATS = {
   text: String, name: String, prose: String, status: String,
