@@ -186,3 +186,12 @@ def test_sealed_days_are_told(browser: Browser, tmp_path: Path) -> None:
         assert reader.complaints == []
         reader.context.close()
     assert "are sealed" not in said["none"] and "Days through 2 Mar 2026 are sealed" in said["two"], said
+
+
+def test_a_link_from_a_check_leads_to_its_row(browser: Browser, shop_page: Path) -> None:
+    reader = Reader(browser, shop_page, "tab=trust&check=event_loss")
+    row = reader.page.locator("#panel-open tr.asked")
+    assert "event loss" in row.inner_text()
+    box = row.bounding_box()
+    assert box and 0 < box["y"] < 900
+    reader.context.close()

@@ -52,3 +52,8 @@ addEventListener('beforeprint', () => { document.documentElement.dataset.printed
 addEventListener('afterprint', () => { delete document.documentElement.dataset.printed; drawAll(); });
 document.documentElement.dataset.script = 'yes';
 render();
+// A link from a failed check names it: its row, or the list where it is not open any more.
+const asked = new URLSearchParams(location.hash.slice(1)).get('check');
+const row = asked && document.querySelector(`tr[data-check="${CSS.escape(asked)}"]`);
+if (row) row.classList.add('asked');
+if (asked && (row || byId('panel-open'))) (row || byId('panel-open')).scrollIntoView({ block: 'center' });

@@ -52,7 +52,7 @@ const table = (panel, made, chosen) => {
   const fill = () => {
     const rows = sortedBy(panel, made.table);
     const most = bar ? Math.max(...rows.map((row) => row[bar.name] || 0), 0) : 0;
-    const line = (row, kind) => el('tr', { class: kind || (row.isOut ? 'out' : null) }, panel.columns.map((column) => cell(panel, row, column, chosen, most)));
+    const line = (row, kind) => el('tr', { class: kind || (row.isOut ? 'out' : null), 'data-check': row.check_name }, panel.columns.map((column) => cell(panel, row, column, chosen, most)));
     box.replaceChildren(el('table', {}, el('caption', { class: 'hidden' }, panel.title), el('thead', {}, el('tr', {}, panel.columns.map((column) => headCell(panel, column, fill)))),
       el('tbody', {}, rows.slice(0, shown).map((row) => line(row))), made.total ? el('tfoot', {}, line(made.total, 'total')) : null));
     more.hidden = rows.length <= shown;

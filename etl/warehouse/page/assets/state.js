@@ -18,6 +18,7 @@ const readHash = () => {
   for (const [name, value] of given) {
     if (name === 'tab' && ALIASES[value]) made.tab = ALIASES[value];
     else if (name in CHOICES && CHOICES[name].includes(value)) made[name] = value;
+    else if (name === 'check') made.choices.open = 'all';
     else if (name.startsWith('by.')) made.choices[name.slice(3)] = value;
     else if (DIMENSIONS.includes(name) && value) made.filters[name] = value.split('|').slice(0, 40);
   }
