@@ -1,8 +1,7 @@
 """The whole way from raw logs to checked marts, a page and a mail.
 
 A run takes whatever is new, of any day: a late file does its own days again and no others. A stage without work ends as
-skipped; one that failed is tried again by the next run. A check in error fails `reconcile`, and the run; what was
-published stays published, and page and mail are made of it all the same.
+skipped; one that failed is tried again by the next run. A check in error fails `reconcile`, not page and mail.
 
 Runs at midnight UTC unless `BLOODHOUND_SCHEDULE` says otherwise. To do days again: `make backfill FROM=… TO=…`, or
 trigger a run with a first and a last day.
@@ -55,7 +54,7 @@ with DAG("bloodhound", schedule=chosen_schedule(), params=DAYS_AGAIN, doc_md=__d
         """Write the daily summary, and send it if a mail server is set; each day of data once."""
         return run(pipeline.mail)
 
-    page, judged = report(), reconcile()
+    judged, page = reconcile(), report()
     judged.operator.operator_extra_links = (ChecksOnThePage(),)  # type: ignore[attr-defined]
     land() >> parse() >> sessionize() >> build() >> [judged, page]
     page >> mail()

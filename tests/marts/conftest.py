@@ -36,6 +36,7 @@ def models(compiled: dict[str, Node]) -> Iterator[Models]:
         made = Models(con, compiled)
         made.expect(PROJECT / "conf" / "thresholds.toml")
         made.make("stg_lake__strays")
+        made.make("stg_lake__seals")
         yield made
 
 
