@@ -3,7 +3,7 @@
     python -m benchmarks.alarms --write
 
 Visits of an hour are drawn, twenty seeds a site, over thirteen weeks without an outage and six with one; the project's
-own model, `silence`, judges them by the thresholds as shipped. What else may raise an alarm, as loss, is not asked.
+own model, `silence`, judges them by the thresholds as shipped. `benchmarks.incidents` asks all checks.
 """
 
 from collections.abc import Callable
@@ -15,8 +15,7 @@ import numpy as np
 import pyarrow as pa
 import typer
 
-from benchmarks.coverage import PAGE, compiled_models, screen
-from benchmarks.pipeline import write_between
+from benchmarks.coverage import compiled_models, conclude
 from etl.settings import PROJECT
 from etl.stages.build.sources import name_tables
 from etl.vocabulary.thresholds import read_thresholds
@@ -195,12 +194,8 @@ def main(
 ) -> None:
     """Measure alarms; exit 1 where a quiet site fails more than once in 300 days, or an outage is missed too often."""
     quiet, found = measure(seeds)
-    text = render(quiet, found, seeds)
-    screen.print(text, markup=False, soft_wrap=True)
-    if write:
-        write_between(text, BEGIN, END, PAGE)
-    broken = any(row["errors"] > MOST_ERRORS for row in quiet) or any(row["found"] < RIGHTLY for row in found)
-    raise typer.Exit(1 if broken else 0)
+    is_broken = any(row["errors"] > MOST_ERRORS for row in quiet) or any(row["found"] < RIGHTLY for row in found)
+    conclude(render(quiet, found, seeds), BEGIN, END, write=write, is_broken=is_broken)
 
 
 if __name__ == "__main__":

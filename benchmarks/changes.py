@@ -16,8 +16,7 @@ import numpy as np
 import pyarrow as pa
 import typer
 
-from benchmarks.coverage import PAGE, compiled_models, screen
-from benchmarks.pipeline import write_between
+from benchmarks.coverage import compiled_models, conclude
 
 BEGIN, END = "<!-- changes: begin -->", "<!-- changes: end -->"
 FIRST = date(1900, 1, 1)
@@ -80,7 +79,8 @@ def judge(pairs: int, seed: int) -> list[dict[str, Any]]:
             f"""
             create table build.intermediate.int_kpis_counted as
             select
-                'day' as grain, 'all' as dimension, 'all' as dimension_value, 1 as day_count, true as is_complete, *,
+                'day' as grain, 'all' as dimension, 'all' as dimension_value, 1 as day_count, true as is_complete,
+                false as is_sealed, *,
                 {", ".join(f"0 as {name}" for name in nothing)}
             from drawn;
             create table build.intermediate.int_reporting_periods as select grain, period_date, true as is_complete
@@ -135,11 +135,7 @@ def main(
 ) -> None:
     """Measure coverage of changes; exit 1 where it is not 95 % give or take three."""
     rows = judge(pairs, seed)
-    text = render(rows)
-    screen.print(text, markup=False, soft_wrap=True)
-    if write:
-        write_between(text, BEGIN, END, PAGE)
-    raise typer.Exit(1 if any(is_broken(row) for row in rows) else 0)
+    conclude(render(rows), BEGIN, END, write=write, is_broken=any(is_broken(row) for row in rows))
 
 
 if __name__ == "__main__":

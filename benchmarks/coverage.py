@@ -140,7 +140,7 @@ def estimate(con: duckdb.DuckDBPyConnection, models: dict[str, str], pages: pa.T
     con.execute(
         f"""
         create table build.intermediate.int_kpis_counted as
-        select *, true as is_complete, 0.0 as revenue, {", ".join(f"0 as {name}" for name in others)}
+        select *, true as is_complete, false as is_sealed, 0.0 as revenue, {", ".join(f"0 as {name}" for name in others)}
         from build.intermediate.int_pages_estimated
         where dimension = 'all'
         """
@@ -221,6 +221,14 @@ def render(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def conclude(text: str, begin: str, end: str, *, write: bool, is_broken: bool) -> None:
+    """Print what was measured, put it into the docs if asked to, and exit: 1 where it is not what is promised."""
+    screen.print(text, markup=False, soft_wrap=True)
+    if write:
+        write_between(text, begin, end, PAGE)
+    raise typer.Exit(1 if is_broken else 0)
+
+
 @app.command()
 def main(
     days: Annotated[int, typer.Option(min=WEEK, help="Days of each scenario.")] = 2_100,
@@ -229,14 +237,10 @@ def main(
 ) -> None:
     """Measure coverage; exit 1 where it is not what is promised."""
     rows = judge(days, seed).to_pylist()
-    text = render(rows)
-    screen.print(text, markup=False, soft_wrap=True)
-    if write:
-        write_between(text, BEGIN, END, PAGE)
     wrong = [(row, why) for row in rows if (why := broken(row))]
     for row, why in wrong:
         screen.print(f"{why}: {row['scenario']}, {row['views']:,} a day, {row['grain']}: {row['held']:.1%}")
-    raise typer.Exit(1 if wrong else 0)
+    conclude(render(rows), BEGIN, END, write=write, is_broken=bool(wrong))
 
 
 if __name__ == "__main__":

@@ -16,8 +16,7 @@ import numpy as np
 import pyarrow as pa
 import typer
 
-from benchmarks.coverage import PAGE, compiled_models, screen
-from benchmarks.pipeline import write_between
+from benchmarks.coverage import compiled_models, conclude
 
 BEGIN, END = "<!-- maturity: begin -->", "<!-- maturity: end -->"
 FIRST = date(2026, 1, 1)
@@ -135,11 +134,7 @@ def main(
 ) -> None:
     """Measure coverage of maturities; exit 1 where it is not 95 % give or take three."""
     rows = judge(histories, seed)
-    text = render(rows)
-    screen.print(text, markup=False, soft_wrap=True)
-    if write:
-        write_between(text, BEGIN, END, PAGE)
-    raise typer.Exit(1 if any(is_broken(row) for row in rows) else 0)
+    conclude(render(rows), BEGIN, END, write=write, is_broken=any(is_broken(row) for row in rows))
 
 
 if __name__ == "__main__":

@@ -20,3 +20,8 @@
         0
     )
 {%- endmacro %}
+
+{#- How many missing messages go together: the length of the gap in which one of them lies, on average. -#}
+{% macro mean_gap(squared_gaps, missing) -%}
+    coalesce({{ squared_gaps }} / nullif({{ missing }}, 0), 1)
+{%- endmacro %}

@@ -14,24 +14,21 @@
 {#-
     What a share means against its threshold. From `plain_from` cases on the share itself counts. Below, one bad
     case among a handful would cry wolf, so the lower end of the share's Wilson interval (95 %, two-sided) must pass
-    the threshold; and fewer than `least` bad cases fail no run. Without a case, or without a threshold, nothing is known.
+    the threshold; and fewer than `least` bad cases fail no run. Bad cases that come `clump` at a time are so many fewer
+    cases: a batch of sixteen messages is lost once. Without a case, or without a threshold, nothing is known.
 -#}
-{% macro threshold_status(part, whole, least='thresholds.least') -%}
+{% macro threshold_status(part, whole, least='thresholds.least', clump=1) -%}
     case
         when coalesce({{ whole }}, 0) = 0 or thresholds.error is null then 'unknown'
-        when {{ judged_share(part, whole) }} > thresholds.error and {{ part }} >= {{ least }} then 'error'
-        when {{ judged_share(part, whole) }} > thresholds.warn then 'warn'
+        when {{ judged_share(part, whole, clump) }} > thresholds.error and {{ part }} / {{ clump }} >= {{ least }} then 'error'
+        when {{ judged_share(part, whole, clump) }} > thresholds.warn then 'warn'
         else 'ok'
     end
 {%- endmacro %}
 
-{% macro judged_share(part, whole) -%}
+{% macro judged_share(part, whole, clump=1) -%}
     case
-        when {{ whole }} >= thresholds.plain_from then {{ part }}::double / {{ whole }}
-        else
-            (
-                {{ part }} + 1.9207::double
-                - 1.96::double * sqrt(greatest({{ part }}::double * ({{ whole }} - {{ part }}) / {{ whole }}, 0) + 0.9604)
-            ) / ({{ whole }} + 3.8415::double)
+        when {{ whole }} / {{ clump }} >= thresholds.plain_from then {{ part }}::double / {{ whole }}
+        else {{ wilson_limit('(' ~ part ~ ' / ' ~ clump ~ ')', '(' ~ whole ~ ' / ' ~ clump ~ ')', '-') }}
     end
 {%- endmacro %}

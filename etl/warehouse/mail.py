@@ -30,6 +30,11 @@ FIGURES = (
     ("Visitors", "visitors", "count"), ("Sessions", "sessions", "count"), ("Page views", "page_views", "count"),
     ("Page views, likely true", "page_views_estimated", "count"), ("Measured", "completeness", "rate"),
 )  # fmt: skip
+KNOWN_BY = {
+    "page_views_estimated": "is_witnessed", "completeness": "is_witnessed", "revenue": "is_revenue_complete",
+}  # fmt: skip
+"""What has to be true of both days for a figure of theirs to be compared."""
+
 LIMITS = "In brackets: the 95 % limits of the change; where they hold nought, it may be chance."
 BLUE, SOFT, INK, MUTED, LINE = "#2457c5", "#c3d2f2", "#16191f", "#565d6b", "#dfe3e9"
 Row = dict[str, Any]
@@ -143,14 +148,15 @@ def day_change(last: Row, before: Row, name: str, form: str) -> str:
     """Write the change on the day before as the marts have it, with the limits within which chance alone moves it."""
     change, low, high = (last.get(f"{name}_change{end}") for end in ("", "_low", "_high"))
     if change is None:
-        return moved(last[name], before.get(name), form) if form == "rate" and are_whole(last, before) else ""
+        return change_on(last, before, name, form) if form == "rate" else ""
     limits = "too few" if low is None or high is None else f"{100 * low:+.0f} to {100 * high:+.0f}"
     return f"{100 * change:+.1f} % ({limits})"
 
 
-def week_change(last: Row, week_ago: Row, name: str, form: str) -> str:
-    """Write the change on the same weekday a week before; empty unless both days are whole."""
-    return moved(last[name], week_ago.get(name), form) if are_whole(last, week_ago) else ""
+def change_on(last: Row, other: Row, name: str, form: str) -> str:
+    """Write the change on another day, whose limits no mart knows; empty unless both are whole and as well known."""
+    is_known = are_whole(last, other) and all(row.get(KNOWN_BY.get(name, "date")) for row in (last, other))
+    return moved(last[name], other.get(name), form) if is_known else ""
 
 
 def are_whole(*days: Row) -> bool:
@@ -170,7 +176,7 @@ def subject(days: list[Row], currency: str, errors: int) -> str:
     if not days:
         return "Bloodhound: no data yet"
     last, _, week_ago = compared(days)
-    change = week_change(last, week_ago, "revenue", "money")
+    change = change_on(last, week_ago, "revenue", "money")
     wrong = f"; {errors} checks in error" if errors > 1 else "; a check in error" if errors else ""
     return (
         f"{last['date']:%d %b}: revenue {show(last['revenue'], 'money', currency)}"
@@ -178,35 +184,49 @@ def subject(days: list[Row], currency: str, errors: int) -> str:
     )
 
 
+def figure(last: Row, name: str, form: str, currency: str) -> str:
+    """Write a figure of the day; an estimate with its limits."""
+    limits = [last.get(f"{name.removesuffix('_estimated')}_{end}") for end in ("low", "high")]
+    if not name.endswith("_estimated") or None in limits:
+        return show(last[name], form, currency)
+    return f"{show(last[name], form, currency)} ({' to '.join(show(limit, form, currency) for limit in limits)})"
+
+
 def lines(days: list[Row], currency: str) -> list[tuple[str, str, str, str]]:
     """Each figure with its changes against the day before and the week before."""
     last, before, week_ago = compared(days)
     return [
-        (title, show(last[name], form, currency), day_change(last, before, name, form),
-         week_change(last, week_ago, name, form))
+        (title, figure(last, name, form, currency), day_change(last, before, name, form),
+         change_on(last, week_ago, name, form))
         for title, name, form in FIGURES
     ]  # fmt: skip
 
 
-def measured(last: Row) -> str:
-    """Say how much of reality the figures show."""
+def remarks(last: Row) -> str:
+    """Say what may be said of the day: how much of reality its figures show, and what they do not."""
+    said = []
+    if not last.get("is_complete"):
+        said.append("The data covers a part of this day: nothing can be compared with it.")
+    if last.get("is_revenue_complete") is False:
+        said.append("Some orders are in a currency without a rate: revenue leaves them out.")
     if last["completeness"] is None:
-        return "How much of reality was measured is unknown: no pixel saw these pages."
-    return f"Of the page views that the pixel saw, {100 * last['completeness']:.1f} % were measured."
-
-
-def unfinished(last: Row) -> str:
-    """Say that a day is not whole, where it is not."""
-    return "" if last.get("is_complete") else "The data covers a part of this day: nothing can be compared with it. "
+        said.append("How much of reality was measured is unknown: no pixel saw these pages.")
+    else:
+        said.append(f"Of the page views that the pixel saw, {100 * last['completeness']:.1f} % were measured.")
+        if not last.get("is_witnessed"):
+            said.append(
+                "On a part of the web no pixel saw the pages: the estimate has what was counted there, and no more."
+            )
+    return " ".join(said)
 
 
 def as_text(days: list[Row], errors: list[Any], currency: str) -> str:
     """Write the mail for those who read text."""
     if not days:
         return "There is no data yet: no day has an event or a pixel hit.\n"
-    rows = [f"{title:<26}{value:>16}  {day:>24}  {week:>14}" for title, value, day, week in lines(days, currency)]
+    rows = [f"{title:<26}{value:>26}  {day:>24}  {week:>14}" for title, value, day, week in lines(days, currency)]
     wrong = [f"- {check} ({scope}): {hint or ''}" for check, scope, hint in errors[:SHOWN_ERRORS]]
-    title = f"{'':<26}{'':>16}  {'a day before':>24}  {'a week before':>14}"
+    title = f"{'':<26}{'':>26}  {'a day before':>24}  {'a week before':>14}"
     trouble = [f"{len(errors)} checks in error:", *wrong] if errors else ["No check is in error."]
     return "\n".join(
         [
@@ -215,7 +235,7 @@ def as_text(days: list[Row], errors: list[Any], currency: str) -> str:
             title,
             *rows,
             "",
-            unfinished(days[-1]) + measured(days[-1]),
+            remarks(days[-1]),
             LIMITS,
             "",
             *trouble,
@@ -252,7 +272,7 @@ def as_html(days: list[Row], errors: list[Any], currency: str) -> str:
 <body style="margin:0;padding:20px;background:#ffffff;color:{INK};font:15px/1.5 sans-serif">
 <div style="max-width:640px">
 <h1 style="font-size:20px;margin:0 0 4px">{days[-1]["date"]:%A, %d %B %Y}</h1>
-<p style="margin:0 0 12px">{unfinished(days[-1])}{measured(days[-1])}</p>
+<p style="margin:0 0 12px">{escape(remarks(days[-1]))}</p>
 <table style="border-collapse:collapse;width:100%"><thead><tr><th style="{head}"></th><th style="{head}">that day</th>
 <th style="{head}">on the day before</th><th style="{head}">on a week before</th></tr></thead>
 <tbody>{rows}</tbody></table>

@@ -163,8 +163,8 @@ def query(
         last: day up to which, that day too.
         with_changes: also say how each metric changed from the period before, with the 95 % limits of that.
 
-    An answer by one period says of each whether the data covers it (`is_complete`), and whether it is sealed
-    (`is_sealed`).
+    An answer by one period says of each whether the data covers it (`is_complete`), whether it is sealed (`is_sealed`)
+    and, where a metric grows while touches earn, whether it is older than the attribution window (`is_mature`).
 
     Raises:
         BadUse: a metric or dimension is not known; the message names those that are. Or changes are asked for by no

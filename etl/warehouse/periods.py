@@ -1,6 +1,6 @@
-"""What may be said of the periods of an answer: whether the data covers them, they are sealed, and a metric changed.
+"""What may be said of the periods of an answer: whether they are whole, sealed, old enough, and a metric changed.
 
-A change is null unless both periods are whole.
+A change is null unless both periods are whole, and of what touches earn unless both are mature.
 
 The limits are those of executive's tables: a ratio of two chances is log-normal, and how far chance moves a metric is
 itself a metric, of the same name with `_variance` behind it.
@@ -80,7 +80,7 @@ def select_changes(
             columns.append(f'{limit} as "{name}_change_{end}"')
     same = "".join(f' and now."{name}" is not distinct from before."{name}"' for name in dimensions)
     return f"""
-        select {", ".join(columns)}, now.is_complete, now.is_sealed
+        select {", ".join(columns)}, now.is_complete, now.is_sealed{", now.is_mature" if attributed else ""}
         from known as now
         left join known as before on before."{period}" = now."{period}" - interval 1 {grain}{same}
         where now."{period}" >= coalesce(date_trunc('{grain}', {since}), now."{period}")
@@ -115,11 +115,12 @@ def told(
     since, until = (f"date '{day}'" if day else "null::date" for day in (first, last))
     start = f"cast(date_trunc('{grain}', {since}) - interval 1 {grain} as date)" if with_changes else since
     head = f"with asked as ({asked}), periods as ({select_periods(grain, start, until)})"
+    facts = ["is_complete", "is_sealed", *(["is_mature"] if attributed else [])]
     if not with_changes:
-        listed = ", ".join(f'asked."{name}"' for name in [*by, *names])
+        listed = [f'asked."{name}"' for name in [*by, *names]]
+        listed += [f"coalesce(periods.{fact}, false) as {fact}" for fact in facts]
         return f"""{head}
-            select {listed}, coalesce(periods.is_complete, false) as is_complete,
-                coalesce(periods.is_sealed, false) as is_sealed
+            select {", ".join(listed)}
             from asked left join periods on asked."{period}" = periods.period
         """
     others = [name for name in by if name != period]

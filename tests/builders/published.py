@@ -44,7 +44,7 @@ def kpi(day: date, scale: float, **more: Any) -> Row:
     """A day's KPIs; 98 of 100 pixel hits are matched unless said otherwise."""
     sessions, orders = round(100 * scale), round(4 * scale)
     return {
-        "date": day, "day_count": 1, "is_complete": True,
+        "date": day, "day_count": 1, "is_complete": True, "is_witnessed": True, "is_revenue_complete": True,
         "visitors": round(80 * scale), "new_visitors": round(30 * scale),
         "sessions": sessions, "bounces": round(40 * scale), "sessions_with_order": orders, "page_views": 3 * sessions,
         "orders": orders, "revenue": orders * 25.5, "average_session_seconds": 90.0, "pixel_hits": round(200 * scale),
@@ -56,7 +56,7 @@ def kpi(day: date, scale: float, **more: Any) -> Row:
 UNSEEN = dict.fromkeys(
     ("completeness", "page_views_estimated", "page_views_low", "page_views_high", "page_views_dependent_high")
 ) | {
-    "pixel_hits": 0, "matched": 0,
+    "pixel_hits": 0, "matched": 0, "is_witnessed": False,
 }  # fmt: skip
 """KPIs of what no pixel witnesses."""
 ADDED = ("visitors", "new_visitors", "sessions", "bounces", "sessions_with_order", "page_views", "orders", "revenue",
@@ -214,10 +214,15 @@ def shop(count: int = 30, names: Iterable[str | None] = ("spring", "brand")) -> 
                 "experiment": name, "metric": "conversion_rate", "variant": "b", "control": "control", "visitors": 5000,
                 "control_visitors": 5000, "lift": 0.07, "always_valid_low": low, "always_valid_high": 0.12,
                 "srm_p_value": srm, "verdict": verdict, "multiple_exposure_share": 0.0, "has_multiple_exposures": False,
+                "duration_days": 14.6, "detectable_lift": 0.05, **plan,
             }
-            for name, low, srm, verdict in (
-                ("button", 0.01, 0.4, "higher"), ("banner", -0.03, 0.6, "undecided"),
-                ("split", 0.02, 0.00001, "sample ratio mismatch"),
+            for name, low, srm, verdict, plan in (
+                ("button", 0.01, 0.4, "higher", {
+                    "role": "goal", "minimal_lift": 0.04, "power": 0.62, "visitors_needed": 15999.5,
+                    "days_needed": 22.4,
+                }),
+                ("banner", -0.03, 0.6, "undecided", {"role": "guardrail", "guardrail": "harmed"}),
+                ("split", 0.02, 0.00001, "sample ratio mismatch", {"role": None}),
             )
         ],
         "quality.loss_daily": [

@@ -164,7 +164,7 @@ CHAIN = (
     "int_messages_hourly", "int_access_days", "int_stream_islands", "int_stream_runs", "int_stream_rejections",
     "message_gaps", "int_page_hits_deduplicated", "int_pages_witnessed", "loss_hourly", "loss_daily",
     "access_loss_daily", "silence", "stage_balance", "int_refusals_deduplicated", "loss_by_cause", "ledger",
-    "int_shares_daily", "int_checks_daily",
+    "int_shares_daily", "loss_by_dimension", "int_losses_located", "int_checks_daily",
     "int_incidents_cut", "incidents", "checks",
 )  # fmt: skip
 
@@ -235,7 +235,7 @@ class World:
         models.fill("stg_lake__holidays", [])
         models.fill("int_lake_now", [{"latest_received_at": START + timedelta(days=WORLD_DAYS)}])
         for name in ("sessions", "orders", "int_sessions_aggregated", "int_order_events", "int_orders_chosen",
-                     "int_spend_chosen", *OTHERS_CHECKS):  # fmt: skip
+                     "int_spend_chosen", "int_pages_sourced", *OTHERS_CHECKS):  # fmt: skip
             models.fill(name, [])
         models.fill("probes", list(probes))
         models.make(*CHAIN)

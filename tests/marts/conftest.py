@@ -35,8 +35,7 @@ def models(compiled: dict[str, Node]) -> Iterator[Models]:
         con.execute("use memory")
         made = Models(con, compiled)
         made.expect(PROJECT / "conf" / "thresholds.toml")
-        made.make("stg_lake__strays")
-        made.make("stg_lake__seals")
+        made.make("stg_lake__strays", "stg_lake__seals")
         yield made
 
 

@@ -272,6 +272,114 @@ def test_silence_says_who_is_silent(models: Models, host: str | None, is_all_sil
     assert (status, warn, error) == ("error", 10, 20) and hint.startswith(beginning)
 
 
+def test_a_batch_is_lost_once(models: Models, world: World) -> None:
+    """GIVEN ninety messages missing on the third, one by one or fifteen at a time THEN the first is an error alone."""
+
+    def judge(lost: set[tuple[int, int]]) -> str:
+        kept = [
+            row for number, row in enumerate(world.views)
+            if (int(row["visitor_id"][1:]), number // 50) not in lost
+        ]  # fmt: skip
+        assert len(kept) == len(world.views) - 90
+        World(kept, world.hits).check(models)
+        return statuses(models, "message_gaps")["2026-03-03 shop desktop_web"]
+
+    assert judge({(visitor, index) for visitor in range(45) for index in (60, 64)}) == "error"
+    assert judge({(visitor, index) for visitor in range(6) for index in range(60, 75)}) == "warn"
+
+
+def tracked(world: World, number: int) -> str:
+    """Name the tracker of a message: each third visitor has another."""
+    return "bh/2" if int(world.views[number]["visitor_id"][1:]) % 3 == 0 else "bh/1"
+
+
+def hint_of(models: Models, check: str, day: int) -> str:
+    ((hint,),) = models.query(f"""
+        select hint from build.quality.checks where "check" = '{check}' and date = date '2026-03-0{day}'
+    """)
+    return str(hint)
+
+
+def test_a_loss_names_the_tracker_that_lost(models: Models, world: World) -> None:
+    """GIVEN a tracker that loses four of five messages THEN the pixel's check and the indexes' name it."""
+    views = [view | {"tracker": tracked(world, number)} for number, view in enumerate(world.views)]
+    kept = [
+        view for number, view in enumerate(views)
+        if view["viewed_at"].day != 4 or view["tracker"] == "bh/1" or number // 50 % 5 == 0
+    ]  # fmt: skip
+    World(kept, world.hits).check(models)
+    assert hint_of(models, "event_loss", 4).startswith(
+        "Most of it: tracker bh/2 (82 % lost; of the others 0 %). See quality.loss_hourly"
+    )
+    assert hint_of(models, "message_gaps", 4).startswith("Most of it: tracker bh/2 (")
+
+
+def test_a_loss_names_who_is_heard_no_more(models: Models, world: World) -> None:
+    """GIVEN a tracker of which nothing comes, or a collector that loses most THEN the week before names it."""
+    views = [view | {"tracker": tracked(world, number)} for number, view in enumerate(world.views)]
+    World([row for row in views if row["viewed_at"].day != 4 or row["tracker"] == "bh/1"], world.hits).check(models)
+    assert hint_of(models, "event_loss", 4).startswith("Most of it: tracker bh/2 (100 % lost). See")
+    kept = [
+        row for number, row in enumerate(world.views)
+        if row["viewed_at"].day != 4 or row["collector_host"] == "t0.example" or number // 100 % 4 == 0
+    ]  # fmt: skip
+    World(kept, world.hits).check(models)
+    assert hint_of(models, "event_loss", 4).startswith("Most of it: collector t1.example (7")
+
+
+def test_a_loss_names_its_hours(models: Models, world: World) -> None:
+    kept = [row for row in world.views if row["viewed_at"].day != 4 or not 15 <= row["viewed_at"].hour < 18]
+    World(kept, world.hits).check(models)
+    assert hint_of(models, "event_loss", 4).startswith("Most of it: from 15 to 18 o'clock UTC. See")
+
+
+def test_a_loss_of_a_few_visits_names_nobody(models: Models, world: World) -> None:
+    """GIVEN four visitors of one tracker who lose all pages of a day THEN it fails, and blames no tracker."""
+    lost = {"v0", "v3", "v6", "v9"}
+    views = [view | {"tracker": tracked(world, number)} for number, view in enumerate(world.views)]
+    kept = [row for row in views if row["viewed_at"].day != 4 or row["visitor_id"] not in lost]
+    World(kept, world.hits).check(models)
+    assert statuses(models, "event_loss")["2026-03-04 shop desktop_web"] == "error"
+    assert hint_of(models, "event_loss", 4).startswith("See quality.loss_hourly")
+
+
+def test_a_loss_of_all_alike_names_nobody(models: Models, world: World) -> None:
+    """GIVEN each tenth message lost, whoever sent it THEN the hint is the registry's."""
+    views = [view | {"tracker": tracked(world, number)} for number, view in enumerate(world.views)]
+    World([row for number, row in enumerate(views) if number % 10 or row["viewed_at"].day != 4], world.hits).check(
+        models
+    )
+    assert hint_of(models, "event_loss", 4).startswith("See quality.loss_hourly")
+
+
+def test_a_new_version_is_no_loss(models: Models, world: World) -> None:
+    """GIVEN a tracker that another replaces on the day of an outage THEN the hours are named, and not the tracker."""
+
+    def released(number: int) -> str:
+        is_new = world.views[number]["viewed_at"].day >= 4 and tracked(world, number) == "bh/2"
+        return "bh/9" if is_new else tracked(world, number)
+
+    kept = [
+        row | {"tracker": released(number)}
+        for number, row in enumerate(world.views)
+        if row["viewed_at"].day != 4 or not 15 <= row["viewed_at"].hour < 18
+    ]  # fmt: skip
+    World(kept, world.hits).check(models)
+    assert hint_of(models, "event_loss", 4).startswith("Most of it: from 15 to 18 o'clock UTC. See")
+
+
+def test_hosts_that_are_silent_all_together_are_not_named(models: Models) -> None:
+    """GIVEN two hosts and so the whole platform silent in an hour THEN the platform is, and no host is blamed."""
+    World([], []).check(models)
+    silent = {"hour": START, "app_id": "shop", "platform": "ios", "missed": 30.0, "status": "error"}
+    models.fill(
+        "silence", [silent | {"host": host, "is_all_silent": False} for host in (None, "t0.example", "t1.example")]
+    )
+    models.make("int_checks_daily")
+    ((hint,),) = models.query("select hint from build.intermediate.int_checks_daily")
+    assert hint.startswith("See")
+
+
 def test_a_line_that_comes_again_stands_in_quarantine_once(models: Models) -> None:
     """GIVEN a file with a line twice, the same compressed, and an early part of it THEN each refusal is one row."""
 

@@ -68,6 +68,13 @@ def test_who_pauses_by_nature_is_not_late(models: Models, heard: Iterable[float]
     assert found[1] == expected
 
 
+def test_who_was_heard_six_times_may_be_silent_by_chance(models: Models) -> None:
+    """GIVEN a source of a visit each other day WHEN it is four pauses old THEN it warns; after months it fails."""
+    heard = [10, 40, 41, 100, 170, 260]
+    assert freshness(models, hours(*heard), now=260 + 14 * 24)["shop ios"][1] == "warn"
+    assert freshness(models, hours(*heard), now=260 + 65 * 24)["shop ios"][1] == "error"
+
+
 def test_an_office_is_not_late_on_its_first_weekend(models: Models) -> None:
     """GIVEN five working days THEN on Monday morning it has warned at most, though it never paused so long."""
     week = [hour for hour in WEEKDAYS if hour < 7 * 24]

@@ -119,6 +119,27 @@ def test_cuped_is_a_regression_on_the_past() -> None:
     assert cuped(of(now[0]), of(now[1])) == (None, pytest.approx(math.nan, nan_ok=True))
 
 
+def test_cuped_agrees_with_growthbook() -> None:
+    """GIVEN sums of what was done before and after THEN the figures are those of gbstats 0.8.0.
+
+    Its coefficient is of both arms as one, with the experiment's own effect in it: that is worth 5e-7 of the lift here.
+    """
+
+    def arm(n: int, y: float, yy: float, c: float, cc: float, yc: float) -> Sample:
+        return Sample(
+            n, y / n, c=c / n, yy=(yy - y**2 / n) / (n - 1), cc=(cc - c**2 / n) / (n - 1), yc=(yc - y * c / n) / (n - 1)
+        )
+
+    found, reduction = cuped(
+        arm(3000, 1396.87, 52377.9767, 1016.87, 31527.9767, 33000.5),
+        arm(3461, 1822.7, 84698.29, 1222.7, 41348.29, 44000.25),
+    )
+    tested = t_test(found)
+    expected = (0.09866726759791371, -0.21884599046215447, 0.4161805256579819, 0.5424297717630924)
+    assert (tested.lift, tested.low, tested.high, tested.p_value) == pytest.approx(expected, abs=3e-6)
+    assert 0.5 < reduction < 0.7
+
+
 def test_degrees_of_freedom_are_welchs() -> None:
     """GIVEN arms of other spread and size THEN degrees of freedom are those of scipy's unequal variances."""
     chance = np.random.default_rng(7)

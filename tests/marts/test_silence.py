@@ -40,6 +40,22 @@ def listen(models: Models, rows: list[Row], hours: int) -> None:
     models.make("silence")
 
 
+def test_who_is_nobody_is_heard_a_stream_at_a_time(models: Models) -> None:
+    """GIVEN a visit, a server's two messages and nine messages of two people without consent THEN these are two."""
+    said = {"app_id": "shop", "event_at": START, "received_at": START, "event_date": START.date(),
+            "session_date": START.date(), "schema_name": "page_view", "is_access": False,
+            "platform": "desktop_web", "stream_id": None}  # fmt: skip
+    anonymous = {"visitor_id": None, "session_event_number": None, "is_session_event": False}
+    rows = [said | {"event_id": f"v{number}", "visitor_id": "v", "session_event_number": number,
+                    "is_session_event": True} for number in (1, 2, 3)]  # fmt: skip
+    rows += [said | anonymous | {"event_id": f"a{number}", "stream_id": f"s{number % 2}"} for number in range(9)]
+    rows += [said | anonymous | {"event_id": f"b{number}", "platform": "backend"} for number in range(2)]
+    models.fill("stg_lake__events", rows)
+    models.make("int_messages_hourly")
+    found = models.query("select platform, message_count, visit_count from build.intermediate.int_messages_hourly")
+    assert sorted(found) == [("backend", 2, 2), ("desktop_web", 12, 3)]
+
+
 def silences(models: Models) -> dict[tuple[str, str], list[int]]:
     """Say which hours were judged not to be ok, by platform and status."""
     rows = models.query("""

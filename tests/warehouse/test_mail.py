@@ -91,6 +91,23 @@ def test_what_is_not_known_is_unknown(tmp_path: Path) -> None:
     assert "is unknown: no pixel saw these pages" in text_of(message, "html")
 
 
+def test_what_a_part_of_the_witnesses_and_orders_say_is_compared_with_nothing(tmp_path: Path) -> None:
+    """GIVEN a day on which a platform had no pixel and an order no rate THEN both are said, and neither is compared."""
+    rows = shop()
+    whole = text_of(compose(tmp_path / "whole", rows), "plain")
+    assert re.search(r"likely true +48\d \(48\d to 48\d\) .* \+[\d.]+ %\n", whole) and "no pixel" not in whole
+    rows["executive.kpi_daily"][-1] |= {"is_witnessed": False, "is_revenue_complete": False}
+    message = compose(tmp_path, rows)
+    assert "on a week ago" not in message["Subject"]
+    for kind in ("plain", "html"):
+        said = text_of(message, kind)
+        assert "On a part of the web no pixel saw the pages" in said and "revenue leaves them out" in said
+    lines = text_of(message, "plain").splitlines()
+    compared = {line[:26].strip(): "%" in line[52:] or "points" in line for line in lines[3:11]}
+    unknown = {"Revenue", "Conversion", "Page views, likely true", "Measured"}  # The shop says no conversion at all.
+    assert {name for name, is_compared in compared.items() if not is_compared} == unknown
+
+
 def test_no_data_is_a_mail_too(tmp_path: Path) -> None:
     assert compose(tmp_path, {})["Subject"] == "Bloodhound: no data yet"
 

@@ -117,7 +117,8 @@ def test_attributed_metrics_are_their_models(con: duckdb.DuckDBPyConnection, mod
         """
     )
     expected = figures(["date", "channel", "campaign", *names], found.fetchall(), 3)
-    asked = figures(answer.columns[:-2], [row[:-2] for row in answer.rows], 3)
+    assert answer.columns[-3:] == ["is_complete", "is_sealed", "is_mature"]
+    asked = figures(answer.columns[:-3], [row[:-3] for row in answer.rows], 3)
     assert disagreeing(expected, asked) == set()
     assert sum(row[names[0]] for row in expected.values()) > 0
 
@@ -228,7 +229,7 @@ def test_every_metric_has_a_meaning_and_answers(con: duckdb.DuckDBPyConnection) 
     assert [one.name for one in known.values() if not one.description] == []
     of_shop = [name for name, one in known.items() if "platform" in one.dimensions]
     of_models = ("attributed_revenue", "attributed_conversions", "unrated_revenues", "return_on_ad_spend",
-                 "cost_per_acquisition")  # fmt: skip
+                 "cost_per_acquisition", "earned_revenue", "expected_revenue", "maturity")  # fmt: skip
     assert {name for name in known if name not in of_shop} == {"cost", "unrated_costs", "clicks", "impressions"} | {
         f"{what}_{model}" for what in of_models for model in MODELS
     }
@@ -314,6 +315,28 @@ def test_a_change_of_what_touches_still_earn_is_unknown(house: House, tmp_path: 
             "select date, is_complete, is_sealed, true as is_mature from executive.kpi_daily"
         )
     assert changed() == [True, True, True]
+
+
+def test_what_touches_still_earn_is_said_to_be_immature(house: House, tmp_path: Path) -> None:
+    """GIVEN days of which half and four fifths have usually come THEN a query says so, weighed by revenue."""
+    copy = with_facts(house, tmp_path, lambda facts: f"select * from ({facts}) where true")
+    with duckdb.connect(str(copy)) as writing:
+        writing.execute("update marketing.channel_performance set maturity = if(date < '2026-03-03', 0.8, 0.5)")
+        ((old, new),) = writing.execute(
+            "select sum(revenue) filter (where date < '2026-03-03'), sum(revenue) filter (where date >= '2026-03-03')"
+            " from marketing.channel_performance where model = 'linear'"
+        ).fetchall()
+    asked = ["return_on_ad_spend_linear", "maturity_linear"]
+    daily = metrics.query(copy, asked, by=["date"])
+    assert daily.columns == ["date", *asked, "is_complete", "is_sealed", "is_mature"] and {
+        row[-1] for row in daily.rows
+    } == {False}
+    assert {round(row[2], 9) for row in daily.rows if row[2] is not None} == {0.5, 0.8}
+    ((whole,),) = metrics.query(copy, ["maturity_linear"]).rows
+    assert whole == pytest.approx(float(old + new) / (float(old) / 0.8 + float(new) / 0.5)) and 0.5 < whole < 0.8
+    by_channel = metrics.query(copy, ["maturity_linear", "attributed_revenue_linear"], by=["channel"]).rows
+    assert all((maturity is None) == (not revenue) for _, maturity, revenue in by_channel)
+    assert metrics.query(copy, ["revenue"], by=["date"]).columns == ["date", "revenue", "is_complete", "is_sealed"]
 
 
 def test_money_of_nothing_but_unrated_orders_is_unknown(house: House, tmp_path: Path) -> None:

@@ -116,34 +116,6 @@ names_reused as (
 
 ),
 
-names_totalled as (
-
-    select
-        count(*) as file_count,
-        string_agg(source_file, ', ' order by source_file) filter (where file_rank <= 3) as named
-    from names_reused
-
-),
-
-name_checks as (
-
-    select
-        'file_name_reused' as check_name,
-        'all files' as scope,
-        cast(names_totalled.file_count as double) as check_value,
-        cast(0 as double) as threshold,
-        case
-            when ledger_totals.file_count = 0 then 'unknown'
-            when names_totalled.file_count > 0 then 'warn'
-            else 'ok'
-        end as status,
-        'Names were given to another content, and both count: ' || names_totalled.named
-        || '; if the former was wrong: python -m etl withdraw' as hint
-    from names_totalled
-    cross join ledger_totals
-
-),
-
 -- The first three files are named, each with the first of its lines.
 strays_named as (
 
@@ -157,30 +129,40 @@ strays_named as (
 
 ),
 
-strays_totalled as (
+oddities as (
 
     select
-        coalesce(sum(line_count), 0) as line_count,
-        string_agg(place, ', ' order by place) as places
+        'file_name_reused' as check_name,
+        count(*) as odd_count,
+        'Names were given to another content, and both count: '
+        || string_agg(source_file, ', ' order by source_file) filter (where file_rank <= 3)
+        || '; if the former was wrong: python -m etl withdraw' as hint
+    from names_reused
+    union all
+    select
+        'stray_days' as check_name,
+        coalesce(sum(line_count), 0) as odd_count,
+        'Lines say that they were received on days that stand alone; their events are excluded: '
+        || string_agg(place, ', ' order by place) as hint
     from strays_named
 
 ),
 
-stray_checks as (
+-- What is odd about files may be meant: it warns.
+oddity_checks as (
 
     select
-        'stray_days' as check_name,
+        oddities.check_name,
         'all files' as scope,
-        cast(strays_totalled.line_count as double) as check_value,
+        cast(oddities.odd_count as double) as check_value,
         cast(0 as double) as threshold,
         case
             when ledger_totals.file_count = 0 then 'unknown'
-            when strays_totalled.line_count > 0 then 'warn'
+            when oddities.odd_count > 0 then 'warn'
             else 'ok'
         end as status,
-        'Lines say that they were received on days that stand alone; their events are excluded: '
-        || strays_totalled.places as hint
-    from strays_totalled
+        oddities.hint
+    from oddities
     cross join ledger_totals
 
 ),
@@ -189,9 +171,7 @@ checks as (
 
     select * from balance_checks
     union all
-    select * from stray_checks
-    union all
-    select * from name_checks
+    select * from oddity_checks
     union all
     select * from ledger_checks
 

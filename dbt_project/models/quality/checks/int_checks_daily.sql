@@ -1,7 +1,12 @@
 with shares as (
 
-    select * from {{ ref('int_shares_daily') }}
-    where {{ is_no_probe('app_id') }}
+    select * from {{ ref('int_shares_judged') }}
+
+),
+
+located as (
+
+    select * from {{ ref('int_losses_located') }}
 
 ),
 
@@ -17,6 +22,7 @@ thresholds as (
 
 ),
 
+-- Of whom most was lost, and when, is said first.
 judged_shares as (
 
     select
@@ -24,18 +30,31 @@ judged_shares as (
         shares.check_date,
         shares.app_id,
         shares.platform,
-        {{ rate('shares.part', 'shares.whole') }} as check_value,
-        thresholds.warn,
-        thresholds.error,
-        {{ threshold_status('shares.part', 'shares.whole') }} as status,
-        thresholds.owner,
-        thresholds.hint
+        shares.check_value,
+        shares.warn,
+        shares.error,
+        shares.status,
+        shares.owner,
+        coalesce(located.whereabouts, '') || shares.hint as hint
     from shares
-    left join thresholds
+    left join located
         on
-            shares.check_name = thresholds.check_name
-            and {{ threshold_applies('shares.app_id', 'shares.platform', 'shares.check_date') }}
-    {{ narrowest_threshold(['shares.check_name', 'shares.check_date', 'shares.app_id', 'shares.platform']) }}
+            shares.check_name = located.check_name
+            and shares.check_date = located.check_date
+            and shares.app_id = located.app_id
+            and shares.platform = located.platform
+
+),
+
+-- Where all hosts are silent together none is named.
+silence_of_all as (
+
+    select
+        *,
+        coalesce(
+            bool_or(host is null and status in ('warn', 'error')) over (partition by app_id, platform, hour), false
+        ) as is_each_silent
+    from silence
 
 ),
 
@@ -48,9 +67,10 @@ silent_days as (
         {{ utc_date('hour') }} as check_date,
         max(missed) filter (where status <> 'unknown') as check_value,
         coalesce(max(case status when 'error' then 3 when 'warn' then 2 when 'ok' then 1 end), 0) as severity,
-        string_agg(distinct host, ', ' order by host) filter (where status in ('warn', 'error')) as silent_hosts,
+        string_agg(distinct host, ', ' order by host) filter (where status in ('warn', 'error') and not is_each_silent)
+            as silent_hosts,
         coalesce(bool_or(is_all_silent) filter (where status in ('warn', 'error')), false) as is_all_silent
-    from silence
+    from silence_of_all
     group by all
 
 ),

@@ -2,6 +2,8 @@
 
 {#- Heard on fewer days nobody knows how often a source speaks; silent for longer it has been given up. -#}
 {%- set least_days, most_days = 3, 90 -%}
+{#- So many of its hours must be missing: the longest of a few pauses says little of the next. -#}
+{%- set least_missed = 20 -%}
 
 with messages_hourly as (
 
@@ -91,7 +93,9 @@ measured as (
         lake_now.now_at,
         max(paused.newest_at) as newest_at,
         count(distinct {{ utc_date('paused.heard_at') }}) as day_count,
-        max(paused.pause_hours) as longest_pause_hours
+        max(paused.pause_hours) as longest_pause_hours,
+        -- As often as it was heard, less one standard error.
+        (count(*) - sqrt(count(*))) / nullif(sum(paused.pause_hours), 0) as heard_per_hour
     from paused
     cross join lake_now
     group by all
@@ -104,6 +108,7 @@ expected as (
     select
         measured.*,
         greatest({{ seconds_between('measured.newest_at', 'measured.now_at') }} / 3600, 0) as age_hours,
+        {{ seconds_between('measured.newest_at', 'measured.now_at') }} / 3600 * measured.heard_per_hour as missed_hours,
         greatest(thresholds.warn, 2 * measured.longest_pause_hours) as warn,
         greatest(thresholds.error, 3 * measured.longest_pause_hours) as error
     from measured
@@ -120,7 +125,7 @@ judged as (
         *,
         case
             when day_count < {{ least_days }} or error is null or age_hours > 24 * {{ most_days }} then 'unknown'
-            when age_hours >= error and scope <> 'spend' then 'error'
+            when age_hours >= error and missed_hours >= {{ least_missed }} and scope <> 'spend' then 'error'
             when age_hours >= warn then 'warn'
             else 'ok'
         end as status

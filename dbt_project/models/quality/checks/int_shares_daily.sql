@@ -49,7 +49,8 @@ gaps_by_day as (
         app_id,
         platform,
         sum(lost) as lost,
-        sum(expected) as expected
+        sum(expected) as expected,
+        {{ mean_gap('sum(squared_gaps)', 'sum(lost + rejected)') }} as clump
     from message_gaps
     group by all
 
@@ -65,7 +66,7 @@ unioned as (
         only_pixel as part,
         pixel_hits as whole
     from loss_daily
-    union all
+    union all by name
     select
         'pixel_loss' as check_name,
         date as check_date,
@@ -74,7 +75,7 @@ unioned as (
         only_event as part,
         case when pixel_hits > 0 then event_page_views end as whole
     from loss_daily
-    union all
+    union all by name
     select
         'access_loss' as check_name,
         date as check_date,
@@ -84,21 +85,22 @@ unioned as (
         sum(page_requests) as whole
     from access_loss
     group by date, app_id
-    union all
+    union all by name
     select
         'message_gaps' as check_name,
         tracked_by_day.check_date,
         tracked_by_day.app_id,
         tracked_by_day.platform,
         coalesce(gaps_by_day.lost, 0) as part,
-        gaps_by_day.expected as whole
+        gaps_by_day.expected as whole,
+        gaps_by_day.clump
     from tracked_by_day
     left join gaps_by_day
         on
             tracked_by_day.check_date = gaps_by_day.check_date
             and tracked_by_day.app_id = gaps_by_day.app_id
             and tracked_by_day.platform = gaps_by_day.platform
-    union all
+    union all by name
     select * from message_shares
 
 ),
@@ -111,7 +113,8 @@ final as (
         app_id,
         platform,
         cast(part as bigint) as part,
-        cast(whole as bigint) as whole
+        cast(whole as bigint) as whole,
+        clump
     from unioned
 
 )

@@ -38,6 +38,7 @@ measured as (
         sum(coalesce(runs.first_index - runs.index_before - 1, 0)) filter (
             where runs.started_at + interval '{{ var("max_lateness_days") }} days' > lake_now.latest_received_at
         ) as missing_open,
+        sum(power(coalesce(runs.first_index - runs.index_before - 1, 0), 2)) as squared_gaps,
         count(*) filter (where runs.is_restart) as restarts,
         count(*) filter (where runs.index_before is null) as headless,
         -- What clients make up must not be more than a count can hold.
@@ -111,6 +112,7 @@ final as (
         cast(coalesce(sum(received), 0) as bigint) as received_count,
         cast(coalesce(sum(missing), 0) as bigint) as missing_count,
         cast(coalesce(sum(missing_open), 0) as bigint) as open_count,
+        cast(coalesce(sum(squared_gaps), 0) as double) as squared_gaps,
         cast(coalesce(sum(restarts), 0) as bigint) as restart_count,
         cast(coalesce(sum(heads_unknown), 0) as bigint) as unknown_head_count,
         cast(coalesce(sum(contended), 0) as bigint) as contended_count,

@@ -19,6 +19,7 @@ counted as (
         missing_count - rejected_count as lost_count,
         -- What is refused is known already: only the lost may yet arrive.
         least(open_count, missing_count - rejected_count) as open_lost_count,
+        {{ mean_gap('squared_gaps', 'missing_count') }} as mean_gap,
         {{ rate('(missing_count - rejected_count)', '(received_count + missing_count)') }} as loss_rate
     from counts
 
@@ -28,7 +29,7 @@ judged as (
 
     select
         counted.*,
-        {{ threshold_status('counted.lost_count', 'counted.expected_count') }} as status
+        {{ threshold_status('counted.lost_count', 'counted.expected_count', clump='counted.mean_gap') }} as status
     from counted
     left join thresholds
         on {{ threshold_applies('counted.app_id', 'counted.platform', 'counted.event_date') }}
@@ -66,6 +67,7 @@ final as (
         unknown_head_count as heads_unknown,
         lost_session_count as lost_sessions,
         loss_rate,
+        squared_gaps,
         status,
         open_lost_count as lost_open,
         ended_count as streams_ended,

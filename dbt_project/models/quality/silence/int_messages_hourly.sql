@@ -14,7 +14,8 @@ events as (
 
     select
         events.*,
-        stray_days.received_date is not null as is_stray
+        stray_days.received_date is not null as is_stray,
+        events.visitor_id is null and events.platform not in ('backend', 'api', 'email') as is_anonymous
     from {{ ref('stg_lake__events') }} as events
     left join stray_days
         on events.is_access = stray_days.is_access and {{ utc_date('events.received_at') }} = stray_days.received_date
@@ -35,8 +36,10 @@ counted as (
         make_timestamptz(epoch_us(event_at) // 3600000000 * 3600000000) as hour,
         count(*) as message_count,
         count(*) filter (where session_id is not null) as session_message_count,
-        -- Messages come in clumps, a visit at a time; what has no sessions speaks a message at a time.
-        count(*) filter (where session_event_number = 1 or not is_session_event) as visit_count,
+        -- Messages come in clumps, a visit at a time; what has no sessions speaks a message at a time, and a stream
+        -- or page at a time where it is nobody's.
+        count(*) filter (where session_event_number = 1 or (not is_session_event and not is_anonymous))
+        + count(distinct coalesce(stream_id, page_id, event_id)) filter (where is_anonymous) as visit_count,
         count(*) filter (where schema_name = 'page_view') as page_view_count,
         count(*) filter (where stream_id is null or message_index is null) as streamless_count,
         count(*) filter (where received_at > event_at + interval 1 day) as late_count,
