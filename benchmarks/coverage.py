@@ -140,7 +140,9 @@ def estimate(con: duckdb.DuckDBPyConnection, models: dict[str, str], pages: pa.T
     con.execute(
         f"""
         create table build.intermediate.int_kpis_counted as
-        select *, true as is_complete, false as is_sealed, 0.0 as revenue, {", ".join(f"0 as {name}" for name in others)}
+        select
+            *, true as is_complete, false as is_sealed, 0.0 as revenue,
+            {", ".join(f"0 as {name}" for name in others)}
         from build.intermediate.int_pages_estimated
         where dimension = 'all'
         """
