@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders.published import Row, days, shop
+from builders.published import UNSEEN, Row, days, shop
 from builders.reader import Reader, make_page, plain
 from playwright.sync_api import Browser
 
@@ -47,6 +47,21 @@ def test_figures_are_the_marts(reader: Reader) -> None:
     assert reader.card("Revenue") == f"${total(of_app, 'revenue', LAST):,.0f}"
     assert "How much of reality was measured is unknown: no pixel saw these pages." in reader.aside()
     assert ["Page views", f"{total(of_app, 'page_views', LAST):,}", "unknown", "unknown"] in reader.cells("really")
+
+
+def test_days_without_a_witness_stand_in_both_bounds(browser: Browser, tmp_path: Path) -> None:
+    """GIVEN three days that no pixel saw THEN at least what was counted is said, of a channel too, and how many."""
+    rows = shop()
+    for name in ("executive.kpi_daily", "executive.kpi_daily_by_channel"):
+        rows[name] = [row | UNSEEN if row["date"] in days(30)[LAST][:3] else row for row in rows[name]]
+    reader = Reader(browser, make_page(tmp_path, rows), "tab=business")
+    for chosen in ("", "Direct"):
+        if chosen:
+            reader.choose("channel", chosen)
+        ((_, measured, low, high),) = (row for row in reader.cells("really") if row[0] == "Page views")
+        assert int(measured.replace(",", "")) <= int(low.replace(",", "")) < int(high.replace(",", ""))
+        assert "On 3 of 14 days no pixel saw some of these pages" in reader.page.inner_text("#panel-really")
+    reader.context.close()
 
 
 def test_filters_combine_widen_and_are_taken_back(reader: Reader) -> None:

@@ -176,6 +176,17 @@ def test_broken_split_overrides_a_clear_result(reader: Reader) -> None:
     assert "1 cannot be believed" in reader.headline()
 
 
+def test_how_far_experiments_have_come_and_what_they_harm(reader: Reader) -> None:
+    """GIVEN a goal with a plan, a guardrail that fell and a broken split THEN each says what may be done."""
+    reader.open_tab("features")
+    planned = {row[0].split()[0]: row[1:] for row in reader.cells("planned")}
+    assert planned["button"] == [
+        "conversion rate", "goal", "5.0 %", "4.0 %", "62 %", "14 of 23", "10,000 of 16,000", "",
+    ]  # fmt: skip
+    assert planned["banner"][1] == "guardrail" and planned["banner"][-1] == "harmed: stop"
+    assert planned["split"][1] == "not declared" and planned["split"][-1] == ""
+
+
 def test_sealed_days_are_told(browser: Browser, tmp_path: Path) -> None:
     """GIVEN days of which raw lines have gone THEN whoever reads figures is told through which; else nothing is."""
     rows: dict[str, list[Row]] = {"executive.kpi_daily": [kpi(day, 1.0) for day in days(4)]}

@@ -111,7 +111,7 @@ def read_gaps(con: duckdb.DuckDBPyConnection) -> pa.Table:
 def read_witnesses(con: duckdb.DuckDBPyConnection) -> pa.Table:
     """Read what the pixel and the tracker saw of each day, as a whole and by each dimension alone."""
     measures = "pixel_hits, matched, page_views, page_views_estimated, page_views_low, page_views_high, \
-page_views_dependent_high"
+page_views_dependent_high, is_witnessed"
     parts = [f"select 'all' as dimension, 'all' as slice, date, is_complete, {measures} from executive.kpi_daily"]
     parts += [
         f"select '{name}', {name}, date, is_complete, {measures} from executive.kpi_daily_by_{name}"

@@ -32,6 +32,7 @@ def read(con: duckdb.DuckDBPyConnection) -> dict[str, pa.Table]:
             f"""
             select experiment, metric, variant, control, visitors, control_visitors, value, control_value,
                 lift, always_valid_low as low, always_valid_high as high, lift_low, lift_high, p_value,
+                role, minimal_lift, detectable_lift, power, visitors_needed, guardrail, duration_days, days_needed,
                 srm_p_value, srm_stage, multiple_exposure_share, has_multiple_exposures, verdict,
                 first_exposed_at::date as first_day, last_exposed_at::date as last_day
             from product.experiment_lift
@@ -109,6 +110,26 @@ def of_experiments() -> list[Panel]:
                 Column("interval", "Lift (always-valid 95 %)", "text", f"{LIFT}.lift", on_phone=False),
                 Column("srm", "Split", "text", f"{LIFT}.srm_p_value", on_phone=False),
                 Column("decision", "Decision", "status", f"{LIFT}.verdict"),
+            ],
+            size=12,
+            rows=20,
+            empty="No experiment has been seen.",
+        ),
+        Panel(
+            "planned",
+            "How far experiments have come",
+            "What the people so far could show, and how long it takes to find a lift that is worth it (80 % power)."
+            " Guardrails are metrics that must not fall. Both are declared in seeds/experiment_metrics.csv.",
+            [
+                Column("name", "Experiment", "name", f"{LIFT}.experiment"),
+                Column("metric", "Metric", "text", f"{LIFT}.metric"),
+                Column("role", "Role", "text", f"{LIFT}.role", on_phone=False),
+                Column("detectable_lift", "Detectable", "rate", f"{LIFT}.detectable_lift", on_phone=False),
+                Column("minimal_lift", "Worth finding", "rate", f"{LIFT}.minimal_lift", on_phone=False),
+                Column("power", "Power", "rate", f"{LIFT}.power"),
+                Column("duration", "Days, of those needed", "text", f"{LIFT}.days_needed"),
+                Column("people", "People, of those needed", "text", f"{LIFT}.visitors_needed", on_phone=False),
+                Column("guard", "Guardrail", "status", f"{LIFT}.guardrail"),
             ],
             size=12,
             rows=20,

@@ -36,9 +36,10 @@ const boundRows = (filters, span) => {
       { figure: 'Orders', measured: show(now.orders, 'count'), low: show(now.orders, 'count'), high: UNKNOWN, why: 'Whole where the backend reports them; nothing checks the backend itself' },
     ] : [])] };
 };
+const blindNotes = (now) => (now.blind ? [`On ${now.blind} of ${plural(now.days, 'day')} no pixel saw some of these pages: what was counted of them stands in both bounds.`] : []);
 ROWS.really = () => {
   const { now, rows } = boundRows(filtersOf(), period());
-  return { table: rows, chart: isKnown(now.low) ? rows : [], options: { measured: now.page_views, low: Math.floor(now.low), high: Math.ceil(now.high) }, notes: isKnown(now.low) ? [] : [isKnown(now.pixel_hits) ? 'No pixel saw these pages.' : 'What the pixel saw is known under one of platform, channel or country.'] };
+  return { table: rows, chart: isKnown(now.low) ? rows : [], options: { measured: now.page_views, low: Math.floor(now.low), high: Math.ceil(now.high) }, notes: isKnown(now.low) ? blindNotes(now) : [isKnown(now.pixel_hits) ? 'No pixel saw these pages.' : 'What the pixel saw is known under one of platform, channel or country.'] };
 };
 const moversOf = (dimension) => {
   const span = period();

@@ -67,8 +67,9 @@ const visitorsOf = (filters, span) => {
   const isCut = firstOf('came') > firstShown && span.start < firstOf('came');
   return isCut ? null : sum(during(rows, span).filter((row) => !isKnown(row.gap) || row.date - row.gap < span.start), 'visitors');
 };
-// Days are estimated each by itself, so their errors are independent: squares of the margins add up.
-const witnessed = (filters, span) => {
+// Days are estimated each by itself, so their errors are independent: squares of the margins add up. What no pixel saw
+// is in both limits as it was counted, and `blind` says of how many days that is so.
+const witnessed = (filters, span, page_views) => {
   const slice = sliceOf(filters);
   if (!slice) return {};
   const rows = during(frame('witness'), span).filter((row) => row.dimension === slice.dimension && slice.values.includes(row.slice));
@@ -77,9 +78,11 @@ const witnessed = (filters, span) => {
   const margin = (name) => Math.sqrt(seen.reduce((total, row) => total + (row[name] - row.page_views_estimated) ** 2, 0));
   const middle = sum(seen, 'page_views_estimated');
   const high = middle + margin('page_views_high');
-  const rest = sum(rows, 'page_views') - sum(seen, 'page_views');
+  const rest = page_views - sum(seen, 'page_views');
+  const whole = new Set(rows.filter((row) => row.is_witnessed).map((row) => row.date));
+  const blind = [...dayTotals(filters, span)].filter(([day, of]) => of.page_views && !whole.has(day)).length;
   const dependent = over(sum(seen, 'page_views_dependent_high'), sum(seen, 'page_views_high'));
-  return { pixel_hits: hits, matched: sum(rows, 'matched'), completeness: over(sum(rows, 'matched'), hits),
+  return { blind, pixel_hits: hits, matched: sum(rows, 'matched'), completeness: over(sum(rows, 'matched'), hits),
     low: seen.length ? Math.max(middle - margin('page_views_low'), sum(seen, 'page_views')) + rest : null,
     high: seen.length ? high * (dependent ?? 1) + rest : null };
 };
@@ -88,7 +91,7 @@ const added = (rows) => Object.fromEntries(COUNTS.map((name) => [name, sum(rows,
 const totals = (filters, span) => {
   if (!span) return null;
   const made = added(during(cells(filters), span));
-  return { ...made, ...witnessed(filters, span), visitors: visitorsOf(filters, span), days: span.end - span.start + 1 };
+  return { ...made, ...witnessed(filters, span, made.page_views), visitors: visitorsOf(filters, span), days: span.end - span.start + 1 };
 };
 const dayTotals = (filters, span) => {
   const found = new Map();

@@ -62,6 +62,24 @@ ROWS.decisions = () => ({
     decision: DECISIONS[row.decision][0],
   })),
 });
+const GUARDS = { safe: ['safe', 'ok'], harmed: ['harmed: stop', 'error'], undecided: ['keep running', 'plain'], unknown: [UNKNOWN, 'unknown'] };
+const ofNeeded = (now, needed) => `${isKnown(now) ? show(now, 'count') : UNKNOWN}${isKnown(needed) ? ` of ${show(Math.ceil(needed), 'count')}` : ''}`;
+// A broken split says nothing of a guardrail either.
+const guardOf = (row) => (row.role !== 'guardrail' ? ['', 'plain'] : row.decision === 'invalid' ? DECISIONS.invalid : GUARDS[row.guardrail] || GUARDS.unknown);
+ROWS.planned = () => ({
+  table: experimentRows().filter((row) => PRIMARY.includes(row.metric) || isKnown(row.role)).map((row) => {
+    const [guard, kind] = guardOf(row);
+    return {
+      ...row,
+      metric: row.metric.replaceAll('_', ' '),
+      role: row.role || 'not declared',
+      duration: ofNeeded(isKnown(row.duration_days) ? Math.floor(row.duration_days) : null, row.days_needed),
+      people: ofNeeded(isKnown(row.control_visitors) ? row.visitors + row.control_visitors : null, row.visitors_needed),
+      guard,
+      tone: kind,
+    };
+  }),
+});
 HEADLINES.features = () => {
   const rows = ROWS.adoption().table;
   const { weeks, isWhole } = comparedWeeks();
