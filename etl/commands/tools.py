@@ -108,31 +108,31 @@ def suspects(
 @app.command()
 def simulate(
     out: Annotated[Path, typer.Option(help="The inbox to fill.")],
-    messages: Annotated[int, typer.Option(help="About how many messages.")] = 60_000,
-    days: Annotated[int, typer.Option(help="Over how many days.")] = 3,
-    seed: Annotated[int, typer.Option(help="Same seed, same bytes.", min=0)] = 7,
+    site: Annotated[
+        Path | None, typer.Option(help="What kind of site, in TOML: opening hours, refunds … (docs/reconciliation.md).")
+    ] = None,
+    messages: Annotated[int | None, typer.Option(help="About how many messages.  [default: 60000]")] = None,
+    days: Annotated[int | None, typer.Option(help="Over how many days.  [default: 3]")] = None,
+    seed: Annotated[int | None, typer.Option(help="Same seed, same bytes.  [default: 7]", min=0)] = None,
     start: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First day.")] = None,
-    compress: Annotated[str, typer.Option(help="zst, gz or none.")] = "zst",
-    loss: Annotated[float, typer.Option(help="Share of messages lost on the way.")] = 0.01,
-    pixel_loss: Annotated[float, typer.Option(help="Share of pixel hits lost.")] = 0.01,
+    loss: Annotated[float | None, typer.Option(help="Share of messages lost on the way.  [default: 0.01]")] = None,
     incident: Annotated[
         list[str] | None, typer.Option(help="An extra loss, as loss=1,start=2026-03-05,host=t1.shop.example; repeat.")
     ] = None,
     truth: Annotated[Path | None, typer.Option(help="Where the truth goes; default: beside the inbox.")] = None,
 ) -> None:
     """Make believable logs with the truth beside them."""
-    from etl.simulate import FIRST_DAY, Incident  # noqa: PLC0415  (numpy is slow to import)
+    from etl.simulate import Incident, Plan, read_plan  # noqa: PLC0415  (numpy is slow to import)
     from etl.simulate import simulate as make  # noqa: PLC0415
 
     if start and not FIRST_YEAR <= start.year <= LAST_YEAR:
         raise BadUse(f"--start is {start.date()}", f"Give a day of the years {FIRST_YEAR} to {LAST_YEAR}")
-    if compress not in {"zst", "gz", "none"}:
-        raise BadUse(f"--compress is {compress!r}", "It is zst, gz or none")
+    asked = {
+        "messages": messages, "days": days, "seed": seed, "start": start and start.date(), "loss": loss,
+        "incidents": tuple(Incident.read(text) for text in incident) if incident else None,
+    }  # fmt: skip
+    given = {name: value for name, value in asked.items() if value is not None}
+    plan = read_plan(site, **given) if site else Plan(**{"loss": 0.01} | given)  # type: ignore[arg-type]
     with showing("simulate") as advance:
-        made = make(
-            out, truth=truth, messages=messages, days=days, seed=seed, compress=compress, loss=loss,
-            pixel_loss=pixel_loss, start=start.date() if start else FIRST_DAY,
-            incidents=tuple(Incident.read(text) for text in incident or ()),
-            progress=lambda done, total: advance(f"{done} of {total}", 1),
-        )  # fmt: skip
+        made = make(out, plan, truth=truth, progress=lambda done, total: advance(f"{done} of {total}", 1))
     print(f"simulate: {describe(made)}")

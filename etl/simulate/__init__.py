@@ -9,9 +9,9 @@ from typing import Any
 
 from etl.simulate.engine import Progress, Simulation
 from etl.simulate.files import refuse_to_mix
-from etl.simulate.plan import FIRST_DAY, Compression, Incident, Plan
+from etl.simulate.plan import FIRST_DAY, Compression, Incident, Plan, read_plan
 
-__all__ = ["FIRST_DAY", "Compression", "Incident", "Plan", "simulate"]
+__all__ = ["FIRST_DAY", "Compression", "Incident", "Plan", "read_plan", "simulate"]
 
 
 def simulate(

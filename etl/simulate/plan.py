@@ -1,8 +1,12 @@
 """What to simulate: sizes, rates and incidents."""
 
+import tomllib
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from etl.errors import BadUse
 
@@ -23,6 +27,7 @@ class Incident:
             the user agent (`Firefox`), `tracker` and `host` are written as in the log.
     """
 
+    __pydantic_config__ = ConfigDict(extra="forbid")
     loss: float = 0.0
     pixel: float = 0.0
     start: datetime | None = None
@@ -31,6 +36,11 @@ class Incident:
     tracker: str | None = None
     browser: str | None = None
     host: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse times that hang on where they are read."""
+        if any(moment and moment.tzinfo is None for moment in (self.start, self.end)):
+            raise BadUse("An incident's time has no zone", "Write it as 2026-03-05T10:00:00Z")
 
     @classmethod
     def read(cls, text: str) -> "Incident":
@@ -99,6 +109,7 @@ class Plan:
         details: write the truth message by message (otherwise only its sums).
     """
 
+    __pydantic_config__ = ConfigDict(extra="forbid")
     messages: int = 60_000
     days: int = 3
     start: date = FIRST_DAY
@@ -153,3 +164,26 @@ class Plan:
         date = self.start + timedelta(days=day)
         heard, every = self.rhythm
         return date.weekday() not in self.closed_weekdays and date not in self.holidays and day % every < heard
+
+
+def read_plan(path: Path, **given: Any) -> Plan:
+    """Read what kind of site to simulate: TOML of the fields of `Plan`, its incidents as tables `[[incidents]]`.
+
+    Args:
+        path: the file.
+        given: fields that win over the file's.
+
+    Raises:
+        BadUse: the file cannot be read, or has a field that is none or makes no sense.
+    """
+    try:
+        with path.open("rb") as file:
+            return TypeAdapter(Plan).validate_python(tomllib.load(file) | given)
+    except OSError as error:
+        raise BadUse(f"{path} cannot be read: {error.strerror}", "Give a TOML file") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadUse(f"{path} is not TOML: {error}", "Write it as open_hours = [9, 17]") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise BadUse(f"{path}: {place}: {first['msg']}", f"Fields are {', '.join(Plan.__annotations__)}") from error

@@ -11,7 +11,7 @@ import pytest
 from builders import House
 
 from etl.errors import BadUse
-from etl.simulate import Incident, Plan, simulate
+from etl.simulate import Incident, Plan, read_plan, simulate
 
 QUIET: dict[str, Any] = {"compress": "none", "garbage": 0.0, "late": 0.0, "wrong_clocks": 0.0, "retries": 0.0}
 DESKTOP, MOBILE = "desktop_web", "mobile_web"
@@ -144,3 +144,36 @@ def test_sites_that_cannot_be_are_refused(change: dict[str, Any]) -> None:
 def test_an_incident_that_loses_nothing_is_refused() -> None:
     with pytest.raises(BadUse, match="it loses nothing"):
         Incident.read("platform=ios")
+
+
+def test_a_site_is_read_from_a_file_and_what_is_given_wins(tmp_path: Path) -> None:
+    written = tmp_path / "site.toml"
+    written.write_text(
+        "days = 8\nopen_hours = [9, 17]\nholidays = [2026-03-03]\n[[incidents]]\nloss = 0.4\nplatform = 'mobile_web'\n"
+    )
+    assert read_plan(written, days=5) == Plan(
+        days=5, open_hours=(9, 17), holidays=(date(2026, 3, 3),), incidents=(Incident(loss=0.4, platform="mobile_web"),)
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("convrting = 0.5", "convrting"),
+        ("refunds = 2.0", "refunds is a share"),
+        ("open_hours = 9", "open_hours"),
+        ("[[incidents]]\nlos = 1", "incidents.0.los"),
+        ("[[incidents]]\nloss = 1.0\nstart = 2026-03-05T10:00:00", "no zone"),
+        ("days = ", "not TOML"),
+    ],
+)
+def test_a_site_without_sense_is_refused_by_its_name(tmp_path: Path, text: str, told: str) -> None:
+    written = tmp_path / "site.toml"
+    written.write_text(text)
+    with pytest.raises(BadUse, match=told):
+        read_plan(written)
+
+
+def test_a_site_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadUse, match="cannot be read"):
+        read_plan(tmp_path / "site.toml")
