@@ -83,7 +83,7 @@ def query(
     if not metric:
         known = answers.list_metrics(settings)
         for dimensions in dict.fromkeys(tuple(one.dimensions) for one in known):
-            alike = [(one.name, one.description) for one in known if tuple(one.dimensions) == dimensions]
+            alike = sorted((one.name, one.description) for one in known if tuple(one.dimensions) == dimensions)
             print(f"By {', '.join([*PERIODS, *dimensions])}:")
             print_table(["metric", "meaning"], alike)
         return

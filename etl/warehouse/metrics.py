@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -267,7 +268,9 @@ def shared_dimensions(known: dict[str, Metric], names: Sequence[str]) -> dict[st
     """
     for name in names:
         if name not in known:
-            raise BadUse(f"there is no metric {name!r}", f"It is {', '.join(sorted(known))}")
+            alike = [one for one in sorted(known) if one.startswith(name)] or get_close_matches(name, sorted(known), 3)
+            hint = f"Do you mean {', '.join(alike[:8])}? " if alike else ""
+            raise BadUse(f"there is no metric {name!r}", f"{hint}Without a metric all {len(known)} are listed")
     first, *others = (known[name].dimensions.items() for name in names)
     return {name: qualified for name, qualified in first if all((name, qualified) in other for other in others)}
 

@@ -394,7 +394,8 @@ def test_conditions_and_days_narrow_an_answer(house: House) -> None:
 @pytest.mark.parametrize(
     ("names", "by", "message"),
     [
-        (["reven"], [], "there is no metric 'reven'. It is .*average_order_value.* revenue, "),
+        (["reven"], [], "there is no metric 'reven'. Do you mean revenue, .* all [0-9]+ are listed"),
+        (["nothing_like_it"], [], "there is no metric 'nothing_like_it'. Without a metric"),
         (["revenue"], ["chanel"], "there is no dimension 'chanel'. It is date, week, .*channel"),
         (["revenue", "cost"], ["channel"], "there is no dimension 'channel'. It is date, week, month, quarter, year$"),
         (["attributed_revenue_linear"], ["model"], "there is no dimension 'model'"),
