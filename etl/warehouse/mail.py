@@ -33,7 +33,7 @@ FIGURES = (
 KNOWN_BY = {
     "page_views_estimated": "is_witnessed", "completeness": "is_witnessed", "revenue": "is_revenue_complete",
 }  # fmt: skip
-"""What has to be true of both days for a figure of theirs to be compared."""
+"""What has to be true of a day for a figure of it to stand beside another day's."""
 
 LIMITS = "In brackets: the 95 % limits of the change; where they hold nought, it may be chance."
 BLUE, SOFT, INK, MUTED, LINE = "#2457c5", "#c3d2f2", "#16191f", "#565d6b", "#dfe3e9"
@@ -135,28 +135,19 @@ def show(value: Any, form: str, currency: str) -> str:
     return f"{currency} {value:,.2f}" if form == "money" else f"{value:,.0f}"
 
 
-def moved(now: Any, before: Any, form: str) -> str:
-    """Write a change; empty where one side is unknown or nothing."""
-    if now is None or before is None or (form != "rate" and not before):
-        return ""
-    if form == "rate":
-        return f"{100 * (now - before):+.1f} points"
-    return f"{100 * (float(now) / float(before) - 1):+.1f} %"
-
-
-def day_change(last: Row, before: Row, name: str, form: str) -> str:
+def day_change(last: Row, name: str) -> str:
     """Write the change on the day before as the marts have it, with the limits within which chance alone moves it."""
     change, low, high = (last.get(f"{name}_change{end}") for end in ("", "_low", "_high"))
     if change is None:
-        return change_on(last, before, name, form) if form == "rate" else ""
+        return ""
     limits = "too few" if low is None or high is None else f"{100 * low:+.0f} to {100 * high:+.0f}"
     return f"{100 * change:+.1f} % ({limits})"
 
 
-def change_on(last: Row, other: Row, name: str, form: str) -> str:
-    """Write the change on another day, whose limits no mart knows; empty unless both are whole and as well known."""
-    is_known = are_whole(last, other) and all(row.get(KNOWN_BY.get(name, "date")) for row in (last, other))
-    return moved(last[name], other.get(name), form) if is_known else ""
+def past(other: Row, name: str, form: str, currency: str) -> str:
+    """Write a figure of another day, of whose change no mart knows the limits; empty unless it is whole and known."""
+    is_known = are_whole(other) and other.get(KNOWN_BY.get(name, "date"))
+    return show(other.get(name), form, currency) if is_known else ""
 
 
 def are_whole(*days: Row) -> bool:
@@ -164,23 +155,23 @@ def are_whole(*days: Row) -> bool:
     return all(row.get("is_complete") for row in days)
 
 
-def compared(days: list[Row]) -> tuple[Row, Row, Row]:
-    """The last day, the day before, and the same day of the week before; empty where there is none."""
+def compared(days: list[Row]) -> tuple[Row, Row]:
+    """The last day, and the same day of the week before; empty where there is none."""
     last = days[-1]
-    by_date = {row["date"]: row for row in days}
-    return last, by_date.get(last["date"] - timedelta(1), {}), by_date.get(last["date"] - timedelta(7), {})
+    return last, {row["date"]: row for row in days}.get(last["date"] - timedelta(7), {})
 
 
 def subject(days: list[Row], currency: str, errors: int) -> str:
     """One line that can be read on a phone's lock screen."""
     if not days:
         return "Bloodhound: no data yet"
-    last, _, week_ago = compared(days)
-    change = change_on(last, week_ago, "revenue", "money")
+    last = days[-1]
+    is_clear = (last.get("revenue_change_low") or -1) > 0 or (last.get("revenue_change_high") or 1) < 0
+    change = f" ({100 * last['revenue_change']:+.0f} % on the day before)" if is_clear else ""
     wrong = f"; {errors} checks in error" if errors > 1 else "; a check in error" if errors else ""
     return (
         f"{last['date']:%d %b}: revenue {show(last['revenue'], 'money', currency)}"
-        f"{f' ({change} on a week ago)' if change else ''}, measured {show(last['completeness'], 'rate', '')}{wrong}"
+        f"{change}, measured {show(last['completeness'], 'rate', '')}{wrong}"
     )
 
 
@@ -193,11 +184,10 @@ def figure(last: Row, name: str, form: str, currency: str) -> str:
 
 
 def lines(days: list[Row], currency: str) -> list[tuple[str, str, str, str]]:
-    """Each figure with its changes against the day before and the week before."""
-    last, before, week_ago = compared(days)
+    """Each figure with its change on the day before, and as it was a week before."""
+    last, week_ago = compared(days)
     return [
-        (title, figure(last, name, form, currency), day_change(last, before, name, form),
-         change_on(last, week_ago, name, form))
+        (title, figure(last, name, form, currency), day_change(last, name), past(week_ago, name, form, currency))
         for title, name, form in FIGURES
     ]  # fmt: skip
 
@@ -226,7 +216,7 @@ def as_text(days: list[Row], errors: list[Any], currency: str) -> str:
         return "There is no data yet: no day has an event or a pixel hit.\n"
     rows = [f"{title:<26}{value:>26}  {day:>24}  {week:>14}" for title, value, day, week in lines(days, currency)]
     wrong = [f"- {check} ({scope}): {hint or ''}" for check, scope, hint in errors[:SHOWN_ERRORS]]
-    title = f"{'':<26}{'':>26}  {'a day before':>24}  {'a week before':>14}"
+    title = f"{'':<26}{'':>26}  {'on the day before':>24}  {'a week before':>14}"
     trouble = [f"{len(errors)} checks in error:", *wrong] if errors else ["No check is in error."]
     return "\n".join(
         [
@@ -274,7 +264,7 @@ def as_html(days: list[Row], errors: list[Any], currency: str) -> str:
 <h1 style="font-size:20px;margin:0 0 4px">{days[-1]["date"]:%A, %d %B %Y}</h1>
 <p style="margin:0 0 12px">{escape(remarks(days[-1]))}</p>
 <table style="border-collapse:collapse;width:100%"><thead><tr><th style="{head}"></th><th style="{head}">that day</th>
-<th style="{head}">on the day before</th><th style="{head}">on a week before</th></tr></thead>
+<th style="{head}">on the day before</th><th style="{head}">a week before</th></tr></thead>
 <tbody>{rows}</tbody></table>
 <h2 style="font-size:16px;margin:20px 0 4px">Revenue per day, and its mean of seven</h2>
 <img src="cid:revenue@bloodhound" alt="Revenue per day, {min(len(days), DAYS_DRAWN)} days" {wide}>
@@ -282,7 +272,7 @@ def as_html(days: list[Row], errors: list[Any], currency: str) -> str:
 <img src="cid:measured@bloodhound" alt="Share of the pixel's page views that were measured, by day" {wide}>
 {trouble}
 <p style="color:{MUTED};font-size:13px">Bots and exclusions are left out. {LIMITS}
-Empty: no whole day to compare with.</p>
+Empty: no whole day to compare with, or one whose figure is not known.</p>
 </div></body></html>
 """
 
