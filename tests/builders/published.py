@@ -40,6 +40,15 @@ def days(count: int) -> list[date]:
     return [FIRST + timedelta(number) for number in range(count)]
 
 
+LAST, BEFORE = slice(-14, None), slice(-28, -14)
+"""Of the shop's thirty days those that the page shows at first, and those it compares them with."""
+
+
+def total(rows: list[Row], name: str, part: slice) -> float:
+    dates = days(30)[part]
+    return sum(row[name] for row in rows if row["date"] in dates)
+
+
 def kpi(day: date, scale: float, **more: Any) -> Row:
     """A day's KPIs; 98 of 100 pixel hits are matched unless said otherwise."""
     sessions, orders = round(100 * scale), round(4 * scale)

@@ -1,37 +1,16 @@
 """The page's figures, periods and filters, in a real browser: what it says is what the marts say."""
 
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from builders.published import UNSEEN, Row, days, shop
+from builders.published import BEFORE, LAST, UNSEEN, Row, days, shop, total
 from builders.reader import Reader, make_page, plain
 from playwright.sync_api import Browser
 
 from etl.errors import BadUse
 from etl.warehouse.page import cube
-
-
-def total(rows: list[Row], name: str, part: slice) -> float:
-    dates = days(30)[part]
-    return sum(row[name] for row in rows if row["date"] in dates)
-
-
-LAST, BEFORE = slice(-14, None), slice(-28, -14)
-
-
-@pytest.fixture(scope="module")
-def shop_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_page(tmp_path_factory.mktemp("shop"), shop())
-
-
-@pytest.fixture
-def reader(browser: Browser, shop_page: Path) -> Iterator[Reader]:
-    opened = Reader(browser, shop_page, "tab=business")
-    yield opened
-    opened.context.close()
 
 
 def test_figures_are_the_marts(reader: Reader) -> None:

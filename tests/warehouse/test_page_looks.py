@@ -3,14 +3,13 @@
 import json
 import os
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from builders.published import FIRST, Row, days, kpi, shop
+from builders.published import BEFORE, FIRST, LAST, Row, days, kpi, shop, total
 from builders.reader import Reader, make_page
 from playwright.sync_api import Browser
 
@@ -31,26 +30,6 @@ NAMES = [
     "@cmd",
     None,
 ]
-
-
-def total(rows: list[Row], name: str, part: slice) -> float:
-    dates = days(30)[part]
-    return sum(row[name] for row in rows if row["date"] in dates)
-
-
-LAST, BEFORE = slice(-14, None), slice(-28, -14)
-
-
-@pytest.fixture(scope="module")
-def shop_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_page(tmp_path_factory.mktemp("shop"), shop())
-
-
-@pytest.fixture
-def reader(browser: Browser, shop_page: Path) -> Iterator[Reader]:
-    opened = Reader(browser, shop_page, "tab=business")
-    yield opened
-    opened.context.close()
 
 
 @pytest.mark.parametrize("tab", TABS)

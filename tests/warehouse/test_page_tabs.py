@@ -1,7 +1,6 @@
 """The page's tabs, in a real browser: Traffic, Marketing, Features, Trust, and which of them there are."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,18 +12,6 @@ from playwright.sync_api import Browser
 from etl.warehouse.page import page
 
 TABS = list(page.TABS)
-
-
-@pytest.fixture(scope="module")
-def shop_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_page(tmp_path_factory.mktemp("shop"), shop())
-
-
-@pytest.fixture
-def reader(browser: Browser, shop_page: Path) -> Iterator[Reader]:
-    opened = Reader(browser, shop_page, "tab=business")
-    yield opened
-    opened.context.close()
 
 
 def test_campaigns_say_how_blind_they_are(browser: Browser, tmp_path: Path) -> None:

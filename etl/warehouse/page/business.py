@@ -4,7 +4,7 @@ import duckdb
 import pyarrow as pa
 
 from etl.warehouse.page import frames
-from etl.warehouse.page.panels import Column, Panel
+from etl.warehouse.page.panels import Column, Panel, by_day
 
 KPI = "executive.kpi_daily"
 FUNNELS = 12
@@ -25,19 +25,7 @@ def read(con: duckdb.DuckDBPyConnection) -> dict[str, pa.Table]:
 def panels() -> list[Panel]:
     """Say what the tab shows, in order."""
     return [
-        Panel(
-            "figures_by_day",
-            "Day by day",
-            "Hatched: the day is not whole. A bar opens its day.",
-            [
-                Column("day", "Day", "day", f"{KPI}.date"),
-                Column("value", "This period", "money"),
-                Column("before", "Compared", "money"),
-                Column("whole", "Whole day", "text", f"{KPI}.is_complete"),
-            ],
-            drawn="days",
-            size=8,
-        ),
+        by_day("figures_by_day", "money"),
         Panel(
             "really",
             "How many were there really?",

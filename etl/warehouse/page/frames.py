@@ -35,6 +35,17 @@ def read_newest(con: duckdb.DuckDBPyConnection, query: str, rows: int = ROWS, **
     return found.filter(pc.greater(found["date"], first_out))
 
 
+def read_sums(con: duckdb.DuckDBPyConnection, mart: str, by: str, sums: str) -> pa.Table:
+    """Add up columns of a mart by others, in their order, `date` among them: the days shown, the newest if too many.
+
+    Args:
+        by: columns in SQL; rows come in their order, so that what seldom changes comes first and is written short.
+        sums: names of columns, separated by commas.
+    """
+    summed = ", ".join(f"sum({name}) as {name}" for name in sums.split(", "))
+    return read_newest(con, f"select {by}, {summed} from {mart} where date >= $since group by all order by all")
+
+
 def first_day(con: duckdb.DuckDBPyConnection) -> date:
     """The first day shown."""
     found = con.execute(f"select max(date) - {DAYS - 1} from executive.kpi_daily").fetchall()[0][0]

@@ -4,7 +4,7 @@ import duckdb
 import pyarrow as pa
 
 from etl.warehouse.page import frames
-from etl.warehouse.page.panels import Column, Panel
+from etl.warehouse.page.panels import Column, Panel, shares
 
 CAMPAIGNS = 150
 """Campaigns shown by name; the rest of each channel is one row, so that totals stay the invoices'."""
@@ -183,16 +183,12 @@ def of_orders() -> list[Panel]:
             sets="channel",
             empty="No order has a visit before it.",
         ),
-        Panel(
+        shares(
             "journeys",
             "From first visit to order",
             "Orders of the months that the period touches.",
-            [
-                Column("length", "How far", "name", "marketing.journey_lengths.length"),
-                Column("conversions", "Orders", "bar", "marketing.journey_lengths.conversions"),
-                Column("share", "Share", "rate", "marketing.journey_lengths.conversion_share"),
-            ],
-            size=4,
+            Column("length", "How far", "name", "marketing.journey_lengths.length"),
+            Column("conversions", "Orders", "bar", "marketing.journey_lengths.conversions"),
             choice={"days": "Days", "touches": "Visits"},
             empty="No order has a visit before it.",
         ),

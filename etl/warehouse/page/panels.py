@@ -1,6 +1,6 @@
 """How a panel is said: a heading, its columns, and how its rows are drawn. The rows are made in assets/, by its id."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 
@@ -50,3 +50,32 @@ class Panel:
     def described(self) -> dict[str, Any]:
         """Say it as JSON."""
         return asdict(self)
+
+
+def by_day(panel: str, unit: str) -> Panel:
+    """The figure chosen above, a bar a day, beside the days compared."""
+    kpi = "executive.kpi_daily"
+    columns = [
+        Column("day", "Day", "day", f"{kpi}.date"),
+        Column("value", "This period", unit),
+        Column("before", "Compared", unit),
+        Column("whole", "Whole day", "text", f"{kpi}.is_complete"),
+    ]
+    note = "Hatched: only part of the day is in the data. A bar opens its day."
+    return Panel(panel, "Day by day", note, columns, drawn="days", size=8)
+
+
+def shares(panel: str, title: str, note: str, first: Column, weight: Column, *more: Column, **looks: Any) -> Panel:
+    """Values, how much each weighs as a bar behind its name, and its share of all; a third of the width."""
+    share = Column("share", "Share", "rate")
+    return Panel(panel, title, note, [first, replace(weight, format="bar"), share, *more], **({"size": 4} | looks))
+
+
+def lost(panel: str, title: str, note: str, first: Column, rate: str, *more: Column, **looks: Any) -> Panel:
+    """What share of something was lost, with its range by chance.
+
+    Args:
+        rate: schema.table.column that says what the share is.
+    """
+    columns = [first, Column("range", "Lost, and its range", "range", rate), Column("loss_rate", "Lost", "rate", rate)]
+    return Panel(panel, title, note, [*columns, *more], **looks)

@@ -4,17 +4,21 @@ import duckdb
 import pyarrow as pa
 
 from etl.warehouse.page import frames
-from etl.warehouse.page.panels import Column, Panel
+from etl.warehouse.page.panels import Column, Panel, by_day, shares
 
 PAGES, SOURCES, NAMES = 60, 40, 12
 KPI = "executive.kpi_daily"
+VISITS = Column("sessions", "Visits", "bar", f"{KPI}.sessions")
 
 
 def read(con: duckdb.DuckDBPyConnection) -> dict[str, pa.Table]:
     """Read the traffic marts by day and platform; of what clients choose the names of, the most frequent."""
     since = "date >= $since"
     page = "coalesce(url_host || url_path, url_path)"
-    seen = f"(select *, {page} as page from traffic.pages_daily where {since} and url_path <> '(unknown)')"
+    seen = (
+        f"(select *, {page} as page, seconds_on_page as seconds from traffic.pages_daily"
+        f" where {since} and url_path <> '(unknown)')"
+    )
     hosts = f"(select *, referrer_host as host from traffic.referrers_daily where {since})"
     technology = " union all ".join(
         f"select date, platform, '{column}' as dimension, "
@@ -24,32 +28,28 @@ def read(con: duckdb.DuckDBPyConnection) -> dict[str, pa.Table]:
         for column in ("device_class", "os")
     )
     return {
-        "pages": frames.read_newest(
+        "pages": frames.read_sums(
             con,
-            f"select date, platform, {frames.top('page', seen, 'views', PAGES)} as page, sum(views) as views,"
-            " sum(entries) as entries, sum(exits) as exits, sum(bounces) as bounces,"
-            " sum(seconds_on_page) as seconds, sum(pixel_hits) as pixel_hits, sum(matched) as matched"
-            f" from {seen} group by all order by date, page, platform",
+            seen,
+            f"date, {frames.top('page', seen, 'views', PAGES)} as page, platform",
+            "views, entries, exits, bounces, seconds, pixel_hits, matched",
         ),
-        "sources": frames.read_newest(
+        "sources": frames.read_sums(
             con,
-            "select date, platform,"
-            f" {frames.top('source', 'traffic.referrers_daily', 'sessions', SOURCES, since)} as source,"
+            hosts,
+            f"date, platform, {frames.top('source', 'traffic.referrers_daily', 'sessions', SOURCES, since)} as source,"
             f" case when referrer_host is null then '(none)' else {frames.top('host', hosts, 'sessions', SOURCES)} end"
-            f" as host, sum(sessions) as sessions from {hosts} group by all order by all",
+            " as host",
+            "sessions",
         ),
         "technology": frames.read_newest(con, f"{technology} order by all"),
-        "hours": frames.read_newest(
+        "hours": frames.read_sums(con, "traffic.hours", "date, hour, platform", "sessions, page_views"),
+        "left_out": frames.read_sums(
             con,
-            "select date, hour, platform, sum(sessions) as sessions, sum(page_views) as page_views"
-            f" from traffic.hours where {since} group by all order by all",
-        ),
-        "left_out": frames.read_newest(
-            con,
-            "select date, platform, case when is_excluded then 'excluded' else bot_reason end as reason,"
-            f" {frames.top('browser', 'traffic.bots_daily', 'page_views', SOURCES, since)} as family,"
-            " sum(sessions) as sessions, sum(page_views) as page_views"
-            f" from traffic.bots_daily where {since} group by all order by all",
+            "traffic.bots_daily",
+            "date, platform, case when is_excluded then 'excluded' else bot_reason end as reason,"
+            f" {frames.top('browser', 'traffic.bots_daily', 'page_views', SOURCES, since)} as family",
+            "sessions, page_views",
         ),
     }
 
@@ -57,27 +57,14 @@ def read(con: duckdb.DuckDBPyConnection) -> dict[str, pa.Table]:
 def panels() -> list[Panel]:
     """Say what the tab shows, in order."""
     pages = "traffic.pages_daily"
-    visits = Column("sessions", "Visits", "bar", f"{KPI}.sessions")
     return [
-        Panel(
-            "by_day",
-            "Day by day",
-            "Hatched: only part of the day is in the data. A bar opens its day.",
-            [
-                Column("day", "Day", "day", f"{KPI}.date"),
-                Column("value", "This period", "count"),
-                Column("before", "Compared", "count"),
-                Column("whole", "Whole day", "text", f"{KPI}.is_complete"),
-            ],
-            drawn="days",
-            size=8,
-        ),
-        Panel(
+        by_day("by_day", "count"),
+        shares(
             "where_from",
             "Where visits came from",
             "By the first page view of a visit. A row filters.",
-            [Column("slice", "From", "name"), visits, Column("share", "Share", "rate")],
-            size=4,
+            Column("slice", "From", "name"),
+            VISITS,
             sets="channel",
             choice={"channel": "Channel", "source": "Source", "host": "Page"},
         ),
@@ -98,12 +85,12 @@ def panels() -> list[Panel]:
             size=8,
             sortable=True,
         ),
-        Panel(
+        shares(
             "technology",
             "With what",
             "By the visit's first event.",
-            [Column("slice", "With", "name"), visits, Column("share", "Share", "rate")],
-            size=4,
+            Column("slice", "With", "name"),
+            VISITS,
             sets="browser",
             choice={"browser": "Browser", "os": "System", "device_class": "Device"},
         ),
@@ -113,7 +100,6 @@ def panels() -> list[Panel]:
 
 def of_visits() -> list[Panel]:
     """Say when and who, and what was left out."""
-    visits = Column("sessions", "Visits", "bar", f"{KPI}.sessions")
     return [
         Panel(
             "hours",
@@ -128,30 +114,22 @@ def of_visits() -> list[Panel]:
             drawn="hours",
             size=4,
         ),
-        Panel(
+        shares(
             "who",
             "Who they are",
             "New: the person's first visit. Customer: has ordered before.",
-            [
-                Column("slice", "Who", "name"),
-                visits,
-                Column("share", "Share", "rate"),
-                Column("bounce_rate", "Bounce", "rate", f"{KPI}.bounce_rate"),
-            ],
-            size=4,
+            Column("slice", "Who", "name"),
+            VISITS,
+            Column("bounce_rate", "Bounce", "rate", f"{KPI}.bounce_rate"),
             sets="visitor_kind",
             choice={"visitor_kind": "New", "country": "Country"},
         ),
-        Panel(
+        shares(
             "left_out",
             "Left out: bots and exclusions",
-            "They stay in the warehouse, flagged.",
-            [
-                Column("slice", "Who"),
-                Column("page_views", "Views", "bar", "traffic.bots_daily.page_views"),
-                Column("share", "Of all", "rate"),
-            ],
-            size=4,
+            "They stay in the warehouse, flagged. Shares are of all page views.",
+            Column("slice", "Who"),
+            Column("page_views", "Views", "bar", "traffic.bots_daily.page_views"),
             rows=8,
             empty="Nothing was left out in this period.",
         ),

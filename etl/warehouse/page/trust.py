@@ -4,7 +4,7 @@ import duckdb
 import pyarrow as pa
 
 from etl.warehouse.page import frames
-from etl.warehouse.page.panels import Column, Panel
+from etl.warehouse.page.panels import Column, Panel, lost
 
 VALUES = 8
 """Values of a dimension shown by name."""
@@ -75,23 +75,18 @@ def read(con: duckdb.DuckDBPyConnection) -> dict[str, pa.Table]:
             from quality.loss_daily where date >= $since group by all order by platform, date
             """,
         ),
-        "causes": frames.read_newest(
+        "causes": frames.read_sums(
             con,
-            """
-            select date, coalesce(platform, '(unknown)') as platform, step_number, cause,
-                sum(messages)::bigint as messages
-            from quality.loss_by_cause where date >= $since group by all order by step_number, platform, date
-            """,
+            "quality.loss_by_cause",
+            "step_number, cause, coalesce(platform, '(unknown)') as platform, date",
+            "messages",
         ),
         "dimensions": frames.read_newest(con, f"{values} order by dimension, value, platform, date"),
-        "gaps": frames.read_newest(
+        "gaps": frames.read_sums(
             con,
-            f"""
-            select date, platform, {tracker} as tracker, sum(expected)::bigint as expected,
-                sum(received)::bigint as received, sum(rejected)::bigint as rejected, sum(lost)::bigint as lost,
-                sum(restarts)::bigint as restarts
-            from quality.message_gaps where date >= $since group by all order by tracker, platform, date
-            """,
+            "quality.message_gaps",
+            f"{tracker} as tracker, platform, date",
+            "expected, received, rejected, lost, restarts",
         ),
         "quarantine": frames.read(
             con,
@@ -277,46 +272,36 @@ def of_books() -> list[Panel]:
 
 def of_places() -> list[Panel]:
     """Say when, where and by what page views and messages get lost."""
-    rate = Column("loss_rate", "Lost", "rate", "quality.loss_by_dimension.event_loss_rate")
     return [
-        Panel(
+        lost(
             "loss_by_day",
             "Page views lost, day by day",
             "Of those the pixel saw, with the range by chance.",
-            [
-                Column("day", "Day", "day", "quality.loss_daily.date"),
-                Column("range", "Lost, and its range", "range", "quality.loss_daily.event_loss_rate"),
-                Column("loss_rate", "Lost", "rate", "quality.loss_daily.event_loss_rate"),
-                Column("pixel_hits", "Pixel saw", "count", "quality.loss_daily.pixel_hits"),
-                Column("pixel_loss_rate", "Pixel missed", "rate", "quality.loss_daily.pixel_loss_rate", on_phone=False),
-            ],
+            Column("day", "Day", "day", "quality.loss_daily.date"),
+            "quality.loss_daily.event_loss_rate",
+            Column("pixel_hits", "Pixel saw", "count", "quality.loss_daily.pixel_hits"),
+            Column("pixel_loss_rate", "Pixel missed", "rate", "quality.loss_daily.pixel_loss_rate", on_phone=False),
             rows=14,
             empty="No pixel saw these pages: what was lost is unknown.",
         ),
-        Panel(
+        lost(
             "loss_by",
             "Where page views get lost",
             "Ranges hold jointly; amber only where one lies wholly above the rate of all, the tick.",
-            [
-                Column("value", "Where", "name", "quality.loss_by_dimension.dimension_value"),
-                Column("range", "Lost, and its range", "range", "quality.loss_by_dimension.event_loss_rate"),
-                rate,
-                Column("pixel_hits", "Pixel saw", "count", "quality.loss_by_dimension.pixel_hits"),
-            ],
+            Column("value", "Where", "name", "quality.loss_by_dimension.dimension_value"),
+            "quality.loss_by_dimension.event_loss_rate",
+            Column("pixel_hits", "Pixel saw", "count", "quality.loss_by_dimension.pixel_hits"),
             choice=BY,
             empty="No pixel saw these pages: where they get lost is unknown.",
         ),
-        Panel(
+        lost(
             "gaps",
             "Holes in the clients' count, by tracker",
             "Each client numbers its messages; a missing number is a message that never came.",
-            [
-                Column("tracker", "Tracker", "name", "quality.message_gaps.tracker"),
-                Column("range", "Lost, and its range", "range", "quality.message_gaps.loss_rate"),
-                Column("loss_rate", "Lost", "rate", "quality.message_gaps.loss_rate"),
-                Column("expected", "Expected", "count", "quality.message_gaps.expected"),
-                Column("lost", "Lost", "count", "quality.message_gaps.lost", on_phone=False),
-            ],
+            Column("tracker", "Tracker", "name", "quality.message_gaps.tracker"),
+            "quality.message_gaps.loss_rate",
+            Column("expected", "Expected", "count", "quality.message_gaps.expected"),
+            Column("lost", "Lost", "count", "quality.message_gaps.lost", on_phone=False),
             empty="No client counted its messages in this period.",
         ),
         Panel(
