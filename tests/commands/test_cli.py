@@ -118,6 +118,7 @@ def test_home_not_writable(house: House, tmp_path: Path) -> None:
     assert "Permission denied" in said(done)
 
 
+@pytest.mark.prove
 def test_no_room_for_what_is_written(house: House) -> None:
     """A limit on the size of files stands for a full disk; the next run, with room, completes."""
     house.put("access/a.log", lines(combined(f"10:00:00 /{os.urandom(16).hex()}") for _ in range(20_000)))

@@ -102,6 +102,7 @@ def test_what_others_read_is_made_anew_at_once(house: tuple[House, str]) -> None
     assert len(list((home / "lake" / "versions" / "events").rglob("*.parquet"))) == 1
 
 
+@pytest.mark.prove
 def test_files_and_a_backup_that_come_again_bring_nobody_back(house: tuple[House, str], tmp_path: Path) -> None:
     at, _ = house
     before = rows(at.root / "home", "select * from core.events order by all")

@@ -32,6 +32,7 @@ def folders(house: House, home: Path | None = None) -> list[str | Path]:
     return ["--inbox", house.root / "inbox", "--home", home or house.root / "home"]
 
 
+@pytest.mark.prove
 def test_a_copied_home_never_reads_the_original_and_a_run_publishes_it_anew(house: House, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(house.root / "home", copy)

@@ -51,6 +51,7 @@ def handed_on(house: House) -> dict[str, list[str | None]]:
     }
 
 
+@pytest.mark.prove
 @pytest.mark.usefixtures("cut_small")
 def test_any_cut_and_any_attempt_give_the_same_rows(
     plain: House, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
@@ -76,6 +77,7 @@ def test_what_another_engine_made_holds(plain: House, monkeypatch: pytest.Monkey
     assert pipeline.pending(plain.settings).keys() <= {"build", "reconcile"}
 
 
+@pytest.mark.prove
 @pytest.mark.usefixtures("cut_small")
 def test_a_late_file_finds_the_days_of_another_engine(
     plain: House, tmp_path: Any, monkeypatch: pytest.MonkeyPatch

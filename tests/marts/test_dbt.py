@@ -88,6 +88,7 @@ def compare(place: Warehouse, warehouse: Warehouse) -> None:
     assert {name for name in by_dbt if by_dbt[name] != by_plan[name]} == set()
 
 
+@pytest.mark.prove
 def test_plan_builds_what_dbt_builds_whole_and_by_days(place: Warehouse, warehouse: Warehouse, dbt: Dbt) -> None:
     """GIVEN a shop WHEN dbt builds it, its unit tests too, and then late days THEN the plan's tables are the same."""
     gone = visit("gone", "2026-03-05 10:00")

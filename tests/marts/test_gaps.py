@@ -183,7 +183,7 @@ hostile = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(messages=hostile, refusals=st.lists(st.tuples(st.integers(0, 12), st.sampled_from([1, 24, 48])), max_size=6),
        seed=st.randoms(use_true_random=False))  # fmt: skip
 def test_hostile_streams_count_as_the_definition_reads(

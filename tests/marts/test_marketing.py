@@ -230,6 +230,7 @@ def test_paths_are_ranked_with_their_length_and_time(market: Warehouse) -> None:
     ]
 
 
+@pytest.mark.prove
 def test_late_news_rebuilt_by_days_equal_a_rebuild(warehouse: Warehouse) -> None:
     """GIVEN a late session, order, conversion and correction WHEN their days are rebuilt THEN marts are a rebuild's.
 

@@ -203,6 +203,7 @@ CHAINS = [
 ]  # fmt: skip
 
 
+@pytest.mark.prove
 def test_chain_of_copies_gives_the_same_in_any_grouping(house: House, tmp_path: Path) -> None:
     """An id per chain: the days on which its copies are received, run by run."""
     at_once = House(tmp_path / "at_once")

@@ -96,6 +96,7 @@ def outcome(tmp_path_factory: Any) -> Outcome:
     return Outcome(house, before, notes, str(failed.value), about_people(house))
 
 
+@pytest.mark.prove
 def test_a_probe_changes_no_number_about_people(outcome: Outcome) -> None:
     assert outcome.before["executive.kpi_daily"] and outcome.before["marketing.touchpoints"]
     assert outcome.after == outcome.before

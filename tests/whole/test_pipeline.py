@@ -104,9 +104,9 @@ def run(house: House) -> None:
     pipeline.build(house.settings)
 
 
-def whole(root: Path, logs: dict[str, list[bytes]]) -> House:
+def whole(root: Path, logs: dict[str, list[bytes]], **keys: Any) -> House:
     """Put all rows into one file a source."""
-    house = House(root)
+    house = House(root, keys)
     for source, rows in logs.items():
         house.put(f"{source}/all.{SUFFIX[source]}", b"".join(rows))
     return house
@@ -147,7 +147,7 @@ unhurried: Any = {
 }  # fmt: skip
 
 
-@settings(max_examples=3, **unhurried)
+@settings(max_examples=1, **unhurried)
 @given(seed=st.integers(0, 2**32), runs=st.integers(2, 4))
 def test_events_are_the_same_however_the_lines_come(
     at_once: House, simulated: dict[str, list[bytes]], tmp_path_factory: pytest.TempPathFactory, seed: int, runs: int
@@ -158,24 +158,25 @@ def test_events_are_the_same_however_the_lines_come(
     assert lake_outcome(house) == lake_outcome(at_once)
 
 
-def test_marts_are_the_same_however_the_lines_come(
-    at_once: House, simulated: dict[str, list[bytes]], tmp_path: Path
-) -> None:
-    house = House(tmp_path)
-    for _ in scatter(house, simulated, random.Random(5), 2):
-        run(house)
-    assert outcome(house) == outcome(at_once)
-
-
 @pytest.mark.prove
 @settings(max_examples=6, **unhurried)
 @given(seed=st.integers(0, 2**32), runs=st.integers(2, 5))
-def test_marts_are_the_same_however_the_lines_come_many_times(
+def test_marts_are_the_same_however_the_lines_come(
     at_once: House, simulated: dict[str, list[bytes]], tmp_path_factory: pytest.TempPathFactory, seed: int, runs: int
 ) -> None:
     house = House(tmp_path_factory.mktemp("scattered"))
     for _ in scatter(house, simulated, random.Random(seed), runs):
         run(house)
+    assert outcome(house) == outcome(at_once)
+
+
+@pytest.mark.prove
+@pytest.mark.parametrize(("threads", "memory"), [(1, "512MB"), (2, "512MB"), (4, "1500MB")])
+def test_threads_and_memory_change_no_figure(
+    at_once: House, simulated: dict[str, list[bytes]], tmp_path: Path, threads: int, memory: str
+) -> None:
+    house = whole(tmp_path, simulated, threads=threads, memory_limit=memory)
+    run(house)
     assert outcome(house) == outcome(at_once)
 
 

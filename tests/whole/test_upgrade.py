@@ -20,6 +20,7 @@ from etl.lake.catalogue import Lake
 from etl.settings import PROJECT
 from etl.tools import probe_look
 
+pytestmark = pytest.mark.prove
 ARCHIVE = PROJECT / "tests" / "data" / "home_of_0_1.tar.zst"
 MADE_IN = "/tmp/bloodhound-0.1"
 LIMITS = {"page_views_low", "page_views_high"}
