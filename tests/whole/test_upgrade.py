@@ -25,6 +25,8 @@ ARCHIVE = PROJECT / "tests" / "data" / "home_of_0_1.tar.zst"
 MADE_IN = "/tmp/bloodhound-0.1"
 LIMITS = {"page_views_low", "page_views_high"}
 """Since then they are made a cell at a time, log-normal."""
+TAKEN_BACK = {("message_gaps", "shop", "desktop_web")}
+"""An incident that has ended with the rule that called it one: two messages of a batch lost at once are one case."""
 Row = tuple[Any, ...]
 
 
@@ -125,7 +127,7 @@ def test_probes_alerts_and_mail_are_remembered(upgraded: Upgraded) -> None:
     assert told["told"] and told["waiting"] and told["tasks"]
     with incidents.alert_state(lake) as state:
         keys = {tuple(one["key"]) for one in told["told"]}
-        assert {tuple(one["key"]) for one in state.told} == keys and state.tasks == told["tasks"]
+        assert {tuple(one["key"]) for one in state.told} == keys - TAKEN_BACK and state.tasks == told["tasks"]
         assert state.waiting == told["waiting"], "people would be told again what they know"
     assert json.loads(lake.history("mailed.json").read_bytes()) == upgraded.note("state/mailed")
 
