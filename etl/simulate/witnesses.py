@@ -32,7 +32,8 @@ def fire_pixels(
     hit_at = pages.at + after
     fires &= (rng.random(count) >= plan.pixel_loss) & (hit_at < end)
     if any(incident.pixel for incident in plan.incidents):
-        fires &= rng.random(count) >= pixel_loss(plan, scene)
+        # Of a generator of their own: what no incident hits is the same with and without it.
+        fires &= rng.spawn(1)[0].random(count) >= pixel_loss(plan, scene)
     views = scene.actions.schema == world.PAGE_VIEW
     view_page = scene.actions.page[views]
     received = np.zeros(count, dtype=bool)

@@ -141,6 +141,17 @@ def test_sites_that_cannot_be_are_refused(change: dict[str, Any]) -> None:
         Plan(**change)
 
 
+@pytest.mark.parametrize("planted", [{"loss": 1.0}, {"pixel": 1.0}, {"loss": 1.0, "pixel": 1.0}])
+def test_what_no_incident_hits_is_the_same_without_it(tmp_path: Path, planted: dict[str, float]) -> None:
+    last = Incident(start=datetime(2026, 3, 3, tzinfo=UTC), **planted)
+    for name, incidents in (("quiet", ()), ("hit", (last,))):
+        simulate(tmp_path / name / "inbox", Plan(messages=3_000, days=3, compress="none", incidents=incidents))
+    early = [path for path in (tmp_path / "quiet" / "inbox").rglob("*2026-03-01*") if path.is_file()]
+    assert {path.relative_to(tmp_path / "quiet").parts[1] for path in early} >= {"events", "pixel"}
+    for path in early:
+        assert (tmp_path / "hit" / path.relative_to(tmp_path / "quiet")).read_bytes() == path.read_bytes(), path
+
+
 def test_an_incident_that_loses_nothing_is_refused() -> None:
     with pytest.raises(BadUse, match="it loses nothing"):
         Incident.read("platform=ios")
