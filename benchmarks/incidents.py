@@ -122,7 +122,7 @@ PLANTED = {
     "Firefox loses 90 %": Planted(("loss=0.9,browser=Firefox",), WEB, "Firefox"),
     "Edge loses all": Planted(("loss=1,browser=Edg",), WEB, "Edge"),
     "all trackers lose all from 15 to 18": Planted(("loss=1",), ALL, "15 to 18", (15, 18)),
-    "tracker and pixel lose all from 12 to 18": Planted(("loss=1,pixel=1",), ALL, "all sources", (12, 18)),
+    "tracker and pixel lose all from 12 to 18": Planted(("loss=1,pixel=1",), ALL, "all clients", (12, 18)),
     "all of the web loses 15 %": Planted(("loss=0.15,platform=desktop_web", "loss=0.15,platform=mobile_web"), WEB),
     "the pixel of mobile web loses 80 %": Planted(("pixel=0.8,platform=mobile_web",), ("mobile_web",), checks=PIXEL),
     "the pixel loses all from 6 to 22": Planted(("pixel=1",), WEB, "6 to 22", (6, 22), checks=PIXEL),

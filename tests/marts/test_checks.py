@@ -257,7 +257,7 @@ def test_an_incident_has_the_threshold_that_its_worst_day_broke(models: Models) 
     ("host", "is_all_silent", "beginning"),
     [
         ("t0.example", False, "Silent: t0.example. See"),
-        (None, True, "Silent: all sources at once"),
+        (None, True, "Silent: all clients at once"),
         (None, False, "See"),
     ],
 )
@@ -331,6 +331,23 @@ def test_a_loss_names_its_hours(models: Models, world: World) -> None:
     kept = [row for row in world.views if row["viewed_at"].day != 4 or not 15 <= row["viewed_at"].hour < 18]
     World(kept, world.hits).check(models)
     assert hint_of(models, "event_loss", 4).startswith("Most of it: from 15 to 18 o'clock UTC. See")
+
+
+def test_hours_of_few_pages_belong_to_the_stretch_that_they_lie_in(models: Models, world: World) -> None:
+    """GIVEN a pixel that is down from 6 to 22, in two hours of which hardly anybody came THEN all of it is named."""
+    views = [
+        row for number, row in enumerate(world.views)
+        if row["viewed_at"].day != 4 or row["viewed_at"].hour not in (12, 21) or number % 50 < 4
+    ]  # fmt: skip
+    hits = [row for row in world.hits if row["hit_at"].day != 4 or not 6 <= row["hit_at"].hour < 22]
+    World(views, hits).check(models)
+    assert hint_of(models, "pixel_loss", 4).startswith("Most of it: from 6 to 22 o'clock UTC. ")
+
+
+def test_two_stretches_of_hours_are_not_named(models: Models, world: World) -> None:
+    kept = [row for row in world.views if row["viewed_at"].day != 4 or row["viewed_at"].hour not in (9, 10, 15, 16)]
+    World(kept, world.hits).check(models)
+    assert hint_of(models, "event_loss", 4).startswith("See quality.loss_hourly")
 
 
 def test_a_loss_of_a_few_visits_names_nobody(models: Models, world: World) -> None:

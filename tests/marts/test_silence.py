@@ -66,6 +66,20 @@ def silences(models: Models) -> dict[tuple[str, str], list[int]]:
     return {(platform, status): [hour - first for hour in hours] for platform, status, hours in rows}
 
 
+def test_servers_that_go_on_do_not_hide_that_all_clients_are_silent(models: Models) -> None:
+    """GIVEN web and iOS silent while servers speak THEN all clients are; of servers silent alone nobody is."""
+    hours = 24 * 16
+    last = range(hours - 2, hours)
+    before = range(hours - 26, hours - 24)
+    rows = [*heard("shop", "desktop_web", hours, 60, last), *heard("shop", "ios", hours, 60, last),
+            *heard("shop", "backend", hours, 60, before)]  # fmt: skip
+    listen(models, rows, hours)
+    found = models.query("""
+        select platform, bool_and(is_all_silent) from build.quality.silence where status = 'error' group by all
+    """)
+    assert sorted(found) == [("backend", False), ("desktop_web", True), ("ios", True)]
+
+
 def test_thirty_quiet_days_raise_no_alarm(models: Models) -> None:
     """GIVEN platforms from busy to hardly used, and chance THEN none is said to be silent."""
     hours = QUIET_DAYS * 24

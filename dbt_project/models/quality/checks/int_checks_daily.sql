@@ -87,7 +87,11 @@ judged_silence as (
         thresholds.error,
         case silent_days.severity when 3 then 'error' when 2 then 'warn' when 1 then 'ok' else 'unknown' end as status,
         thresholds.owner,
-        case when silent_days.is_all_silent then 'Silent: all sources at once, trackers and pixel. ' else '' end
+        case
+            when not silent_days.is_all_silent then ''
+            when silent_days.platform in ('backend', 'api', 'email') then 'Silent: all sources at once. '
+            else 'Silent: all clients at once, trackers and pixel. '
+        end
         || coalesce('Silent: ' || silent_days.silent_hosts || '. ', '') || thresholds.hint as hint
     from silent_days
     left join thresholds

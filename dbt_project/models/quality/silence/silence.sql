@@ -24,13 +24,26 @@ hours_with_hits as (
 
 ),
 
--- Hours in which somebody was heard: by a tracker, a server's log or the pixel.
+-- Hours in which somebody was heard, by a tracker, a server's log or the pixel. Servers go on when no client gets
+-- through.
 spoken_hours as (
 
-    select hour from baselined
-    where message_count > 0
-    union
-    select hour from hours_with_hits
+    select
+        hour,
+        bool_and(is_server) as is_by_servers_alone
+    from (
+        select
+            hour,
+            platform in ('backend', 'api', 'email') as is_server
+        from baselined
+        where message_count > 0
+        union all
+        select
+            hour,
+            false as is_server
+        from hours_with_hits
+    ) as spoken
+    group by hour
 
 ),
 
@@ -96,6 +109,7 @@ final (
         judged.first_heard_at,
         not judged.is_settled,
         spoken_hours.hour is null
+        or (spoken_hours.is_by_servers_alone and judged.platform not in ('backend', 'api', 'email'))
     from judged
     left join spoken_hours on judged.hour = spoken_hours.hour
 
