@@ -127,7 +127,7 @@ def of_experiments() -> list[Panel]:
                 Column("detectable_lift", "Detectable", "rate", f"{LIFT}.detectable_lift", on_phone=False),
                 Column("minimal_lift", "Worth finding", "rate", f"{LIFT}.minimal_lift", on_phone=False),
                 Column("power", "Power", "rate", f"{LIFT}.power"),
-                Column("duration", "Days, of those needed", "text", f"{LIFT}.days_needed"),
+                Column("duration", "Days, of those needed", "text", f"{LIFT}.days_needed", on_phone=False),
                 Column("people", "People, of those needed", "text", f"{LIFT}.visitors_needed", on_phone=False),
                 Column("guard", "Guardrail", "status", f"{LIFT}.guardrail"),
             ],
