@@ -66,7 +66,8 @@ def panels() -> list[Panel]:
             Column("slice", "From", "name"),
             VISITS,
             sets="channel",
-            choice={"channel": "Channel", "source": "Source", "host": "Page"},
+            rows=8,
+            choice={"channel": "Channel", "source": "Source", "host": "Site"},
         ),
         Panel(
             "pages",
@@ -92,6 +93,7 @@ def panels() -> list[Panel]:
             Column("slice", "With", "name"),
             VISITS,
             sets="browser",
+            rows=8,
             choice={"browser": "Browser", "os": "System", "device_class": "Device"},
         ),
         *of_visits(),

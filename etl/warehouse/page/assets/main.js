@@ -16,7 +16,7 @@ const render = () => {
   started = [];
   if (!hasData) {
     byId('controls').replaceChildren();
-    area.append(el('p', { class: 'headline' }, 'There is no data yet: no day has an event or a pixel hit.'), ...[absent()].filter(isKnown));
+    area.append(el('p', { class: 'headline' }, 'There is no data yet: no day has an event or a pixel hit.'), el('p', { class: 'aside' }, 'Put a web server\u2019s log into access/, or a tracker\u2019s requests into events/ and the pixel\u2019s into pixel/, all below the inbox, and run again: any of them makes this tab.'), ...[absent()].filter(isKnown));
     byId('main').replaceChildren(area);
   } else {
     controls();

@@ -56,11 +56,22 @@ const table = (panel, made, chosen) => {
     box.replaceChildren(el('table', {}, el('caption', { class: 'hidden' }, panel.title), el('thead', {}, el('tr', {}, panel.columns.map((column) => headCell(panel, column, fill)))),
       el('tbody', {}, rows.slice(0, shown).map((row) => line(row))), made.total ? el('tfoot', {}, line(made.total, 'total')) : null));
     more.hidden = rows.length <= shown;
+    fit();
   };
+  const cellsOf = (head) => [...box.querySelectorAll('tr')].map((line) => line.cells[head.cellIndex]);
+  // What does not fit is not cut: columns that a phone does without go, the last first, and are one button away.
+  const fit = () => {
+    const heads = [...box.querySelectorAll('thead .more-column')].reverse();
+    heads.forEach((head) => cellsOf(head).forEach((one) => one.classList.remove('dropped')));
+    const isAll = box.classList.contains('all-columns');
+    if (!isAll) for (const head of heads) { if (box.scrollWidth <= box.clientWidth) break; cellsOf(head).forEach((one) => one.classList.add('dropped')); }
+    wider.hidden = !isAll && !heads.some((head) => box.clientWidth && !head.offsetWidth);
+    wider.textContent = isAll ? 'Fewer columns' : 'More columns';
+  };
+  const wider = button('More columns', () => { box.classList.toggle('all-columns'); fit(); }, { class: 'more' });
   const more = button(`All ${WHOLE.format(made.table.length)} rows`, () => { shown = Infinity; fill(); }, { class: 'more' });
   fill();
-  const hasMore = panel.columns.some((column) => !column.on_phone);
-  return [box, more, hasMore ? button('More columns', (event) => { box.classList.toggle('all-columns'); event.currentTarget.textContent = box.classList.contains('all-columns') ? 'Fewer columns' : 'More columns'; }, { class: 'more phone-only' }) : null];
+  return { nodes: [box, more, wider], fit };
 };
 const csv = (panel, rows) => {
   const read = panel.columns.flatMap((column) => {
@@ -106,7 +117,7 @@ const showPanel = (panel) => {
   if (made.marks && made.marks.length) section.append(el('ol', { class: 'marks' }, made.marks.map((text) => el('li', {}, el('bdi', {}, text)))));
   const isFolded = isDrawn && panel.drawn !== 'bounds';
   const save = button('CSV', () => download(`bloodhound-${panel.id}.csv`, csv(panel, made.total ? [...made.table, made.total] : made.table)), { class: 'csv', 'aria-label': `Download ${title} as CSV` });
-  section.append(el('div', { class: 'under-it' }, isFolded ? el('details', { class: 'behind' }, el('summary', {}, 'Table'), inner) : el('div', { class: 'shown' }, inner),
+  section.append(el('div', { class: 'under-it' }, isFolded ? el('details', { class: 'behind', on: { toggle: inner.fit } }, el('summary', {}, 'Table'), inner.nodes) : el('div', { class: 'shown' }, inner.nodes),
     notes.length ? el('span', { class: 'said' }, notes.join(' ')) : null, save));
-  return { section, start: isDrawn ? () => DRAWN[panel.drawn](box, made) : null };
+  return { section, start: () => { if (isDrawn) DRAWN[panel.drawn](box, made); inner.fit(); } };
 };
