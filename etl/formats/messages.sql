@@ -7,8 +7,8 @@
 -- Gives: read_messages, one row a message, valid or not, and one a line or body that is none: reason, detail and
 -- payload are those of refused lines, and null else; a bad line has no position; message, item, wrong and version_text
 -- are kept of suspects only; is_nobody says that no id of any kind is used, may_be_nobody that there need be none;
--- content_key is the engine's hash of the message in the newest version: equal texts have one; where it differs (by
--- another version of the engine, too) who asks compares the texts.
+-- content_key is the lower half of the MD5 of the message in the newest version, cut to 63 bits: equal texts have one;
+-- where it differs who asks compares the texts.
 -- $shape is what from_json reads of a message, $versions, $platforms and $schemas those that are known,
 -- $max_message_bytes and $lateness_us what is too large and too late, $not_text and $not_a_number what is looked at
 -- more closely, $deepest how many levels data may have.

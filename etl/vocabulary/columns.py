@@ -112,9 +112,9 @@ MESSAGES = pa.schema(
 """Valid messages before duplicates are found. `message_ref` is line_number · 2²⁴ + position; `blocked` says why the
 collector would rather not have it. `document_key` is
 the same in all views of a document that says when it was loaded. `content_key` is a
-key of the message in the newest version: equal only where the texts are, but for a chance of 2⁻⁶³. It is the engine's
-hash and no cryptographer's: who makes two messages of one id collide has the second refused as a duplicate, and not
-as a collision."""
+key of the message in the newest version: equal only where the texts are, but for a chance of 2⁻⁶³. It is MD5
+cut to 63 bits, no defence: who makes two messages of one id collide has the second refused as a duplicate, and not as
+a collision."""
 
 KEYS = pa.schema(
     [
