@@ -45,8 +45,8 @@ def panels() -> list[Panel]:
             "Ranges hold jointly for the list, 19 times of 20; colour only where they leave nought. A row filters.",
             [
                 Column("slice", "Where", "name"),
-                Column("sessions", "Visits", "count", f"{KPI}.sessions"),
-                Column("orders", "Orders", "count", f"{KPI}.orders"),
+                Column("sessions", "Visits", "count", f"{KPI}.sessions", on_phone=False),
+                Column("orders", "Orders", "count", f"{KPI}.orders", on_phone=False),
                 Column("conversion", "Conversion", "text", f"{KPI}.conversion_rate", on_phone=False),
                 Column("revenue", "Revenue", "money", f"{KPI}.revenue"),
                 Column("change", "Change and its range", "moved", f"{KPI}.revenue"),

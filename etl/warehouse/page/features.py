@@ -54,7 +54,7 @@ def panels() -> list[Panel]:
                 Column("span", "Then (tick) and now", "range", f"{MART}.adoption_rate"),
                 Column("before", "First week", "rate", f"{MART}.adoption_rate", on_phone=False),
                 Column("now", "Last week", "rate", f"{MART}.adoption_rate"),
-                Column("change", "Points", "points", f"{MART}.adoption_rate"),
+                Column("change", "Points", "points", f"{MART}.adoption_rate", on_phone=False),
                 Column("users", "Users, last week", "count", f"{MART}.user_count", on_phone=False),
                 Column("uses_per_user", "Uses per user", "number", f"{MART}.uses_per_user", on_phone=False),
             ],
@@ -68,7 +68,7 @@ def panels() -> list[Panel]:
             [
                 Column("feature", "Feature", "name", f"{MART}.feature"),
                 Column("users_before", "Users, week before", "count", f"{MART}.user_count"),
-                Column("returning", "Used it again", "count", f"{MART}.returning_users"),
+                Column("returning", "Used it again", "count", f"{MART}.returning_users", on_phone=False),
                 Column("retention_rate", "Retention", "bar", f"{MART}.retention_rate"),
             ],
             rows=15,

@@ -216,12 +216,9 @@ def of_customers() -> list[Panel]:
             "By month of the first visit: orders of each 100 persons in the months after. Not of the period alone.",
             [
                 Column("month", "First visit", "text", "marketing.cohorts.first_month"),
-                Column("persons", "Persons", "count", "marketing.cohorts.persons"),
+                Column("persons", "Persons", "count", "marketing.cohorts.persons", on_phone=False),
                 Column("m0", "Same month", "number", "marketing.cohorts.orders"),
-                *(
-                    Column(f"m{n}", f"+{n}", "number", "marketing.cohorts.orders", on_phone=n < 3)  # noqa: PLR2004
-                    for n in range(1, 7)
-                ),
+                *(Column(f"m{n}", f"+{n}", "number", "marketing.cohorts.orders", on_phone=False) for n in range(1, 7)),
                 Column("revenue_each", "Revenue a person", "money", "marketing.cohorts.revenue"),
             ],
             size=12,

@@ -150,7 +150,7 @@ def of_state() -> list[Panel]:
             "At the last run, against its own habits. The bar is the allowed age.",
             [
                 Column("scope", "Source", "name", "quality.checks.scope"),
-                Column("allowed", "Its age, and what is allowed", "range", "quality.checks.threshold"),
+                Column("allowed", "Age, allowed", "range", "quality.checks.threshold"),
                 Column("status", "State", "status", "quality.checks.status"),
             ],
             size=4,
@@ -218,11 +218,11 @@ def of_books() -> list[Panel]:
             "Every message is accepted, a second copy, refused or erased; the rest would be unaccounted for. All days.",
             [
                 Column("folder", "Folder", "name", f"{ledger}.inbox_folder"),
-                Column("files", "Files", "count", f"{ledger}.source_file"),
+                Column("files", "Files", "count", f"{ledger}.source_file", on_phone=False),
                 Column("messages", "Came in", "count", f"{ledger}.messages"),
                 Column("accepted", "Accepted", "count", f"{ledger}.accepted", on_phone=False),
                 Column("duplicates", "Second copies", "count", f"{ledger}.duplicates", on_phone=False),
-                Column("quarantined", "Refused", "count", f"{ledger}.quarantined"),
+                Column("quarantined", "Refused", "count", f"{ledger}.quarantined", on_phone=False),
                 Column("unaccounted", "Unaccounted for", "count", f"{ledger}.balance"),
                 Column("failed_files", "Files not read", "count", f"{ledger}.status", on_phone=False),
             ],
