@@ -108,6 +108,7 @@
 {% macro is_comparable(metric, period) -%}
     is_like_{{ period }}
     {%- if metric == 'page_views_estimated' %} and is_witnessed_as_{{ period }}{% endif %}
+    {%- if metric in ('revenue', 'average_order_value') %} and is_rated_as_{{ period }}{% endif %}
 {%- endmacro %}
 
 {#- A 95 % limit of a change; unknown where either side is nought or unknown. -#}

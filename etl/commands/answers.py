@@ -107,7 +107,8 @@ def query(
         rows = [[asking.shown(value) for value in row] for row in answer.rows]
         print_table(answer.columns, rows, len(answer.columns) - len(by or ()))
         seen = "unknown, for there is no pixel log" if answer.completeness is None else f"{answer.completeness:.2%}"
-        print(f"Completeness of these days: {seen}")
+        days = " to ".join(str(day) for day in (answer.first, answer.last) if day)
+        print(f"Completeness of {f'these days, {days}' if answer.first and answer.last else 'these days'}: {seen}")
 
 
 @app.command()

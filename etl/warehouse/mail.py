@@ -88,11 +88,7 @@ def compose(con: duckdb.DuckDBPyConnection, *, published_at: datetime, currency:
     The same warehouse gives the same mail: its date is the publication's.
     """
     days = read_days(con)
-    errors = con.execute(
-        """
-        select "check", scope, hint from quality.checks where status = 'error' order by date desc nulls first, 1, 2
-        """
-    ).fetchall()
+    errors = read_errors(con)
     message = EmailMessage()
     message["Date"] = format_datetime(published_at)
     digest = hashlib.sha256(repr((days, errors, published_at)).encode()).hexdigest()[:32]
@@ -106,6 +102,32 @@ def compose(con: duckdb.DuckDBPyConnection, *, published_at: datetime, currency:
         for name, drawn in draw(days).items():
             part.add_related(drawn, "image", "png", cid=f"<{name}@bloodhound>", filename=f"{name}.png")
     return message
+
+
+def read_errors(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str, str | None]]:
+    """Read what is in error now: incidents that go on or touch the mail's day, the newest first, and what has no day.
+
+    Returns:
+        Rows of check, scope with the days, and hint.
+    """
+    return con.execute(
+        """
+        select "check", scope, hint
+        from (
+            select "check", scope, hint, null as last_date from quality.checks where status = 'error' and date is null
+            union all
+            select
+                "check",
+                concat_ws(' ', app_id, platform, first_date || if(first_date = last_date, '', ' to ' || last_date)),
+                hint,
+                last_date
+            from quality.incidents
+            where status = 'error' and (is_ongoing or last_date >= $day)
+        )
+        order by last_date desc nulls first, 1, 2
+        """,
+        {"day": last_day(con)},
+    ).fetchall()
 
 
 def last_day(con: duckdb.DuckDBPyConnection) -> date | None:

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from metricflow.engine.metricflow_engine import MetricFlowEngine
 
 TIME = "metric_time"
+MONEY = ("revenue", "average_order_value", "revenue_per_visitor")
+"""Metrics made of orders' amounts, which leave out those without a rate."""
+
 ATTRIBUTED = "attributed_"
 """What the measures begin with that are dated by touches."""
 
@@ -54,6 +57,10 @@ class Answer:
     sql: str
     completeness: float | None = None
     """How much of what the pixel saw on the days asked for has its event; None without a pixel log."""
+
+    first: date | None = None
+    last: date | None = None
+    """The days answered for: of an answer by a period its first and last are whole."""
 
 
 @contextmanager
@@ -201,13 +208,17 @@ def ask(
     grain = periods.grain_of(by)
     if with_changes and not grain:
         raise BadUse("a change is from one period to the next", f"Ask by one of {', '.join(PERIODS)}")
+    if grain:
+        first, last = periods.whole(first, last, grain)
+    money = [name for name in names if name in MONEY]
     chances = periods.with_variances(names, known_metrics) if with_changes else names
+    asked_for = list(dict.fromkeys([*chances, *(["unrated_orders"] if money else [])]))
     groups = {name: f"{TIME}__{PERIODS[name]}" if name in PERIODS else dimensions[name] for name in by}
     # What has no such dimension is no part of an answer by it.
     within = [named(known) + " is not null" for known in groups.values() if known in partial_dimensions(manifest)]
     asked = write_sql(
         make_engine(manifest),
-        chances,
+        asked_for,
         groups=list(groups.values()),
         conditions=[condition(dimensions[name], value) for name, value in where] + within,
         first=periods.before(first, grain) if first and with_changes else first,
@@ -217,6 +228,8 @@ def ask(
         f'cast("{column}" as date) as "{name}"' if name in PERIODS else f'"{column}" as "{name}"'
         for name, column in groups.items()
     ] + [f'"{name}"' for name in chances]
+    if money:
+        columns.append(f'coalesce("unrated_orders", 0) = 0 as "{periods.RATED}"')
     # Periods come in their order; of what has no order of its own, the most comes first.
     times = [f'"{name}"' for name in by if name in PERIODS]
     others = [f'"{name}"' for name in by if name not in PERIODS]
@@ -228,11 +241,12 @@ def ask(
             whole, by, names, first=first, last=last, with_changes=with_changes,
             chances={name for name in names if name + periods.VARIANCE in known_metrics},
             attributed={name for name in names if known_metrics[name].is_attributed},
+            money=money,
         )  # fmt: skip
     whole += f"\norder by {order}"
     found = con.execute(whole)
     named_columns, rows = [column[0] for column in found.description or ()], found.fetchall()
-    return Answer(named_columns, rows, whole.replace('"build".', ""), seen_share(con, first, last))
+    return Answer(named_columns, rows, whole.replace('"build".', ""), seen_share(con, first, last), first, last)
 
 
 def seen_share(con: duckdb.DuckDBPyConnection, first: date | None, last: date | None) -> float | None:

@@ -18,6 +18,9 @@ EARLIEST, LATEST = date(1970, 1, 1), date(2200, 12, 31)
 DAYS_BACK = {grain: timedelta(days) for grain, days in zip(PERIODS.values(), (1, 13, 61, 183, 731), strict=True)}
 """So far back lies the period before a day's own, from its first day on."""
 
+RATED = "is_revenue_complete"
+"""Whether every order of a row has a rate to the reporting currency."""
+
 VARIANCE = "_variance"
 """What stands behind a metric's name in that of how far chance moves it."""
 
@@ -49,7 +52,7 @@ def select_periods(grain: str, first: str, last: str) -> str:
 
 def select_changes(
     period: str, grain: str, dimensions: Sequence[str], names: Sequence[str], *, chances: Collection[str],
-    attributed: Collection[str], since: str,
+    attributed: Collection[str], money: Collection[str], since: str,
 ) -> str:  # fmt: skip
     """Say in SQL how each row of `known` differs from that of the period before.
 
@@ -60,12 +63,14 @@ def select_changes(
         names: the metrics.
         chances: those of them whose variance stands in `known` too.
         attributed: those that grow while touches earn: a period that is not mature has no change.
+        money: those made of orders' amounts: a period of which one has no rate has no change.
         since: SQL of the first day asked for, null where it is open: `known` has the period before it too.
     """
     columns = [f'now."{name}"' for name in [period, *dimensions, *names]]
     for name in names:
         likes = [f"{side}.{what}" for side in ("now", "before")
-                 for what in ("is_complete", *(["is_mature"] if name in attributed else []))]  # fmt: skip
+                 for what in ("is_complete", *(["is_mature"] if name in attributed else []),
+                              *([RATED] if name in money else []))]  # fmt: skip
         change = (
             f'case when {" and ".join(likes)} then now."{name}"::double / nullif(before."{name}", 0)::double - 1 end'
         )
@@ -80,7 +85,8 @@ def select_changes(
             columns.append(f'{limit} as "{name}_change_{end}"')
     same = "".join(f' and now."{name}" is not distinct from before."{name}"' for name in dimensions)
     return f"""
-        select {", ".join(columns)}, now.is_complete, now.is_sealed{", now.is_mature" if attributed else ""}
+        select {", ".join(columns)}{f", now.{RATED}" if money else ""}, now.is_complete, now.is_sealed
+            {", now.is_mature" if attributed else ""}
         from known as now
         left join known as before on before."{period}" = now."{period}" - interval 1 {grain}{same}
         where now."{period}" >= coalesce(date_trunc('{grain}', {since}), now."{period}")
@@ -93,6 +99,25 @@ def grain_of(by: Sequence[str]) -> str:
     return periods[0] if len(periods) == 1 else ""
 
 
+def whole(first: date | None, last: date | None, grain: str) -> tuple[date | None, date | None]:
+    """Widen days that are asked for to the whole periods in which they lie: a part of one is no figure of it."""
+    next_one = {"day": 1, "week": 7, "month": 31, "quarter": 92, "year": 366}[grain]
+    return (
+        first and max(EARLIEST, begun(first, grain)),
+        last and min(LATEST, begun(begun(last, grain) + timedelta(next_one), grain) - timedelta(1)),
+    )
+
+
+def begun(day: date, grain: str) -> date:
+    """Give the first day of the period in which a day lies."""
+    if grain == "day":
+        return day
+    if grain == "week":
+        return day - timedelta(day.weekday())
+    months = {"month": 1, "quarter": 3, "year": 12}[grain]
+    return day.replace(month=(day.month - 1) // months * months + 1, day=1)
+
+
 def before(day: date, grain: str) -> date:
     """Give a day of the period before a day's own, no later than its first."""
     return max(EARLIEST, day - DAYS_BACK[grain])
@@ -100,7 +125,7 @@ def before(day: date, grain: str) -> date:
 
 def told(
     asked: str, by: Sequence[str], names: Sequence[str], *, first: date | None, last: date | None, with_changes: bool,
-    chances: Collection[str], attributed: Collection[str],
+    chances: Collection[str], attributed: Collection[str], money: Collection[str],
 ) -> str:  # fmt: skip
     """Say in SQL what an answer by one period says, with what may be said of each period and, if asked, its changes.
 
@@ -108,7 +133,7 @@ def told(
         asked: SQL of the answer; for changes with the period before the first, and with the metrics' variances.
         by, names: its dimensions, one of them a period, and its metrics.
         first, last: days asked for.
-        chances, attributed: see `select_changes`.
+        chances, attributed, money: see `select_changes`.
     """
     (period,) = (name for name in by if name in PERIODS)
     grain = PERIODS[period]
@@ -117,7 +142,7 @@ def told(
     head = f"with asked as ({asked}), periods as ({select_periods(grain, start, until)})"
     facts = ["is_complete", "is_sealed", *(["is_mature"] if attributed else [])]
     if not with_changes:
-        listed = [f'asked."{name}"' for name in [*by, *names]]
+        listed = [f'asked."{name}"' for name in [*by, *names, *([RATED] if money else [])]]
         listed += [f"coalesce(periods.{fact}, false) as {fact}" for fact in facts]
         return f"""{head}
             select {", ".join(listed)}
@@ -125,7 +150,7 @@ def told(
         """
     others = [name for name in by if name != period]
     compared = select_changes(
-        period, grain, others, names, chances=chances, attributed=attributed, since=since
+        period, grain, others, names, chances=chances, attributed=attributed, money=money, since=since
     )  # fmt: skip
     return f"""{head}, known as (
             select asked.*, coalesce(periods.is_complete, false) as is_complete,

@@ -62,12 +62,22 @@ def came_out(con: duckdb.DuckDBPyConnection) -> Iterator[str]:
         from core.sessions
         """
     ).fetchall()[0]
-    orders, revenue = con.execute(
-        "select coalesce(sum(orders), 0), coalesce(sum(revenue), 0) from executive.kpi_daily"
+    orders, revenue, unrated = con.execute(
+        """
+        select
+            coalesce(sum(orders), 0), coalesce(sum(revenue), 0),
+            (
+                select count(*) from core.orders
+                where reporting_revenue is null and not is_bot and not is_excluded
+            )
+        from executive.kpi_daily
+        """
     ).fetchall()[0]
     period = f", {first} to {last}" if sessions else ""
     yield f"Came out       {sessions:,} sessions ({bots:,} of bots), {views:,} page views{period}"
-    yield f"Orders         {orders:,} without bots, revenue {revenue:,.2f}"
+    money = "unknown" if orders and unrated == orders else f"{revenue:,.2f}"
+    without = f"; {unrated:,} of them have no rate and are in no revenue" if unrated else ""
+    yield f"Orders         {orders:,} without bots, revenue {money}{without}"
     unknown, known = con.execute(
         """
         select count(*) filter (browser is null), count(*)

@@ -33,6 +33,10 @@ def test_revenue_of_nothing_but_unrated_orders_is_unknown(currencies: Warehouse)
         from executive.kpi_daily order by date
     """)
     assert rows == [(1, 1, None, None, None, False), (2, 2, 10, 5, 5, False), (3, 0, 0, None, 0, True)]
+    rows = currencies.query(
+        "select revenue_previous, revenue_change, orders_previous from executive.kpi_daily order by date"
+    )
+    assert rows == [(None, None, None), (None, None, 1), (10, None, 2)], "what is not whole is compared with nothing"
     rows = currencies.query("select orders, revenue, is_revenue_complete from executive.kpi_monthly")
     assert rows == [(3, 10, False)]
 

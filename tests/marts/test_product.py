@@ -240,3 +240,21 @@ def test_one_variant_alone_is_shown_and_not_judged(warehouse: Warehouse) -> None
         where metric = 'conversion_rate'
     """)
     assert rows == [("a", None, 3, pytest.approx(1 / 3), None, None, "unknown")]
+
+
+def test_what_an_arm_earned_is_unknown_while_an_order_of_it_has_no_rate(warehouse: Warehouse) -> None:
+    """GIVEN an order in euros without a rate in one arm THEN money is unknown, never nought, and orders are counted."""
+    deeds = [*crowd("a", 300, 60), *crowd("b", 300, 60)]
+    sold = [row for row in deeds if row["schema"] == "order" and row["visitor_id"].startswith("b")]
+    sold[0] |= {"data": json.dumps(json.loads(sold[0]["data"]) | {"currency": "EUR"})}
+    warehouse.fill(events=deeds)
+    warehouse.run("+experiment_lift")
+    rows = warehouse.query("""
+        select metric, value, control_value, lift, verdict from product.experiment_lift
+        where metric in ('revenue_per_visitor', 'average_order_value', 'orders_per_visitor') order by metric
+    """)
+    assert rows == [
+        ("average_order_value", None, pytest.approx(10), None, "unknown"),
+        ("orders_per_visitor", pytest.approx(0.2), pytest.approx(0.2), pytest.approx(0), "undecided"),
+        ("revenue_per_visitor", None, pytest.approx(2), None, "unknown"),
+    ]

@@ -4,10 +4,11 @@ import re
 import socketserver
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -36,7 +37,7 @@ def text_of(message: EmailMessage, kind: str) -> str:
 
 def test_figures_are_the_last_days_and_pictures_lie_inside(tmp_path: Path) -> None:
     rows = shop()
-    rows["quality.checks"][-2] |= {"status": "error", "scope": EVIL}
+    rows["quality.incidents"] += [open_incident(day=days(30)[-1], app_id=EVIL), open_incident(day=days(30)[-2])]
     message = compose(tmp_path, rows)
     last = rows["executive.kpi_daily"][-1]
     assert message["Subject"] == (f"30 Mar: revenue EUR {last['revenue']:.2f}, measured 98.0 %; 2 checks in error")
@@ -49,6 +50,23 @@ def test_figures_are_the_last_days_and_pictures_lie_inside(tmp_path: Path) -> No
         part.get_content().startswith(b"\x89PNG") and f"cid:{part['Content-ID'][1:-1]}" in page for part in pictures
     )
     assert "http" not in page
+
+
+def open_incident(day: date, **columns: Any) -> Row:
+    (ended,) = shop()["quality.incidents"]
+    return ended | {"incident_id": str(day), "first_date": day, "last_date": day, "is_ongoing": True} | columns
+
+
+def test_what_has_ended_is_not_told_as_if_it_went_on(tmp_path: Path) -> None:
+    """GIVEN an incident of three days that goes on, and one that ended weeks ago THEN the mail has one line."""
+    rows = shop()
+    first, last = days(30)[-3], days(30)[-1]
+    rows["quality.incidents"].append(open_incident(last, first_date=first))
+    message = compose(tmp_path, rows)
+    assert message["Subject"].endswith("; a check in error")
+    for kind in ("plain", "html"):
+        assert text_of(message, kind).count("Look at it") == 1
+        assert f"shop desktop_web {first} to {last}" in text_of(message, kind)
 
 
 def changed(day: Row, **changes: tuple[float, float | None, float | None]) -> None:
@@ -90,10 +108,10 @@ def test_the_day_told_is_the_last_whole_one(tmp_path: Path) -> None:
 
 
 def test_what_is_not_known_is_unknown(tmp_path: Path) -> None:
-    rows = shop(1)
+    rows = shop(1) | {"quality.incidents": []}
     rows["executive.kpi_daily"][0] |= UNSEEN
     message = compose(tmp_path, rows)
-    assert message["Subject"].endswith("measured unknown; a check in error")
+    assert message["Subject"].endswith("measured unknown")
     assert "is unknown: no pixel saw these pages" in text_of(message, "html")
 
 

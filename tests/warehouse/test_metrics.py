@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from etl import pipeline, simulate
 from etl.commands.main import app
 from etl.errors import BadUse
-from etl.warehouse import answers, metrics
+from etl.warehouse import answers, metrics, periods
 
 KPIS = (
     "sessions", "visitors", "new_visitors", "bounces", "bounce_rate", "page_views", "pages_per_session",
@@ -102,7 +102,7 @@ def test_days_without_anything_are_days(house: House, tmp_path: Path) -> None:
         answer = metrics.ask(con, metrics.read_manifest(con), ["sessions", "revenue", "bounce_rate"], by=["date"])
         days = con.execute("select date from build.executive.kpi_daily order by date").fetchall()
     assert [row[:1] for row in answer.rows] == days
-    assert answer.rows[0][:-2] == (days[0][0], 0, 0, None)
+    assert answer.rows[0][:-3] == (days[0][0], 0, 0, None)
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -336,7 +336,52 @@ def test_what_touches_still_earn_is_said_to_be_immature(house: House, tmp_path: 
     assert whole == pytest.approx(float(old + new) / (float(old) / 0.8 + float(new) / 0.5)) and 0.5 < whole < 0.8
     by_channel = metrics.query(copy, ["maturity_linear", "attributed_revenue_linear"], by=["channel"]).rows
     assert all((maturity is None) == (not revenue) for _, maturity, revenue in by_channel)
-    assert metrics.query(copy, ["revenue"], by=["date"]).columns == ["date", "revenue", "is_complete", "is_sealed"]
+    assert metrics.query(copy, ["revenue"], by=["date"]).columns == [
+        "date", "revenue", "is_revenue_complete", "is_complete", "is_sealed",
+    ]  # fmt: skip
+
+
+def test_what_leaves_out_orders_without_a_rate_has_no_change(house: House, tmp_path: Path) -> None:
+    """GIVEN a day of whose orders the half have a rate THEN neither its revenue nor the next day's has a change."""
+    known = metrics.query(house.settings.warehouse, ["revenue", "orders"], by=["date"], with_changes=True)
+    before = {row[0]: dict(zip(known.columns, row, strict=True)) for row in known.rows}
+    day = max(day for day in before if before.get(day + timedelta(1), {}).get("revenue_change") is not None)
+
+    def unrated(facts: str) -> str:
+        again = f"select * replace (null as revenue, true as is_unrated) from ({facts}) where fact = 'order'"
+        return f"from ({facts}) union all from ({again}) where date = '{day}'"
+
+    answer = metrics.query(
+        with_facts(house, tmp_path, unrated), ["revenue", "orders"], by=["date"], with_changes=True
+    )  # fmt: skip
+    found = {row[0]: dict(zip(answer.columns, row, strict=True)) for row in answer.rows}
+    assert [one for one, row in found.items() if not row["is_revenue_complete"]] == [day]
+    for one, row in found.items():
+        is_known = one not in (day, day + timedelta(1))
+        assert row["revenue_change"] == (before[one]["revenue_change"] if is_known else None)
+    assert found[day]["revenue"] == before[day]["revenue"] and found[day]["orders"] == 2 * before[day]["orders"]
+
+
+@pytest.mark.parametrize(
+    ("grain", "first", "last"),
+    [
+        ("day", date(2026, 2, 26), date(2026, 3, 3)), ("week", date(2026, 2, 23), date(2026, 3, 8)),
+        ("month", date(2026, 2, 1), date(2026, 3, 31)), ("quarter", date(2026, 1, 1), date(2026, 3, 31)),
+        ("year", date(2026, 1, 1), date(2026, 12, 31)),
+    ],
+)  # fmt: skip
+def test_days_asked_for_are_widened_to_whole_periods(grain: str, first: date, last: date) -> None:
+    assert periods.whole(date(2026, 2, 26), date(2026, 3, 3), grain) == (first, last)
+    assert periods.whole(None, None, grain) == (None, None)
+
+
+def test_an_answer_by_week_says_of_which_days_it_is(house: House) -> None:
+    """GIVEN a day asked for by week THEN the figure, its completeness and the days told are the week's."""
+    day = date(2026, 3, 3)
+    by_week = metrics.query(house.settings.warehouse, ["sessions"], by=["week"], first=day, last=day)
+    assert (by_week.first, by_week.last) == (date(2026, 3, 2), date(2026, 3, 8))
+    of_week = metrics.query(house.settings.warehouse, ["sessions"], first=by_week.first, last=by_week.last)
+    assert by_week.rows[0][1] == of_week.rows[0][0] and by_week.completeness == of_week.completeness
 
 
 def test_money_of_nothing_but_unrated_orders_is_unknown(house: House, tmp_path: Path) -> None:
@@ -349,8 +394,9 @@ def test_money_of_nothing_but_unrated_orders_is_unknown(house: House, tmp_path: 
     with metrics.opened(with_facts(house, tmp_path, unrated)) as con:
         manifest = metrics.read_manifest(con)
         rows = metrics.ask(con, manifest, ["revenue", "orders", "average_order_value"], by=["country"]).rows
-        ((whole, unrated_orders),) = metrics.ask(con, manifest, ["revenue", "unrated_orders"]).rows
-    found = {country: (revenue, orders, value) for country, revenue, orders, value in rows}
+        ((whole, unrated_orders, is_whole_complete),) = metrics.ask(con, manifest, ["revenue", "unrated_orders"]).rows
+    found = {country: (revenue, orders, value) for country, revenue, orders, value, _ in rows}
+    assert {country for country, *_, is_complete in rows if not is_complete} == {"US"} and not is_whole_complete
     assert found["US"] == (None, unrated_orders, None) and unrated_orders > 0
     assert whole == sum(revenue for revenue, _, _ in found.values() if revenue is not None) > 0
     assert all(revenue == 0 for revenue, orders, _ in found.values() if not orders)
@@ -430,11 +476,11 @@ def test_command_prints_a_table_or_every_digit(house: House, monkeypatch: pytest
     before = sorted(path for path in house.settings.home.rglob("*"))
     rows = metrics.query(house.settings.warehouse, ["revenue", "sessions"], by=["channel"]).rows
     table = run("revenue", "sessions", "--by", "channel").split("\n")
-    assert [line.split()[-2:] for line in table[3 : 3 + len(rows)]] == [
-        [metrics.shown(revenue), metrics.shown(sessions)] for _, revenue, sessions in rows
+    assert [line.split()[-3:] for line in table[3 : 3 + len(rows)]] == [
+        [metrics.shown(revenue), metrics.shown(sessions), "yes"] for _, revenue, sessions, _ in rows
     ]
     listed = run("revenue", "sessions", "--by", "channel", "--csv").splitlines()
-    assert listed[0] == "channel,revenue,sessions"
+    assert listed[0] == "channel,revenue,sessions,is_revenue_complete"
     assert [Decimal(line.split(",")[1]) for line in listed[1:]] == [row[1] for row in rows]
     sql = run("revenue", "--by", "channel", "--sql")
     with duckdb.connect(str(house.settings.warehouse), read_only=True) as con:

@@ -28,6 +28,19 @@ def test_figures_are_the_marts(reader: Reader) -> None:
     assert ["Page views", f"{total(of_app, 'page_views', LAST):,}", "unknown", "unknown"] in reader.cells("really")
 
 
+def test_revenue_without_all_its_orders_is_compared_with_nothing(browser: Browser, tmp_path: Path) -> None:
+    """GIVEN an order without a rate in the period THEN its revenue has no change, and says why; orders have theirs."""
+    rows = shop()
+    last = days(30)[LAST][-1]
+    found = next(row for row in rows["metrics.facts"] if row["fact"] == "order" and row["date"] == last)
+    found |= {"revenue": None, "is_unrated": True}
+    reader = Reader(browser, make_page(tmp_path, rows), "tab=business")
+    strip = reader.page.inner_text(".strip")
+    assert "not compared: orders without a rate are left out" in strip.split("Orders")[0]
+    assert "clear change" not in reader.headline()
+    reader.context.close()
+
+
 def test_days_without_a_witness_stand_in_both_bounds(browser: Browser, tmp_path: Path) -> None:
     """GIVEN three days that no pixel saw THEN at least what was counted is said, of a channel too, and how many."""
     rows = shop()

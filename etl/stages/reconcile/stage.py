@@ -18,7 +18,7 @@ from etl.stages.stage import Made, Stage, Work
 
 UNIT = "checks"
 STATUSES = ("ok", "warn", "error", "unknown")
-SHOWN_ERRORS = 3
+SHOWN_ERRORS = 20
 
 Incident = dict[str, Any]
 
@@ -58,9 +58,10 @@ def refuse_errors(errors: Collection[str]) -> None:
     """
     if errors:
         listed = list(errors)
-        more = f" (and {len(listed) - SHOWN_ERRORS} more)" if len(listed) > SHOWN_ERRORS else ""
+        more = [f"and {len(listed) - SHOWN_ERRORS} more"] if len(listed) > SHOWN_ERRORS else []
+        lines = "".join(f"\n  {line}" for line in [*listed[:SHOWN_ERRORS], *more])
         raise CheckFailed(
-            f"{len(listed)} checks are in error: {' | '.join(listed[:SHOWN_ERRORS])}{more}",
+            f"{len(listed)} checks are in error:{lines}\n" if len(listed) > 1 else f"A check is in error: {listed[0]}",
             "See quality.checks and quality.incidents",
         )
 

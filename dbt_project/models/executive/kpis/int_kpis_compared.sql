@@ -50,6 +50,8 @@ joined as (
         dated.is_complete and complete_year_before.period_date is not null as is_like_year_before,
         coalesce(dated.is_witnessed and previous.is_witnessed, false) as is_witnessed_as_previous,
         coalesce(dated.is_witnessed and year_before.is_witnessed, false) as is_witnessed_as_year_before,
+        coalesce(dated.is_revenue_complete and previous.is_revenue_complete, false) as is_rated_as_previous,
+        coalesce(dated.is_revenue_complete and year_before.is_revenue_complete, false) as is_rated_as_year_before,
         previous.completeness as completeness_previous,
         year_before.completeness as completeness_year_before,
         {% for metric in compared_counts() + compared_measures() %}
@@ -57,10 +59,14 @@ joined as (
             sqrt(dated.{{ metric }}_variance + year_before.{{ metric }}_variance) as {{ metric }}_year_deviation,
         {% endfor %}
         {% for metric in compared_counts() %}
-            case when dated.previous_date >= dated.first_period_date then coalesce(previous.{{ metric }}, 0) end
-                as {{ metric }}_previous,
-            case when dated.year_before_date >= dated.first_period_date then coalesce(year_before.{{ metric }}, 0) end
-                as {{ metric }}_year_before,
+            case
+                when previous.period_date is not null then previous.{{ metric }}
+                when dated.previous_date >= dated.first_period_date then 0
+            end as {{ metric }}_previous,
+            case
+                when year_before.period_date is not null then year_before.{{ metric }}
+                when dated.year_before_date >= dated.first_period_date then 0
+            end as {{ metric }}_year_before,
         {% endfor %}
     {% for metric in compared_measures() %}
         previous.{{ metric }} as {{ metric }}_previous,
@@ -91,7 +97,7 @@ joined as (
 ),
 
 -- A part of a week says nothing beside a whole one: changes are between whole periods; of an estimate, between those
--- that were witnessed throughout.
+-- that were witnessed throughout, and of money between those in which every order has a rate.
 compared as (
 
     select

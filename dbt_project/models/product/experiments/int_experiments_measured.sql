@@ -35,8 +35,12 @@ orders_by_person as (
         entered.person_id,
         count(*) filter (where orders.ordered_at >= entered.first_exposed_at) as order_count,
         sum(orders.reporting_revenue) filter (where orders.ordered_at >= entered.first_exposed_at) as revenue,
+        count(*) filter (where orders.ordered_at >= entered.first_exposed_at and orders.reporting_revenue is null)
+            as unrated_count,
         count(*) filter (where orders.ordered_at < entered.first_exposed_at) as order_count_before,
-        sum(orders.reporting_revenue) filter (where orders.ordered_at < entered.first_exposed_at) as revenue_before
+        sum(orders.reporting_revenue) filter (where orders.ordered_at < entered.first_exposed_at) as revenue_before,
+        count(*) filter (where orders.ordered_at < entered.first_exposed_at and orders.reporting_revenue is null)
+            as unrated_count_before
     from entered
     inner join orders
         on
@@ -63,17 +67,24 @@ sessions_by_person as (
 
 ),
 
+-- What an arm earned is not a number while one of its orders has no rate.
 persons as (
 
     select
         entered.experiment,
         entered.variant,
         cast(coalesce(orders_by_person.order_count, 0) as double) as order_count,
-        cast(coalesce(orders_by_person.revenue, 0) as double) as revenue,
         cast(coalesce(orders_by_person.order_count_before, 0) as double) as order_count_before,
-        cast(coalesce(orders_by_person.revenue_before, 0) as double) as revenue_before,
         cast(coalesce(sessions_by_person.session_count, 0) as double) as session_count,
-        cast(coalesce(sessions_by_person.session_count_before, 0) as double) as session_count_before
+        cast(coalesce(sessions_by_person.session_count_before, 0) as double) as session_count_before,
+        case
+            when orders_by_person.unrated_count > 0 then cast('nan' as double)
+            else cast(coalesce(orders_by_person.revenue, 0) as double)
+        end as revenue,
+        case
+            when orders_by_person.unrated_count_before > 0 then cast('nan' as double)
+            else cast(coalesce(orders_by_person.revenue_before, 0) as double)
+        end as revenue_before
     from entered
     left join orders_by_person
         on

@@ -21,12 +21,12 @@ const FEW = 5;
 const ENOUGH = 10;
 // Variance is of the logarithm, as in the marts: what comes in lumps moves by as much as the lumps are large.
 const MEASURES = {
-  revenue: { title: 'Revenue', format: 'money', good: 1, cases: 'orders', place: `${KPI}revenue`,
+  revenue: { title: 'Revenue', format: 'money', isMoney: true, good: 1, cases: 'orders', place: `${KPI}revenue`,
     value: (of) => (of.orders && of.unrated_orders === of.orders ? null : of.orders ? of.revenue : NONE), variance: (of) => over(of.squared_revenue, of.revenue ** 2) },
   orders: { title: 'Orders', format: 'count', good: 1, cases: 'orders', place: `${KPI}orders`, value: (of) => of.orders, variance: (of) => over(1, of.orders) },
   conversion_rate: { title: 'Conversion', format: 'rate', good: 1, cases: 'sessions_with_order', of: 'sessions', place: `${KPI}conversion_rate`,
     value: (of) => over(of.sessions_with_order, of.sessions), variance: (of) => over(1, of.sessions_with_order) - over(1, of.sessions) },
-  average_order_value: { title: 'Average order', format: 'money', good: 1, cases: 'orders', place: `${KPI}average_order_value`,
+  average_order_value: { title: 'Average order', format: 'money', isMoney: true, good: 1, cases: 'orders', place: `${KPI}average_order_value`,
     value: (of) => (of.unrated_orders ? null : over(of.revenue, of.orders) ?? NONE),
     variance: (of) => (of.orders > 3 ? Math.max(of.squared_revenue / of.revenue ** 2 - 1 / of.orders, 0) * of.orders / (of.orders - 3) : null) },
   sessions: { title: 'Visits', format: 'count', good: 0, cases: 'sessions', place: `${KPI}sessions`, value: (of) => of.sessions,
@@ -45,6 +45,7 @@ const changeOf = (measure, now, before, z = Z) => {
   const [value, past] = [measure.value(now), measure.value(before)];
   const cases = Math.min(now[measure.cases] ?? 0, before[measure.cases] ?? 0);
   if (cases < FEW || !isKnown(value) || !isKnown(past) || past <= 0 || value <= 0) return { value: null, reason: cases < FEW ? 'too few to compare' : 'nothing to compare with' };
+  if (measure.isMoney && (now.unrated_orders || before.unrated_orders)) return { value: null, reason: 'not compared: orders without a rate are left out' };
   const spread = Math.exp(z * Math.sqrt(measure.variance(now) + measure.variance(before)));
   const moved = value / past;
   if (!Number.isFinite(spread)) return { value: null, reason: 'too few to compare' };
