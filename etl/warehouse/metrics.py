@@ -5,7 +5,7 @@ were published with it. Nothing is written, and no build is waited for or held u
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time
@@ -199,10 +199,7 @@ def ask(
     refuse_odd_days(first, last)
     known_metrics = read_metrics(manifest)
     dimensions = shared_dimensions(known_metrics, names)
-    for name in [*by, *(dimension for dimension, _ in where)]:
-        if name not in dimensions and (name not in PERIODS or name not in by):
-            known = ", ".join([*PERIODS, *dimensions])
-            raise BadUse(f"{', '.join(names)}: there is no dimension {name!r}", f"It is {known}")
+    refuse_unknown_dimensions(names, by, where, dimensions)
     # Asked for twice is asked for once.
     names, by = list(dict.fromkeys(names)), list(dict.fromkeys(by))
     grain = periods.grain_of(by)
@@ -247,6 +244,20 @@ def ask(
     found = con.execute(whole)
     named_columns, rows = [column[0] for column in found.description or ()], found.fetchall()
     return Answer(named_columns, rows, whole.replace('"build".', ""), seen_share(con, first, last), first, last)
+
+
+def refuse_unknown_dimensions(
+    names: Sequence[str], by: Sequence[str], where: Sequence[tuple[str, str]], dimensions: Collection[str]
+) -> None:
+    """Refuse a dimension by which not all of some metrics can be asked; periods are no conditions.
+
+    Raises:
+        BadUse: the message names it and those that there are.
+    """
+    for name in [*by, *(dimension for dimension, _ in where)]:
+        if name not in dimensions and (name not in PERIODS or name not in by):
+            known = ", ".join([*PERIODS, *dimensions])
+            raise BadUse(f"{', '.join(names)}: there is no dimension {name!r}", f"It is {known}")
 
 
 def seen_share(con: duckdb.DuckDBPyConnection, first: date | None, last: date | None) -> float | None:
