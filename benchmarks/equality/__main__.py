@@ -144,7 +144,7 @@ def run(side: Side, inbox: Path, home: Path, settings: Mapping[str, str]) -> Non
         [sys.executable, "-m", "etl", "run", "--inbox", str(inbox), "--home", str(home)],
         cwd=side.code, env=bare_environment() | KEY | dict(settings), capture_output=True, text=True, check=False,
     )  # fmt: skip
-    is_judged = done.returncode == 1 and "checks are in error" in done.stderr
+    is_judged = done.returncode == 1 and "See quality.checks" in done.stderr
     if done.returncode and not is_judged:
         raise RunFailed(f"{side.name} ended with {done.returncode}:\n{(done.stdout + done.stderr)[-SHOWN_OUTPUT:]}")
 

@@ -160,3 +160,16 @@ def test_history_outlives_the_warehouse(house: House) -> None:
     assert history() == first
     exported = house.settings.lake / "marts" / "quality" / "restatements.parquet"
     assert pq.read_table(exported).num_rows == len(first)
+
+
+def test_every_figure_of_a_day_is_in_the_history(house: House) -> None:
+    """What only compares days, and what rates are made of, changes with the figures that are there."""
+    house.take(*events("10:00 /a"))
+    pipeline.build(house.settings)
+    with duckdb.connect(str(house.settings.warehouse), read_only=True) as con:
+        columns = {
+            name for name, kind, *_ in con.execute("describe executive.kpi_daily").fetchall() if kind != "BOOLEAN"
+        }
+    compared = {name for name in columns if "_previous" in name or "_change" in name or "_year_" in name}
+    parts = {"date", "day_count", "bounces", "sessions_with_order", "pixel_hits", "matched"}
+    assert columns - compared - parts == set(restatements.METRICS)

@@ -71,7 +71,7 @@ def run(house: House) -> str:
         env={name: text for name, text in os.environ.items() if not name.startswith("BLOODHOUND_")}
         | {"BLOODHOUND_KEY": "the same for both homes"},
     )  # fmt: skip
-    assert done.returncode == 1 and "checks are in error" in done.stderr, done.stdout + done.stderr
+    assert done.returncode == 1 and " in error: event_loss" in done.stderr, done.stdout + done.stderr
     return done.stdout + done.stderr
 
 
@@ -116,7 +116,8 @@ def test_what_was_published_before_is_told_as_before(upgraded: Upgraded) -> None
     assert {metric for metric, reason in told if reason == "definition"} == LIMITS
     assert {reason for _, reason in told} == {"first", "data", "definition"}
     restated_now = [row for row in now if row not in set(upgraded.restated)]
-    assert len(restated_now) == sum(reason == "definition" for _, reason in told)
+    firsts = sum(reason == "first" for metric, reason in told if metric == "page_views_dependent_high")
+    assert len(restated_now) == sum(reason == "definition" for _, reason in told) + firsts
 
 
 def test_probes_alerts_and_mail_are_remembered(upgraded: Upgraded) -> None:

@@ -17,6 +17,7 @@ METRICS = (
     "visitors", "new_visitors", "sessions", "bounce_rate", "page_views", "pages_per_session",
     "average_session_seconds", "orders", "revenue", "conversion_rate", "average_order_value",
     "revenue_per_visitor", "completeness", "page_views_estimated", "page_views_low", "page_views_high",
+    "page_views_dependent_high",
 )  # fmt: skip
 
 DEFINITION = "definition"

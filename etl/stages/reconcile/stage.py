@@ -61,7 +61,7 @@ def refuse_errors(errors: Collection[str]) -> None:
         more = [f"and {len(listed) - SHOWN_ERRORS} more"] if len(listed) > SHOWN_ERRORS else []
         lines = "".join(f"\n  {line}" for line in [*listed[:SHOWN_ERRORS], *more])
         raise CheckFailed(
-            f"{len(listed)} checks are in error:{lines}\n" if len(listed) > 1 else f"A check is in error: {listed[0]}",
+            f"{len(listed)} checks are in error:{lines}" if len(listed) > 1 else f"A check is in error: {listed[0]}",
             "See quality.checks and quality.incidents",
         )
 
