@@ -1,27 +1,19 @@
-"""Reconcile: what fails a run, and what is only history."""
-
-from typing import Any
+"""What a run says when checks are in error."""
 
 import pytest
 
-from etl.stages.reconcile.stage import is_due
+from etl.errors import CheckFailed
+from etl.stages.reconcile.stage import SHOWN_ERRORS, refuse_errors
 
 
-def incident(*dates: str, is_ongoing: bool = False) -> dict[str, Any]:
-    return {"is_ongoing": is_ongoing, "error_dates": list(dates)}
-
-
-@pytest.mark.parametrize(
-    ("found", "made", "fails"),
-    [
-        (incident("2026-03-02"), {"2026-03-09"}, False),
-        (incident("2026-03-02", "2026-03-03"), {"2026-03-03"}, True),
-        (incident("2026-03-02"), None, True),
-        (incident("2026-03-02", is_ongoing=True), {"2026-03-09"}, True),
-        (incident("2026-03-02"), set(), False),
-        (incident(is_ongoing=True), set(), True),
-    ],
-    ids=["ended before", "one of its days made anew", "all made anew", "goes on", "nothing made", "of all data"],
-)
-def test_run_fails_for_what_is_new_or_goes_on(found: dict[str, Any], made: set[str] | None, fails: bool) -> None:
-    assert is_due(found, made) == fails
+def test_each_incident_has_a_line_of_its_own() -> None:
+    refuse_errors([])
+    with pytest.raises(CheckFailed, match=r"^A check is in error: silence: 30, allowed 20\. See quality\.checks"):
+        refuse_errors(["silence: 30, allowed 20"])
+    many = [f"event_loss {number}" for number in range(SHOWN_ERRORS + 2)]
+    with pytest.raises(CheckFailed) as failed:
+        refuse_errors(many)
+    head, *lines = str(failed.value).splitlines()
+    assert head == f"{len(many)} checks are in error:"
+    assert [line.strip() for line in lines[:-1]] == many[:SHOWN_ERRORS]
+    assert lines[-1].startswith("  and 2 more. See quality.checks")
