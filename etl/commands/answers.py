@@ -104,7 +104,8 @@ def query(
 
         write_rows(sys.stdout, answer.columns, answer.rows)
     else:
-        rows = [[asking.shown(value) for value in row] for row in answer.rows]
+        rows = [[asking.shown(value, name) for name, value in zip(answer.columns, row, strict=True)]
+                for row in answer.rows]  # fmt: skip
         print_table(answer.columns, rows, len(answer.columns) - len(by or ()))
         seen = "unknown, for there is no pixel log" if answer.completeness is None else f"{answer.completeness:.2%}"
         days = " to ".join(str(day) for day in (answer.first, answer.last) if day)

@@ -171,8 +171,9 @@ def query(
         last: day up to which, that day too.
         with_changes: also say how each metric changed from the period before, with the 95 % limits of that.
 
-    An answer by one period says of each whether the data covers it (`is_complete`), whether it is sealed (`is_sealed`)
-    and, where a metric grows while touches earn, whether it is older than the attribution window (`is_mature`).
+    An answer by one period says of each how much of what the pixel saw has its event (`completeness`), whether the data
+    covers it (`is_complete`), whether it is sealed (`is_sealed`) and, where a metric grows while touches earn,
+    whether it is older than the attribution window (`is_mature`).
 
     Raises:
         BadUse: a metric or dimension is not known; the message names those that are. Or changes are asked for by no
@@ -262,13 +263,8 @@ def refuse_unknown_dimensions(
 
 def seen_share(con: duckdb.DuckDBPyConnection, first: date | None, last: date | None) -> float | None:
     """Say how much of what the pixel saw on some days has its event."""
-    ((share,),) = con.execute(
-        """
-        select sum(matched) / nullif(sum(pixel_hits), 0) from build.executive.kpi_daily
-        where date >= coalesce($first, date) and date <= coalesce($last, date)
-        """,
-        {"first": first, "last": last},
-    ).fetchall()
+    seen = periods.select_seen([], "$first::date", "$last::date")
+    ((share,),) = con.execute(seen, {"first": first, "last": last}).fetchall()
     return None if share is None else float(share)
 
 
@@ -333,8 +329,10 @@ def write_sql(
     return engine.explain(request).sql_statement.sql
 
 
-def shown(value: Any) -> str:
-    """Write a value for people; a CSV has every digit."""
+def shown(value: Any, column: str = "") -> str:
+    """Write a value for people; a CSV has every digit. How much was seen is a percentage, or said to be unknown."""
+    if column == "completeness":
+        return "unknown" if value is None else f"{value:.2%}"
     if isinstance(value, Decimal):
         return f"{value:,.2f}" if value != int(value) else f"{int(value):,}"
     if isinstance(value, float):

@@ -1,4 +1,4 @@
-"""What may be said of the periods of an answer: whether they are whole, sealed, old enough, and a metric changed.
+"""What may be said of the periods of an answer: how much of them was seen, whether they are whole, and what changed.
 
 A change is null unless both periods are whole, and of what touches earn unless both are mature.
 
@@ -24,6 +24,9 @@ RATED = "is_revenue_complete"
 VARIANCE = "_variance"
 """What stands behind a metric's name in that of how far chance moves it."""
 
+SEEN_BY = ("platform", "channel", "country")
+"""Dimensions by which executive's tables say how much of what the pixel saw has its event."""
+
 
 def with_variances(names: Sequence[str], known: Collection[str]) -> list[str]:
     """Add to metrics those that say how far chance moves them."""
@@ -48,6 +51,31 @@ def select_periods(grain: str, first: str, last: str) -> str:
         where date >= coalesce({first}, date) and date <= coalesce({last}, date)
         group by {start}
     """
+
+
+def select_seen(dimensions: Sequence[str], first: str, last: str, *, grain: str = "") -> str:
+    """Say in SQL how much of what the pixel saw has its event: hits of all days together, as the KPIs of weeks do it.
+
+    Args:
+        dimensions: what an answer is by besides its period. Of one of `SEEN_BY` alone each value has its own share,
+            elsewhere all have the period's.
+        first, last: SQL of the days asked for, itself null where the end is open.
+        grain: of the periods; without one all days are one.
+    """
+    parts = [f'"{name}"' for name in dimensions] if is_seen_by(dimensions) else []
+    table = "_by_".join(["kpi_daily", *(name for name in dimensions if parts)])
+    keys = [*([f"cast(date_trunc('{grain}', date) as date) as period"] if grain else []), *parts]
+    return f"""
+        select {"".join(f"{key}, " for key in keys)}sum(matched) / nullif(sum(pixel_hits), 0) as completeness
+        from "build".executive.{table}
+        where date >= coalesce({first}, date) and date <= coalesce({last}, date)
+        {"group by all" if keys else ""}
+    """
+
+
+def is_seen_by(dimensions: Sequence[str]) -> bool:
+    """Say whether how much was seen is known of each value of what an answer is by."""
+    return len(dimensions) == 1 and dimensions[0] in SEEN_BY
 
 
 def select_changes(
@@ -85,7 +113,7 @@ def select_changes(
             columns.append(f'{limit} as "{name}_change_{end}"')
     same = "".join(f' and now."{name}" is not distinct from before."{name}"' for name in dimensions)
     return f"""
-        select {", ".join(columns)}{f", now.{RATED}" if money else ""}, now.is_complete, now.is_sealed
+        select {", ".join(columns)}, now.completeness{f", now.{RATED}" if money else ""}, now.is_complete, now.is_sealed
             {", now.is_mature" if attributed else ""}
         from known as now
         left join known as before on before."{period}" = now."{period}" - interval 1 {grain}{same}
@@ -139,23 +167,25 @@ def told(
     grain = PERIODS[period]
     since, until = (f"date '{day}'" if day else "null::date" for day in (first, last))
     start = f"cast(date_trunc('{grain}', {since}) - interval 1 {grain} as date)" if with_changes else since
-    head = f"with asked as ({asked}), periods as ({select_periods(grain, start, until)})"
+    others = [name for name in by if name != period]
+    head = f"""with asked as ({asked}), periods as ({select_periods(grain, start, until)}),
+        seen as ({select_seen(others, start, until, grain=grain)})"""
+    same = f' and asked."{others[0]}" = seen."{others[0]}"' if is_seen_by(others) else ""
+    joined = f"""asked left join periods on asked."{period}" = periods.period
+        left join seen on asked."{period}" = seen.period{same}"""
     facts = ["is_complete", "is_sealed", *(["is_mature"] if attributed else [])]
     if not with_changes:
-        listed = [f'asked."{name}"' for name in [*by, *names, *([RATED] if money else [])]]
+        listed = [f'asked."{name}"' for name in [*by, *names]]
+        listed += ["seen.completeness", *([f"asked.{RATED}"] if money else [])]
         listed += [f"coalesce(periods.{fact}, false) as {fact}" for fact in facts]
-        return f"""{head}
-            select {", ".join(listed)}
-            from asked left join periods on asked."{period}" = periods.period
-        """
-    others = [name for name in by if name != period]
+        return f"{head} select {', '.join(listed)} from {joined}"
     compared = select_changes(
         period, grain, others, names, chances=chances, attributed=attributed, money=money, since=since
     )  # fmt: skip
     return f"""{head}, known as (
-            select asked.*, coalesce(periods.is_complete, false) as is_complete,
+            select asked.*, seen.completeness, coalesce(periods.is_complete, false) as is_complete,
                 coalesce(periods.is_sealed, false) as is_sealed, coalesce(periods.is_mature, false) as is_mature
-            from asked left join periods on asked."{period}" = periods.period
+            from {joined}
         )
         select * from ({compared})
     """

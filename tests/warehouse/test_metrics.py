@@ -67,8 +67,9 @@ def said_by_mart(con: duckdb.DuckDBPyConnection, table: str, names: Sequence[str
 
 def said_by_metrics(con: duckdb.DuckDBPyConnection, manifest: str, names: Sequence[str], by: Sequence[str]) -> Figures:
     answer = metrics.ask(con, manifest, names, by=by)
+    until = answer.columns.index("completeness")
     assert answer.columns[-2:] == ["is_complete", "is_sealed"]
-    return figures(answer.columns[:-2], [row[:-2] for row in answer.rows], len(by))
+    return figures(answer.columns[:until], [row[:until] for row in answer.rows], len(by))
 
 
 def disagreeing(one: Figures, other: Figures) -> set[str]:
@@ -102,7 +103,7 @@ def test_days_without_anything_are_days(house: House, tmp_path: Path) -> None:
         answer = metrics.ask(con, metrics.read_manifest(con), ["sessions", "revenue", "bounce_rate"], by=["date"])
         days = con.execute("select date from build.executive.kpi_daily order by date").fetchall()
     assert [row[:1] for row in answer.rows] == days
-    assert answer.rows[0][:-3] == (days[0][0], 0, 0, None)
+    assert answer.rows[0][:4] == (days[0][0], 0, 0, None)
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -117,8 +118,8 @@ def test_attributed_metrics_are_their_models(con: duckdb.DuckDBPyConnection, mod
         """
     )
     expected = figures(["date", "channel", "campaign", *names], found.fetchall(), 3)
-    assert answer.columns[-3:] == ["is_complete", "is_sealed", "is_mature"]
-    asked = figures(answer.columns[:-3], [row[:-3] for row in answer.rows], 3)
+    assert answer.columns[-4:] == ["completeness", "is_complete", "is_sealed", "is_mature"]
+    asked = figures(answer.columns[:-4], [row[:-4] for row in answer.rows], 3)
     assert disagreeing(expected, asked) == set()
     assert sum(row[names[0]] for row in expected.values()) > 0
 
@@ -279,12 +280,44 @@ def test_answers_carry_how_much_was_seen_of_their_days(house: House) -> None:
     assert len({seen / all_hits for _, seen, all_hits in known}) > 1
 
 
+@pytest.mark.parametrize("with_changes", [False, True])
+@pytest.mark.parametrize("table", GRAINS)
+def test_each_period_says_how_much_of_it_was_seen(
+    con: duckdb.DuckDBPyConnection, table: str, with_changes: bool
+) -> None:
+    """GIVEN periods, and their platforms, channels and countries THEN each row has its own share, as the marts do."""
+    by = GRAINS[table]
+    answer = metrics.ask(con, metrics.read_manifest(con), ["sessions"], by=by, with_changes=with_changes)
+    place = answer.columns.index("completeness")
+    found = {row[: len(by)]: row[place] for row in answer.rows}
+    mart = con.execute(f"select {', '.join(['date', *by[1:]])}, completeness from build.{table}").fetchall()
+    assert found and found.items() <= {row[:-1]: pytest.approx(row[-1]) for row in mart}.items()
+    assert len(set(found.values())) > 1 or len(found) == 1
+
+
+def test_by_what_no_pixel_is_told_apart_the_period_says_how_much_was_seen(con: duckdb.DuckDBPyConnection) -> None:
+    """GIVEN browsers, or channels of platforms THEN their rows have the share of the day."""
+    days = dict(con.execute("select date, completeness from build.executive.kpi_daily").fetchall())
+    for by in (["date", "browser"], ["channel", "date", "platform"]):
+        answer = metrics.ask(con, metrics.read_manifest(con), ["sessions"], by=by)
+        shares = {(row[by.index("date")], row[answer.columns.index("completeness")]) for row in answer.rows}
+        assert {day: pytest.approx(share) for day, share in shares} == days
+
+
+def test_without_a_pixel_log_how_much_was_seen_is_unknown(house: House, tmp_path: Path) -> None:
+    copy = with_facts(house, tmp_path, lambda facts: f"select * from ({facts}) where true")
+    with duckdb.connect(str(copy)) as writing:
+        writing.execute("update executive.kpi_daily set pixel_hits = 0, matched = 0")
+    answer = metrics.query(copy, ["sessions"], by=["month"])
+    assert {row[answer.columns.index("completeness")] for row in answer.rows} == {answer.completeness} == {None}
+
+
 def test_a_change_is_between_whole_periods(house: House) -> None:
     """GIVEN days whose first and last are parts THEN only between whole ones a change is told."""
     ask, asked = house.settings.warehouse, ["sessions"]
     days = metrics.query(ask, asked, by=["date"], with_changes=True)
     assert days.columns == ["date", "sessions", "sessions_change", "sessions_change_low", "sessions_change_high",
-                            "is_complete", "is_sealed"]  # fmt: skip
+                            "completeness", "is_complete", "is_sealed"]  # fmt: skip
     whole = {row[0] for row in days.rows if row[-2]}
     changed = {row[0] for row in days.rows if row[2] is not None}
     assert changed == {day for day in whole if day - timedelta(1) in whole} != set()
@@ -295,7 +328,7 @@ def test_a_change_is_between_whole_periods(house: House) -> None:
     assert alone.rows == [row for row in days.rows if row[0] == second]
     # A week of which the data covers some days, or of which some are asked for, is a part.
     weeks = metrics.query(ask, asked, by=["week"], with_changes=True).rows
-    assert {row[2:] for row in weeks} == {(None, None, None, False, False)}
+    assert {(*row[2:5], *row[6:]) for row in weeks} == {(None, None, None, False, False)}
     assert [row[-2] for row in metrics.query(ask, asked, by=["week"], first=second, last=second).rows] == [False]
 
 
@@ -328,7 +361,7 @@ def test_what_touches_still_earn_is_said_to_be_immature(house: House, tmp_path: 
         ).fetchall()
     asked = ["return_on_ad_spend_linear", "maturity_linear"]
     daily = metrics.query(copy, asked, by=["date"])
-    assert daily.columns == ["date", *asked, "is_complete", "is_sealed", "is_mature"] and {
+    assert daily.columns == ["date", *asked, "completeness", "is_complete", "is_sealed", "is_mature"] and {
         row[-1] for row in daily.rows
     } == {False}
     assert {round(row[2], 9) for row in daily.rows if row[2] is not None} == {0.5, 0.8}
@@ -337,7 +370,7 @@ def test_what_touches_still_earn_is_said_to_be_immature(house: House, tmp_path: 
     by_channel = metrics.query(copy, ["maturity_linear", "attributed_revenue_linear"], by=["channel"]).rows
     assert all((maturity is None) == (not revenue) for _, maturity, revenue in by_channel)
     assert metrics.query(copy, ["revenue"], by=["date"]).columns == [
-        "date", "revenue", "is_revenue_complete", "is_complete", "is_sealed",
+        "date", "revenue", "completeness", "is_revenue_complete", "is_complete", "is_sealed",
     ]  # fmt: skip
 
 
@@ -430,7 +463,8 @@ def test_conditions_and_days_narrow_an_answer(house: House) -> None:
     assert metrics.query(ask, ["sessions"], where=[("channel", "Email")]).rows == [(by_channel["Email"],)]
     by_day = {day: sessions for day, sessions, *_ in metrics.query(ask, ["sessions"], by=["date"]).rows}
     day = date(2026, 3, 2)
-    assert metrics.query(ask, ["sessions"], first=day, last=day, by=["date"]).rows == [(day, by_day[day], True, False)]
+    (one,) = metrics.query(ask, ["sessions"], first=day, last=day, by=["date"]).rows
+    assert (*one[:2], *one[3:]) == (day, by_day[day], True, False)
     untagged = metrics.query(ask, ["sessions"], where=[("campaign", "")]).rows[0][0]
     assert 0 < untagged < sum(by_day.values())
     # What a client sends as its campaign is text, whatever it looks like.
@@ -482,6 +516,10 @@ def test_command_prints_a_table_or_every_digit(house: House, monkeypatch: pytest
     listed = run("revenue", "sessions", "--by", "channel", "--csv").splitlines()
     assert listed[0] == "channel,revenue,sessions,is_revenue_complete"
     assert [Decimal(line.split(",")[1]) for line in listed[1:]] == [row[1] for row in rows]
+    days = metrics.query(house.settings.warehouse, ["sessions"], by=["date"]).rows
+    by_day = run("sessions", "--by", "date").split("\n")[3 : 3 + len(days)]
+    assert [line.split()[-3] for line in by_day] == [metrics.shown(row[2], "completeness") for row in days]
+    assert metrics.shown(0.9876, "completeness") == "98.76%" and metrics.shown(None, "completeness") == "unknown"
     sql = run("revenue", "--by", "channel", "--sql")
     with duckdb.connect(str(house.settings.warehouse), read_only=True) as con:
         assert con.execute(f"select sum(revenue) from ({sql})").fetchall()[0][0] == sum(row[1] for row in rows)
