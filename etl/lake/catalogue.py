@@ -29,6 +29,8 @@ from etl.settings import Settings
 SETTLED_NS = 1_000_000_000
 LISTED: dict[str, tuple[int, list["tuple[str, tuple[int, int, int]]"]]] = {}
 """By folder: when it had last changed as it was listed, and its manifests. A year's are ten thousand files."""
+HOLDING: dict[str, tuple[list["tuple[str, tuple[int, int, int]]"], type[Any], list[Commit[Any]]]] = {}
+"""By folder: a listing, and what holds of it. A run asks some two hundred times."""
 
 BETWEEN_SECONDS = 3600.0
 BEGUN: set[Path] = set()
@@ -74,15 +76,18 @@ class Lake:
         Raises:
             Damaged: a manifest cannot be read.
         """
-        found = [
-            read_unchanged(path, facts, *stamp)  # type: ignore[arg-type]
-            for path, stamp in self._listed(stage)
-        ]
+        folder, listed = str(self.path("manifests", stage)), self._listed(stage)
+        known_listed, known_facts, holding = HOLDING.get(folder, (None, None, []))
+        if known_listed is listed and known_facts is facts:
+            return [*holding]
+        found = [read_unchanged(path, facts, *stamp) for path, stamp in listed]  # type: ignore[arg-type]
         latest: dict[str, int] = {}
         for commit in found:
             for unit in commit.units:
                 latest[unit] = max(latest.get(unit, 0), commit.sequence)
-        return [commit for commit in found if all(latest[unit] == commit.sequence for unit in commit.units)]
+        holding = [commit for commit in found if all(latest[unit] == commit.sequence for unit in commit.units)]
+        HOLDING[folder] = listed, facts, holding
+        return [*holding]
 
     def _listed(self, stage: str) -> list[tuple[str, tuple[int, int, int]]]:
         """List a stage's manifests (path; time, number and size), from memory while its folder is at rest."""

@@ -37,7 +37,13 @@ class LandedFile:
     source_file: str
     source: str
     content: Content
-    parts: dict[str, Path]
+    lake: Lake
+    raw: dict[str, str]
+
+    @property
+    def parts(self) -> dict[str, Path]:
+        """Where its raw lines are, by received day."""
+        return {day: self.lake.path(path) for day, path in self.raw.items()}
 
     @property
     def file_id(self) -> int:
@@ -66,7 +72,8 @@ def tombstone(name: str, places: Collection[int] = ()) -> str:
 
 def content_name(part: Part) -> str:
     """Name the content that a raw file holds lines of; after an erasure its own name goes on behind that."""
-    return Path(part.path).stem.partition("-")[0]
+    # Of each file of a home, many times a run: no pathlib.
+    return part.path[part.path.rfind("/") + 1 :].removesuffix(".parquet").partition("-")[0]
 
 
 def file_name(file_id: int) -> str:
@@ -86,13 +93,13 @@ def landed_files(lake: Lake, source: str | None = None) -> dict[str, LandedFile]
         facts = commit.facts
         if source is not None and facts.source != source:
             continue
-        paths: dict[str, dict[str, Path]] = {}
+        paths: dict[str, dict[str, str]] = {}
         for part in commit.parts:
-            paths.setdefault(content_name(part), {})[str(part.day)] = lake.path(part.path)
+            paths.setdefault(content_name(part), {})[str(part.day)] = part.path
         for content in facts.contents:
             name = file_name(content.file_id)
-            if content.status in {*HELD, *WITHOUT_LINES}:
-                found[name] = LandedFile(facts.source_file, facts.source, content, paths.get(name, {}))
+            if content.status in HELD or content.status in WITHOUT_LINES:
+                found[name] = LandedFile(facts.source_file, facts.source, content, lake, paths.get(name, {}))
     return found
 
 

@@ -74,8 +74,7 @@ def held_lines(lake: Lake) -> Iterator[Held]:
         held = {file_name(content.file_id) for content in commit.facts.contents if content.status in HELD}
         for part in commit.parts:
             if content_name(part) in held and part.day != UNKNOWN_DAY:
-                path = str(lake.path(part.path))
-                yield Held(source, str(part.day), name, rows_of(lake, part), partial(first_line, path))
+                yield Held(source, str(part.day), name, rows_of(lake, part), partial(first_line_of, lake, part))
         for content in commit.facts.contents:
             for day, rows in content.rows.items():
                 yield Held(source, day, name, rows, partial(int, content.first_lines[day]))
@@ -107,6 +106,11 @@ def rows_of(lake: Lake, part: Part) -> int:
 def counted_rows(path: str) -> int:
     """Count the rows of a file that never changes."""
     return int(pq.read_metadata(path).num_rows)
+
+
+def first_line_of(lake: Lake, part: Part) -> int:
+    """Read the number of the first line of a raw file."""
+    return first_line(str(lake.path(part.path)))
 
 
 @lru_cache(maxsize=1000)

@@ -66,8 +66,8 @@ def mourned(lake: Lake, commit: Commit[Landing], content: Content, places: Place
 def landed_file(lake: Lake, facts: Landing, content: Content, parts: Iterable[Part]) -> LandedFile:
     """Speak of a landed content, whether it counts or not."""
     name = file_name(content.file_id)
-    paths = {str(part.day): lake.path(part.path) for part in parts if content_name(part) == name}
-    return LandedFile(facts.source_file, facts.source, content, paths)
+    raw = {str(part.day): part.path for part in parts if content_name(part) == name}
+    return LandedFile(facts.source_file, facts.source, content, lake, raw)
 
 
 def count_messages(lake: Lake, commit: Commit[Landing], content: Content, places: Places) -> int:
