@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -30,6 +31,12 @@ def etl(*arguments: str | Path, exit_code: int = 0, **environment: str) -> str:
     assert "Traceback" not in errors, errors
     assert process.exitcode == exit_code, said
     return said
+
+
+def etl_alone(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of `python -m etl` in a Python that is started for it, whatever comes of it."""
+    told = [sys.executable, "-m", "etl", *arguments]
+    return subprocess.run(told, cwd=PROJECT, capture_output=True, text=True, check=False)
 
 
 def command(arguments: list[str], environment: dict[str, str], printed: str, complained: str) -> None:
