@@ -51,20 +51,21 @@ def mail(settings: Settings, *, out: Path | None = None, again: bool = False) ->
     Raises:
         BadUse: nothing has been published, or the mail settings have no sense.
     """
-    from etl.warehouse import mail as mailing  # noqa: PLC0415  (starts a JavaScript engine)
+    from etl.warehouse.mail import compose as composing  # noqa: PLC0415  (starts a JavaScript engine)
+    from etl.warehouse.mail import post as posting  # noqa: PLC0415
 
-    post = mailing.read_post()
+    post = posting.read_post()
     target = out or settings.home / "report" / "mail.eml"
     with published(settings) as con:
-        message = mailing.compose(con, published_at=published_at(settings), currency=settings.reporting_currency)
-        day = str(mailing.last_day(con))
+        message = composing.compose(con, published_at=published_at(settings), currency=settings.reporting_currency)
+        day = str(composing.last_day(con))
     # Whoever sends it on gets it whole.
     files.write_bytes(target, message.as_bytes())
     note = Lake(settings).history("mailed.json")
     is_new = (read_note(note, Mailed) or Mailed(None)).day != day
     is_sent = bool(post and (is_new or again))
     if post and is_sent:
-        mailing.send(message, post)
+        posting.send(message, post)
         write_note(note, Mailed(day))
     return {"file": str(target), "sent": len(post.recipients) if post and is_sent else 0}
 

@@ -44,7 +44,7 @@ def test_the_layers_hold(house: Path) -> None:
         ("rooms", "etl/drawer.py", ""),
         ("stages", "etl/stages/land/stage.py", "from etl.stages.sessionize.stage import sessionize"),
         ("airflow", "etl/pipeline/tasks.py", "from airflow.sdk import task"),
-        ("airflow", "etl/warehouse/mail.py", "import ops.embedded"),
+        ("airflow", "etl/warehouse/mail/post.py", "import ops.embedded"),
         ("dags", "dags/bloodhound.py", "from etl.lake.files import scan"),
         ("spark", "etl/stages/parse/task.py", "def late():\n    from pyspark.sql import SparkSession"),
         ("spark", "etl/engines/choose.py", "import py4j"),

@@ -17,6 +17,7 @@ from typing import Any
 import duckdb
 
 from etl.vocabulary.annotations import Annotation
+from etl.warehouse import figures
 from etl.warehouse.page import business, cube, definitions, features, frames, marketing, plain, traffic, trust
 from etl.warehouse.page.panels import Panel
 
@@ -34,7 +35,7 @@ TABS: dict[str, tuple[str, ModuleType]] = {
     "trust": ("Trust", trust),
 }
 NEEDS = {
-    "business": ("send orders", "select 1 from executive.kpi_daily where orders > 0 limit 1"),
+    "business": ("send orders", figures.HAS_ORDERS),
     "marketing": (
         "put the ad platforms' exports into spend/, or send orders",
         "select 1 from marketing.channel_performance where cost > 0 or conversions > 0 limit 1",
@@ -90,6 +91,7 @@ def render(
             for tab, (title, module) in TABS.items()
             if tab not in absent
         ],
+        "rules": figures.described(),
         "definitions": definitions.look_up(
             [*FIGURES, *(column.definition for panel in all_panels() for column in panel.columns)]
         ),

@@ -46,7 +46,7 @@ const moversOf = (dimension) => {
   const filters = othersOf(dimension);
   const now = new Map(lists(during(cells(filters), span), [dimension], ...COUNTS).map((row) => [row[dimension], row]));
   const before = new Map(span.before ? lists(during(cells(filters), span.before), [dimension], ...COUNTS).map((row) => [row[dimension], row]) : []);
-  const judged = [...now.values()].filter((row) => before.has(row[dimension]) && Math.min(row.orders, before.get(row[dimension]).orders) >= FEW).length;
+  const judged = [...now.values()].filter((row) => before.has(row[dimension]) && Math.min(row.orders, before.get(row[dimension]).orders) >= ENOUGH).length;
   return [...new Set([...now.keys(), ...before.keys()])].map((value) => {
     const one = now.get(value) || added([]);
     const other = span.before ? before.get(value) || added([]) : null;
@@ -59,7 +59,7 @@ ROWS.moved = (_state, by) => {
   const span = period();
   const rows = by ? moversOf(by) : [];
   const [now, before] = [totals(filtersOf(), span), totals(filtersOf(), span.before)];
-  return { table: rows, total: { slice: 'All', sessions: now.sessions, orders: now.orders, conversion: valueWords(figure('conversion_rate', now, null, span)), revenue: now.revenue, change: figure('revenue', now, before, span) }, notes: span.before ? [`Against ${asSpan(span.before)}; too few: under five orders on a side.`] : [] };
+  return { table: rows, total: { slice: 'All', sessions: now.sessions, orders: now.orders, conversion: valueWords(figure('conversion_rate', now, null, span)), revenue: now.revenue, change: figure('revenue', now, before, span) }, notes: span.before ? [`Against ${asSpan(span.before)}; too few: under ten orders on a side.`] : [] };
 };
 ROWS.funnel = (_state, by) => {
   const rows = during(frame('funnel'), period()).filter((row) => row.funnel === by);

@@ -1,6 +1,6 @@
 // The one figure object, and the one way it is said: its state decides words, colour, CSV and what a reader hears.
 // States: known, moved, part (of a day), few, unknown, maturing, bounded, none.
-const Z = 1.959964;
+const Z = 1.96;
 // Of k ranges that shall hold jointly each is wider (Bonferroni); by Acklam's rational approximation of the quantile.
 const jointZ = (count) => {
   if (count <= 1) return Z;
@@ -17,36 +17,33 @@ const wilson = (part, all, z = Z) => {
   return { low: part > 0 ? Math.max(0, middle - margin) : 0, high: Math.min(1, middle + margin) };
 };
 const KPI = 'executive.kpi_daily.';
-const FEW = 5;
-const ENOUGH = 10;
-// Variance is of the logarithm, as in the marts: what comes in lumps moves by as much as the lumps are large.
-const MEASURES = {
-  revenue: { title: 'Revenue', format: 'money', isMoney: true, good: 1, cases: 'orders', place: `${KPI}revenue`,
-    value: (of) => (of.orders && of.unrated_orders === of.orders ? null : of.orders ? of.revenue : NONE), variance: (of) => over(of.squared_revenue, of.revenue ** 2) },
-  orders: { title: 'Orders', format: 'count', good: 1, cases: 'orders', place: `${KPI}orders`, value: (of) => of.orders, variance: (of) => over(1, of.orders) },
-  conversion_rate: { title: 'Conversion', format: 'rate', good: 1, cases: 'sessions_with_order', of: 'sessions', place: `${KPI}conversion_rate`,
-    value: (of) => over(of.sessions_with_order, of.sessions), variance: (of) => over(1, of.sessions_with_order) - over(1, of.sessions) },
-  average_order_value: { title: 'Average order', format: 'money', isMoney: true, good: 1, cases: 'orders', place: `${KPI}average_order_value`,
-    value: (of) => (of.unrated_orders ? null : over(of.revenue, of.orders) ?? NONE),
-    variance: (of) => (of.orders > 3 ? Math.max(of.squared_revenue / of.revenue ** 2 - 1 / of.orders, 0) * of.orders / (of.orders - 3) : null) },
-  sessions: { title: 'Visits', format: 'count', good: 0, cases: 'sessions', place: `${KPI}sessions`, value: (of) => of.sessions,
-    variance: (of) => over(2 * over(of.sessions, of.visitors || of.sessions) - 1, of.sessions) },
-  visitors: { title: 'Visitors', format: 'count', good: 0, cases: 'visitors', place: `${KPI}visitors`, value: (of) => of.visitors, variance: (of) => over(1, of.visitors),
-    reason: 'distinct visitors are known under one filter value of platform, channel or country' },
-  page_views: { title: 'Page views', format: 'count', good: 0, cases: 'page_views', place: `${KPI}page_views`, value: (of) => of.page_views,
+const FEW = content.rules.few;
+const ENOUGH = content.rules.enough;
+// Titles, formats, cases and good directions are the rules', which the mail has too; here is how sums of any days make the figure.
+// Variance is of the logarithm, as in the marts: what comes in lumps moves by as much as the lumps are large, which few orders do not tell.
+const isTold = (of) => of.orders >= ENOUGH;
+const SUMMED = {
+  revenue: { value: (of) => (of.orders && of.unrated_orders === of.orders ? null : of.orders ? of.revenue : NONE), variance: (of) => (isTold(of) ? over(of.squared_revenue, of.revenue ** 2) : null) },
+  orders: { value: (of) => of.orders, variance: (of) => over(1, of.orders) },
+  conversion_rate: { value: (of) => over(of.sessions_with_order, of.sessions), variance: (of) => over(1, of.sessions_with_order) - over(1, of.sessions) },
+  average_order_value: { value: (of) => (of.unrated_orders ? null : over(of.revenue, of.orders) ?? NONE),
+    variance: (of) => (isTold(of) ? Math.max(of.squared_revenue / of.revenue ** 2 - 1 / of.orders, 0) * of.orders / (of.orders - 3) : null) },
+  sessions: { value: (of) => of.sessions, variance: (of) => over(2 * over(of.sessions, of.visitors || of.sessions) - 1, of.sessions) },
+  visitors: { value: (of) => of.visitors, variance: (of) => over(1, of.visitors) },
+  page_views: { value: (of) => of.page_views,
     variance: (of) => Math.max(over(of.squared_session_pages, of.page_views ** 2) ?? 0, over(1, of.page_views) ?? 0) + Math.max(0, over(2 * over(of.sessions, of.visitors || of.sessions) - 2, of.sessions) ?? 0) },
-  bounce_rate: { title: 'Bounce', format: 'rate', good: 0, cases: 'bounces', of: 'sessions', place: `${KPI}bounce_rate`,
-    value: (of) => over(of.bounces, of.sessions), variance: (of) => over(1, of.bounces) - over(1, of.sessions) },
-  new_visitors: { title: 'New', format: 'rate', good: 0, cases: 'new_visitors', of: 'sessions', place: `${KPI}new_visitors`,
-    value: (of) => over(of.new_visitors, of.sessions), variance: (of) => over(1, of.new_visitors) - over(1, of.sessions) },
+  bounce_rate: { value: (of) => over(of.bounces, of.sessions), variance: (of) => over(1, of.bounces) - over(1, of.sessions) },
+  new_visitors: { value: (of) => over(of.new_visitors, of.sessions), variance: (of) => over(1, of.new_visitors) - over(1, of.sessions) },
 };
+const MEASURES = Object.fromEntries(Object.entries(content.rules.measures).map(([name, rule]) => [name, { ...rule, ...SUMMED[name] }]));
 // How a value moved and between which limits chance alone may have moved it; null where it cannot be said, with why.
 const changeOf = (measure, now, before, z = Z) => {
   const [value, past] = [measure.value(now), measure.value(before)];
   const cases = Math.min(now[measure.cases] ?? 0, before[measure.cases] ?? 0);
   if (cases < FEW || !isKnown(value) || !isKnown(past) || past <= 0 || value <= 0) return { value: null, reason: cases < FEW ? 'too few to compare' : 'nothing to compare with' };
   if (measure.isMoney && (now.unrated_orders || before.unrated_orders)) return { value: null, reason: 'not compared: orders without a rate are left out' };
-  const spread = Math.exp(z * Math.sqrt(measure.variance(now) + measure.variance(before)));
+  const variances = [measure.variance(now), measure.variance(before)];
+  const spread = variances.every(isKnown) ? Math.exp(z * Math.sqrt(variances[0] + variances[1])) : NaN;
   const moved = value / past;
   if (!Number.isFinite(spread)) return { value: null, reason: 'too few to compare' };
   const low = moved / spread - 1;
@@ -63,6 +60,7 @@ const figure = (name, now, before, span, { ranges = 1, below = '' } = {}) => {
   made.state = value === NONE ? 'none' : !isKnown(value) ? (measure.of && !now[measure.of] ? 'none' : 'unknown') : measure.of && cases < FEW ? 'few' : span.length === 1 && !span.isWhole ? 'part' : 'known';
   if (made.state === 'unknown') made.reason = measure.reason || (name === 'visitors' ? '' : 'no rate for its currency');
   if (made.state === 'part') made.reason = 'not compared';
+  if (made.state === 'none') made.reason = '';
   if (before && ['known', 'few'].includes(made.state)) {
     made.change = changeOf(measure, now, before, jointZ(ranges));
     if (made.change.isMoved) made.state = 'moved';
