@@ -25,10 +25,12 @@ def write_marts(lake: Lake) -> None:
         with duckdb.connect(str(partial), config=STORED_AS) as con:
             con.execute("set timezone = 'UTC'")
             con.execute(f"attach {sql.text(lake.settings.warehouse)} as published (read_only)")
+            con.execute("begin")
             for schema, name in impersonal_tables(con):
                 place = f"{sql.name(schema)}.{sql.name(name)}"
                 con.execute(f"create schema if not exists {sql.name(schema)}")
                 con.execute(f"create table {place} as from published.{place}")
+            con.execute("commit")
             con.execute("detach published")
             con.execute("checkpoint")
         files.move_into_place(partial, target)

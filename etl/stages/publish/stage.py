@@ -151,11 +151,13 @@ def copy_marts(con: duckdb.DuckDBPyConnection, by_day: Iterable[tuple[str, str]]
         """,
         {"schemas": list(MART_SCHEMAS)},
     ).fetchall()
+    con.execute("begin")
     for schema in MART_SCHEMAS:
         con.execute(f"create schema {schema}")
     for schema, name in rows:
         if (schema, name) not in {*VIEWS, *by_day}:
             con.execute(f'create table {schema}."{name}" as select * from built.{schema}."{name}"')
+    con.execute("commit")
 
 
 def shown_addresses(lake: Lake) -> tuple[str, str]:

@@ -2,7 +2,8 @@
 
 Any filters and any days of it add up in the page, and with the sums of squares beside them so does what chance may do.
 Visitors do not add up; for them there is how long ago each visitor of a day had come before: whoever came before the
-first day of a period, or never, is new in it. What both witnesses saw is known by one dimension at a time.
+first day of a period, or never, is new in it. What both witnesses saw is known by one dimension at a time. Dimensions
+that would make too many cells are counted each alone: that obeys no filter.
 """
 
 from collections.abc import Sequence
@@ -51,7 +52,23 @@ def read(con: duckdb.DuckDBPyConnection) -> tuple[dict[str, pa.Table], list[str]
         if cells.num_rows <= CELLS:
             break
     made = {"cube": frames.read_newest(con, select_cells(most), CELLS), "came": read_gaps(con)}
-    return made | {"witness": read_witnesses(con)}, kept
+    return made | {"witness": read_witnesses(con), "alone": read_alone(con, kept)}, kept
+
+
+def read_alone(con: duckdb.DuckDBPyConnection, kept: Sequence[str]) -> pa.Table:
+    """Read the visits and bounces of each day by each dimension that the cube does without."""
+    parts = [
+        f"select '{name}' as dimension, {frames.top(name, 'cube_cells', 'sessions', number)} as slice, *"
+        " from cube_cells where sessions > 0"
+        for name, number in zip(DIMENSIONS, NAMES[0], strict=True)
+        if name not in kept
+    ] or ["select null::varchar as dimension, null::varchar as slice, * from cube_cells where false"]
+    return frames.read_newest(
+        con,
+        "select dimension, slice, date, sum(sessions)::bigint as sessions, sum(bounces)::bigint as bounces"
+        f" from ({' union all '.join(parts)}) group by all order by dimension, slice, date",
+        len(parts) * frames.ROWS,
+    )
 
 
 def select_cells(most: Sequence[int]) -> str:

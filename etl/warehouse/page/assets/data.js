@@ -1,5 +1,6 @@
 // The frames as rows, and the cube added up for any days and filters.
-const unrolled = (column) => (column.runs ? column.runs.flatMap(([value, times]) => Array(times).fill(value)) : column);
+const summed = (steps) => { let at = 0; return steps.map((step) => (at += step)); };
+const unrolled = (column) => (column.steps ? summed(unrolled(column.steps)) : column.runs ? column.runs.flatMap(([value, times]) => Array(times).fill(value)) : column);
 const decode = (frame) => {
   const names = Object.keys(frame.columns);
   const read = names.map((name) => {

@@ -80,18 +80,25 @@ const asList = (rows, measure = 'sessions', name = 'slice') => {
 const othersOf = (dimension) => Object.fromEntries(Object.entries(filtersOf()).filter(([name]) => name !== dimension));
 const isOut = (dimension, value) => Boolean(filtersOf()[dimension]) && !filtersOf()[dimension].includes(value);
 const sliced = (dimension, ...sums) => lists(during(cells(othersOf(dimension)), period()), [dimension], 'sessions', ...sums).map((row) => ({ ...row, filter: row[dimension], slice: sliceName(dimension, row[dimension]), isOut: isOut(dimension, row[dimension]) }));
+// What the cube does without is counted alone: where filters are on, nothing is known of both together.
+const countedBy = (dimension, mart) => {
+  if (DIMENSIONS.includes(dimension)) return { table: asList(sliced(dimension, 'bounces')) };
+  if (filtersOn(filtersOf()).length) return { table: [], empty: `Filters and ${DIMENSION_WORDS[dimension].toLowerCase()} together are too many cells for this page: ${mart} has them.` };
+  const rows = during(frame('alone'), period()).filter((row) => row.dimension === dimension);
+  return { table: asList(lists(rows, ['slice'], 'sessions', 'bounces').map((row) => ({ ...row, filter: row.slice, slice: sliceName(dimension, row.slice) }))), notes: [...sinceWords('alone', period())] };
+};
 ROWS.where_from = (_state, by) => {
-  if (by === 'channel') return DIMENSIONS.includes('channel') ? { table: asList(sliced('channel')) } : { table: [], empty: 'Too many values to count by channel here: traffic.referrers_daily has them.' };
+  if (by === 'channel') return countedBy('channel', 'traffic.landings_daily');
   return { table: asList(lists(platformOnly('sources'), [by], 'sessions').map((row) => ({ ...row, slice: row[by] }))), notes: [...platformNotes(), ...sinceWords('sources', period())] };
 };
 ROWS.technology = (_state, by) => {
-  if (by === 'browser') return DIMENSIONS.includes('browser') ? { table: asList(sliced('browser')) } : { table: [], empty: 'Too many cells to count by browser here: traffic.technology_daily has them.' };
+  if (by === 'browser') return countedBy('browser', 'traffic.technology_daily');
   return { table: asList(lists(platformOnly('technology').filter((row) => row.dimension === by), ['slice'], 'sessions')), notes: [...platformNotes(), ...sinceWords('technology', period())] };
 };
 ROWS.who = (_state, by) => {
-  if (!DIMENSIONS.includes(by)) return { table: [], empty: `Too many cells to count by ${DIMENSION_WORDS[by].toLowerCase()} here: traffic.visitors_daily has them.` };
-  const rows = asList(sliced(by, 'bounces')).map((row) => ({ ...row, bounce_rate: row.sessions < 20 ? NONE : over(row.bounces, row.sessions) }));
-  return by === 'country' && rows.every((row) => row.filter === '(unknown)') ? { table: [], empty: 'Countries are unknown: trackers may send them; access logs have addresses only.' } : { table: rows };
+  const made = countedBy(by, 'traffic.visitors_daily');
+  const rows = made.table.map((row) => ({ ...row, bounce_rate: row.sessions < 20 ? NONE : over(row.bounces, row.sessions) }));
+  return by === 'country' && rows.length && rows.every((row) => row.filter === '(unknown)') ? { table: [], empty: 'Countries are unknown: trackers may send them; access logs have addresses only.' } : { ...made, table: rows };
 };
 ROWS.pages = () => {
   const rows = lists(platformOnly('pages'), ['page'], 'views', 'entries', 'exits', 'bounces', 'seconds', 'pixel_hits', 'matched');
