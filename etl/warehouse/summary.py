@@ -54,30 +54,27 @@ def came_in(con: duckdb.DuckDBPyConnection) -> Iterator[str]:
 
 
 def came_out(con: duckdb.DuckDBPyConnection) -> Iterator[str]:
-    first, last, sessions, bots, views = con.execute(
+    # The same days and people as in every table of KPIs, and on the page; what was left out of them is said.
+    first, last, sessions, views, orders, revenue = con.execute(
         """
         select
-            min(session_date), max(session_date), count(*), count(*) filter (is_bot),
-            (select count(*) from core.page_views where not is_repeat)
-        from core.sessions
-        """
-    ).fetchall()[0]
-    orders, revenue, unrated = con.execute(
-        """
-        select
-            coalesce(sum(orders), 0), coalesce(sum(revenue), 0),
-            (
-                select count(*) from core.orders
-                where reporting_revenue is null and not is_bot and not is_excluded
-            )
+            min(date), max(date), coalesce(sum(sessions), 0), coalesce(sum(page_views), 0), coalesce(sum(orders), 0),
+            coalesce(sum(revenue), 0)
         from executive.kpi_daily
         """
     ).fetchall()[0]
-    period = f", {first} to {last}" if sessions else ""
-    yield f"Came out       {sessions:,} sessions ({bots:,} of bots), {views:,} page views{period}"
+    bots, excluded = con.execute(
+        "select count(*) filter (is_bot), count(*) filter (is_excluded and not is_bot) from core.sessions"
+    ).fetchall()[0]
+    ((unrated,),) = con.execute(
+        "select count(*) from core.orders where reporting_revenue is null and not is_bot and not is_excluded"
+    ).fetchall()
+    out = [f"{count:,} {of}" for count, of in ((bots, "sessions of bots"), (excluded, "excluded")) if count]
+    beside = f"; left out: {', '.join(out)}" if out else ""
+    yield f"Came out       {sessions:,} sessions, {views:,} page views{f', {first} to {last}' if first else ''}{beside}"
     money = "unknown" if orders and unrated == orders else f"{revenue:,.2f}"
     without = f"; {unrated:,} of them have no rate and are in no revenue" if unrated else ""
-    yield f"Orders         {orders:,} without bots, revenue {money}{without}"
+    yield f"Orders         {orders:,}, revenue {money}{without}"
     unknown, known = con.execute(
         """
         select count(*) filter (browser is null), count(*)
