@@ -5,11 +5,14 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from etl.settings import PROJECT
+from etl.settings import PROJECT, load_settings
+from etl.stages.build.plan import read_plan
+from etl.stages.build.project import variables
 
 README = PROJECT / "README.md"
 BLOCK = re.compile(r"(?<=```console\n\$ make run\n).*?(?=```)", re.DOTALL)
@@ -73,6 +76,14 @@ def test_the_readme_shows_what_a_first_run_prints(tmp_path: Path, request: pytes
         README.write_text(BLOCK.sub(lambda _: shown, README.read_text()))
     assert len(shown.splitlines()) > 10
     assert differing(shown, printed) == [], f"accept it by pytest --accept-outputs:\n{shown_anew(shown, printed)}"
+
+
+def test_the_readme_counts_the_models_and_tests_that_there_are(tmp_path: Path) -> None:
+    """GIVEN a model or test more THEN what README shows of the build is no more so, which a whole run tells late."""
+    kinds = Counter(node.kind for node in read_plan(variables(load_settings()), tmp_path).nodes)
+    models = sum(count for kind, count in kinds.items() if kind not in {"seed", "test"})
+    (shown,) = BLOCK.findall(README.read_text())
+    assert f" {kinds['test']} tests, {models} models\n" in shown
 
 
 def test_another_number_is_seen_and_other_seconds_are_not() -> None:
