@@ -20,7 +20,12 @@ aged as (
         (epoch_us(hour) - epoch_us(first_heard_at)) // 604800000000 as weeks_known,
         [
             lag(visit_count) over hours_in_order, visit_count, lead(visit_count) over hours_in_order
-        ] as hour_and_neighbours
+        ] as hour_and_neighbours,
+        last_value(case when message_count > 0 then hour end ignore nulls) over (
+            partition by series, era
+            order by hour
+            rows between unbounded preceding and current row
+        ) as last_heard_at
     from heard
     window hours_in_order as (partition by series, era order by hour)
 
@@ -41,12 +46,7 @@ compared as (
         list_filter(lag(hour_and_neighbours) over same_hour_of_week, lambda visits: visits is not null)
             as same_hours_last_week,
         avg(visit_count) over seven_days as daily_mean,
-        count(*) over seven_days as day_count,
-        max(case when message_count > 0 then hour end) over (
-            partition by series, era
-            order by hour
-            rows between unbounded preceding and current row
-        ) as last_heard_at
+        count(*) over seven_days as day_count
     from aged
     window
         same_hour_of_week as (

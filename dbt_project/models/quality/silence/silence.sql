@@ -73,22 +73,40 @@ missed as (
 
 ),
 
+-- Chosen for each day of a speaker, not for each hour.
+chosen as (
+
+    select
+        speaker_days.app_id,
+        speaker_days.platform,
+        speaker_days.heard_date,
+        thresholds.warn,
+        thresholds.error
+    from (select distinct app_id, platform, {{ utc_date('hour') }} as heard_date from missed) as speaker_days
+    inner join thresholds
+        on {{ threshold_applies('speaker_days.app_id', 'speaker_days.platform', 'speaker_days.heard_date') }}
+    {{ narrowest_threshold(['speaker_days.app_id', 'speaker_days.platform', 'speaker_days.heard_date']) }}
+
+),
+
 judged as (
 
     select
         missed.*,
         case
             -- Who is heard on few days of a week may well be silent on the others.
-            when missed.expected_count is null or missed.heard_day_count < 5 or thresholds.error is null
+            when missed.expected_count is null or missed.heard_day_count < 5 or chosen.error is null
                 then 'unknown'
-            when missed.settled_missed_count >= thresholds.error then 'error'
-            when missed.missed_count >= thresholds.warn then 'warn'
+            when missed.settled_missed_count >= chosen.error then 'error'
+            when missed.missed_count >= chosen.warn then 'warn'
             else 'ok'
         end as status
     from missed
-    left join thresholds
-        on {{ threshold_applies('missed.app_id', 'missed.platform', utc_date('missed.hour')) }}
-    {{ narrowest_threshold(['missed.series', 'missed.hour']) }}
+    left join chosen
+        on
+            missed.app_id is not distinct from chosen.app_id
+            and missed.platform is not distinct from chosen.platform
+            and {{ utc_date('missed.hour') }} = chosen.heard_date
 
 ),
 
