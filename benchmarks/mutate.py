@@ -39,10 +39,24 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "etl/tools/nameless.py": ("tests/tools/test_retain.py",),
     "etl/formats/persons.py": ("tests/tools/test_erase.py",),
     "etl/stages/publish/*.py": ("tests/stages/test_publish.py", "tests/marts/test_restatements.py"),
-    "dbt_project/models/core/persons/*.sql": ("tests/marts/test_people.py",),
+    "dbt_project/models/core/persons/*.sql": (
+        "tests/marts/test_people.py",
+        "tests/marts/test_lakes.py",
+        "tests/whole/test_day_by_hand.py",
+    ),
     "dbt_project/models/core/orders/*.sql": ("tests/marts/test_people.py", "tests/marts/test_shop.py"),
-    "dbt_project/models/marketing/attribution/*.sql": ("tests/marts/test_marketing.py",),
-    "dbt_project/models/quality/books/*.sql": ("tests/marts/test_shop.py",),
+    "dbt_project/models/marketing/attribution/*.sql": (
+        "tests/marts/test_credits.py",
+        "tests/marts/test_marketing.py",
+        "tests/marts/test_markov.py",
+        "tests/marts/test_customers.py",
+    ),
+    "dbt_project/models/quality/books/*.sql": (
+        "tests/marts/test_shop.py",
+        "tests/whole/test_day_by_hand.py",
+        "tests/marts/test_lakes.py",
+        "tests/marts/test_checks.py",
+    ),
 }
 """Files by pattern, and the tests that are to notice; the quickest first."""
 

@@ -30,6 +30,23 @@ def test_login_after_more_than_thirty_days_is_used_only_backwards(warehouse: War
     ]
 
 
+def test_a_page_view_without_a_session_takes_a_name_given_within_thirty_days(warehouse: Warehouse) -> None:
+    """GIVEN mails opened before a login THEN one exactly 30 days before is that user's, one a second older is not."""
+    opened = {"session_id": None, "session_date": None, "is_session_event": False, "platform": "email"}
+    warehouse.fill(
+        events=[
+            *visit("in", "2026-03-01 10:00", **opened),
+            *visit("in", "2026-03-31 10:00", user="anna"),
+            *visit("out", "2026-03-01 09:59", **opened),
+            *visit("out", "2026-03-31 10:00", user="ben"),
+            *visit("nobody", "2026-03-01 10:00", **opened),
+        ]
+    )
+    warehouse.run("+page_views")
+    rows = warehouse.query("select visitor_id, person_id from core.page_views where session_id is null order by 1")
+    assert rows == [("in", "anna"), ("nobody", "nobody"), ("out", "out")]
+
+
 def test_empty_lake_builds(warehouse: Warehouse) -> None:
     """GIVEN no data at all THEN every mart is there, empty, and nothing is called ok."""
     warehouse.fill()

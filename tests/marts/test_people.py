@@ -186,7 +186,7 @@ def expected_page_views(world: World) -> dict[str, tuple[Any, ...]]:
 
 
 def expected_visitors(world: World, orders: dict[str, str]) -> dict[str, tuple[Any, ...]]:
-    """Sum up persons: (sessions, devices, page views, orders, first seen, last seen, user, kind, first landing)."""
+    """Sum up persons: sessions, devices, views, orders, seen from and to, user, kind, landing, ordered from and to."""
     found = {}
     for person in {session.person for session in world.sessions} | set(orders.values()):
         mine = sorted((s for s in world.sessions if s.person == person), key=lambda s: (s.start, s.id))
@@ -199,6 +199,8 @@ def expected_visitors(world: World, orders: dict[str, str]) -> dict[str, tuple[A
             max([s.events[-1]["event_at"] for s in mine] + [row["event_at"] for row in bought]),
             None if person[-2] == "d" else person,
             "customer" if bought else "returning" if len(mine) > 1 else "new", first and first["url"],
+            min((row["event_at"] for row in bought), default=None),
+            max((row["event_at"] for row in bought), default=None),
         )  # fmt: skip
     return found
 
@@ -228,6 +230,7 @@ def check(warehouse: Warehouse, drawn: list[Any]) -> None:
     assert read(
         warehouse, "core.visitors", "person_id", "session_count", "visitor_id_count", "page_view_count",
         "order_count", "first_seen_at", "last_seen_at", "user_id", "visitor_kind", "first_landing_url",
+        "first_ordered_at", "last_ordered_at",
     ) == expected_visitors(world, orders)  # fmt: skip
 
 
