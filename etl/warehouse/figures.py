@@ -126,12 +126,19 @@ def of_day(measure: Measure, day: Row, before: Row | None) -> Figure:
     change, reason = None, ""
     if state == "unknown":
         reason = measure.why_unknown or "no rate for its currency"
-    elif state in ("known", "few") and day.get("is_complete") and before and before.get("is_complete"):
+    elif state in ("known", "few") and before and are_whole(day, before):
         change = compare(measure, day, before)
         state = "moved" if change.is_moved else state
-    elif state != "none":
+    elif state == "none" and are_whole(day, before):
+        reason = "too few to compare"
+    else:
         reason = "not compared"
     return Figure(measure.title, measure.format, value, state, cases, within, change=change, reason=reason)
+
+
+def are_whole(*days: Row | None) -> bool:
+    """Say whether the data covers all of these days."""
+    return all(day is not None and day.get("is_complete") for day in days)
 
 
 def compare(measure: Measure, day: Row, before: Row) -> Change:

@@ -217,8 +217,8 @@ def of_customers() -> list[Panel]:
             [
                 Column("month", "First visit", "text", "marketing.cohorts.first_month"),
                 Column("persons", "Persons", "count", "marketing.cohorts.persons", on_phone=False),
-                Column("m0", "Same month", "number", "marketing.cohorts.orders"),
-                *(Column(f"m{n}", f"+{n}", "number", "marketing.cohorts.orders", on_phone=False) for n in range(1, 7)),
+                Column("m0", "Same month", "mean", "marketing.cohorts.orders"),
+                *(Column(f"m{n}", f"+{n}", "mean", "marketing.cohorts.orders", on_phone=False) for n in range(1, 7)),
                 Column("revenue_each", "Revenue a person", "money", "marketing.cohorts.revenue"),
             ],
             size=12,

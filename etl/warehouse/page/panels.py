@@ -9,8 +9,9 @@ class Column:
     """A column of a panel's table.
 
     Attributes:
-        format: text, prose, name, bar, count, number, money, rate, change, points, times, seconds, day, status, range,
-            trend or moved. A `name` may set a filter; a `bar` is a number whose share is drawn behind the row's name.
+        format: text, prose, name, bar, count, number, mean, money, rate, change, points, times, seconds, day, status,
+            range, trend or moved. A `name` may set a filter; a `bar` is a number whose share is drawn behind the row's
+            name.
         definition: schema.table.column that says what it means.
         on_phone: whether it stands in the first screen of a phone; the others are one button away.
     """

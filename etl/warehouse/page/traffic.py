@@ -66,7 +66,7 @@ def panels() -> list[Panel]:
             Column("slice", "From", "name"),
             VISITS,
             sets="channel",
-            rows=8,
+            rows=6,
             choice={"channel": "Channel", "source": "Source", "host": "Site"},
         ),
         Panel(
@@ -132,7 +132,7 @@ def of_visits() -> list[Panel]:
             "They stay in the warehouse, flagged. Shares are of all page views.",
             Column("slice", "Who"),
             Column("page_views", "Views", "bar", "traffic.bots_daily.page_views"),
-            rows=8,
+            rows=5,
             empty="Nothing was left out in this period.",
         ),
     ]

@@ -8,7 +8,7 @@ HEADLINES.business = () => {
   const movers = DIMENSIONS.includes('channel') && !filters.channel && span.before ? moversOf('channel').filter((row) => row.change && row.change.state === 'moved') : [];
   const open = during(frame('incidents').map((row) => ({ ...row, date: Math.min(row.last_date, span.end) })), span).filter((row) => row.status === 'error' && row.first_date <= span.end).length;
   const part = days({ start: lastWhole + 1, end: Math.max(meta.last_day, lastWhole + 1) }).filter((day) => day <= meta.last_day && day > span.end);
-  return { main: ['Revenue', filterWords(filters), ' was ', strong(valueWords(revenue) === '–' ? asMoney(0) : valueWords(revenue)), ` ${inWords(span)}`, ...(moved ? [', ', ...moved, '.'] : [` from ${plural(now.orders, 'order')}.`]),
+  return { main: ['Revenue', filterWords(filters), ' was ', strong(valueWords(revenue) === '–' ? asMoney(0) : valueWords(revenue)), ` ${inWords(span)}`, ...(moved ? [', ', ...moved, '.'] : [` from ${plural(now.orders, 'order')}${span.before && changeWords(revenue) ? `: ${changeWords(revenue)}` : ''}.`]),
     movers.length ? [movers.length === 1 ? ' One channel did move: ' : ` ${movers.length} channels did move, most of all `, el('bdi', {}, movers[0].slice), ', ', tone(`${movers[0].change.change.value > 0 ? 'up' : 'down'} ${asRate(Math.abs(movers[0].change.change.value))}`, movers[0].change.change.tone), '.'] : ''],
   aside: [span.before || !span.reason ? '' : `${span.reason[0].toUpperCase()}${span.reason.slice(1)}. `, part.length ? `${asDay(part[0])} is still open: ${asMoney(totals(filters, { start: part[0], end: part[0] }).revenue)} ${partWords(part[0])}, in no sum and no comparison. ` : '', open ? [tone(plural(open, 'incident'), 'bad'), ' of the data in error. '] : '', measuredWords(now.completeness)] };
 };
@@ -16,7 +16,7 @@ STRIPS.business = () => {
   const span = period();
   const filters = filtersOf();
   const [now, before] = [totals(filters, span), totals(filters, span.before)];
-  return strip(['revenue', 'orders', 'conversion_rate', 'average_order_value', 'sessions', 'visitors'].map((name) => ({ ...figure(name, now, before, span), explained: name === 'conversion_rate' && isKnown(now.high) && now.sessions ? [`Orders are whole where visits are not: the true share lies between ${asRate(over(now.sessions_with_order, now.sessions * (now.high / now.page_views)) ?? 0)} and ${asRate(over(now.sessions_with_order, now.sessions) ?? 0)}.`] : [] })), state.choices.business || 'revenue', (name) => goFor('business', name));
+  return strip(['revenue', 'orders', 'conversion_rate', 'average_order_value', 'sessions', 'visitors'].map((name) => ({ ...withDays(figure(name, now, before, span), span, filters), explained: name === 'conversion_rate' && isKnown(now.high) && now.sessions ? [`Orders are whole where visits are not: the true share lies between ${asRate(over(now.sessions_with_order, now.sessions * (now.high / now.page_views)) ?? 0)} and ${asRate(over(now.sessions_with_order, now.sessions) ?? 0)}.`] : [] })), state.choices.business || 'revenue', (name) => goFor('business', name));
 };
 ROWS.figures_by_day = () => byDayRows('figures_by_day', MEASURES[state.choices.business] ? state.choices.business : 'revenue', filtersOf());
 CHOICES_OF.figures_by_day = GRAIN_CHOICES;

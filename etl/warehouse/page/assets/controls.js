@@ -7,7 +7,7 @@ const head = () => {
   const late = frame('fresh').filter((row) => row.status === 'error' || row.status === 'warn');
   const isOld = late.length > 0 || age > 48 || since > 48;
   byId('fresh').replaceChildren(
-    el('span', { class: 'wide-only' }, 'Data to '), button(meta.data_to ? `${asDay(Math.floor(Date.parse(meta.data_to.slice(0, 10)) / DAY), true)}, ${meta.data_to.slice(11)}` : UNKNOWN, () => go({ tab: 'trust' }), { class: isOld ? 'link old wide-only' : 'link wide-only', title: late.length ? `late: ${late.map((row) => row.scope).join(', ')}` : age > 48 ? `${asHours(age)} old when the page was made` : since > 48 ? `The page was made ${asHours(since)} ago` : 'How old each source is' }),
+    el('span', { class: 'wide-only roomy' }, 'Data to '), button(meta.data_to ? [asDay(Math.floor(Date.parse(meta.data_to.slice(0, 10)) / DAY), true), el('span', { class: 'roomy' }, `, ${meta.data_to.slice(11)}`)] : UNKNOWN, () => go({ tab: 'trust' }), { class: isOld ? 'link old wide-only' : 'link wide-only', title: late.length ? `late: ${late.map((row) => row.scope).join(', ')}` : age > 48 ? `${asHours(age)} old when the page was made` : since > 48 ? `The page was made ${asHours(since)} ago` : 'How old each source is' }),
     isOld ? el('span', { class: 'old' }, late.length ? ` ${late.length} late` : ` ${asHours(Math.max(age, since))} old`) : '',
     el('span', { class: 'wide-only' }, ' · '), button(isKnown(known) ? `${asRate(known)} measured` : 'measured: unknown', () => go({ tab: 'trust' }), { class: isOld ? 'link wide-only' : 'link', title: 'Of the page views that the pixel saw' }));
 };

@@ -58,15 +58,24 @@ const sliceOf = (filters) => {
   return on.length === 1 && meta.slices.includes(on[0]) ? { dimension: on[0], values: filters[on[0]] } : undefined;
 };
 const gapsByDay = new Map();
-const visitorsOf = (filters, span) => {
+const cameOf = (filters) => {
   const slice = sliceOf(filters);
   if (!slice || slice.values.length > 1) return null;
-  const key = `${slice.dimension} ${slice.values[0]}`;
   if (!gapsByDay.size) grouped(frame('came'), 'dimension', 'slice').forEach((same) => gapsByDay.set(`${same[0].dimension} ${same[0].slice}`, same));
-  const rows = gapsByDay.get(key);
-  if (!rows) return frame('came').some((row) => row.dimension === slice.dimension) ? 0 : null;
-  const isCut = firstOf('came') > firstShown && span.start < firstOf('came');
-  return isCut ? null : sum(during(rows, span).filter((row) => !isKnown(row.gap) || row.date - row.gap < span.start), 'visitors');
+  return gapsByDay.get(`${slice.dimension} ${slice.values[0]}`) || (frame('came').some((row) => row.dimension === slice.dimension) ? [] : null);
+};
+const isCameCut = (span) => firstOf('came') > firstShown && span.start < firstOf('came');
+const visitorsOf = (filters, span) => {
+  const rows = cameOf(filters);
+  return !rows || (rows.length && isCameCut(span)) ? null : sum(during(rows, span).filter((row) => !isKnown(row.gap) || row.date - row.gap < span.start), 'visitors');
+};
+// Of a day alone everybody is new in it.
+const visitorsByDay = (filters, span) => {
+  const rows = cameOf(filters);
+  const since = rows && rows.length && isCameCut(span) ? firstOf('came') : -Infinity;
+  const found = new Map(days(span).map((day) => [day, !rows || day < since ? null : 0]));
+  for (const row of during(rows || [], span)) found.set(row.date, (found.get(row.date) || 0) + row.visitors);
+  return found;
 };
 // Days are estimated each by itself, so their errors are independent: squares of the margins add up. What no pixel saw
 // is in both limits as it was counted, and `blind` says of how many days that is so.
@@ -94,9 +103,14 @@ const totals = (filters, span) => {
   const made = added(during(cells(filters), span));
   return { ...made, ...witnessed(filters, span, made.page_views), visitors: visitorsOf(filters, span), days: span.end - span.start + 1 };
 };
+let daysKept = { key: null, found: new Map() };
 const dayTotals = (filters, span) => {
-  const found = new Map();
-  for (const same of grouped(during(cells(filters), span), 'date')) found.set(same[0].date, added(same));
-  return found;
+  const key = JSON.stringify([filters, span.start, span.end]);
+  if (daysKept.key !== key) {
+    const found = new Map();
+    for (const same of grouped(during(cells(filters), span), 'date')) found.set(same[0].date, added(same));
+    daysKept = { key, found };
+  }
+  return daysKept.found;
 };
 const days = (span) => Array.from({ length: span.end - span.start + 1 }, (_, index) => span.start + index);

@@ -33,7 +33,7 @@ const drawBars = (box, rows, { format, said, onPick, compared }) => {
     const round = Math.min(3, tall, wide / 2);
     const bar = svg('path', { d: `M${middle - wide / 2},${bottom}v${-(tall - round)}q0,${-round} ${round},${-round}h${wide - 2 * round}q${round},0 ${round},${round}v${tall - round}z`, class: row.isWhole ? 'bar' : 'bar part' });
     return svg('g', { class: onPick ? 'pick' : '', 'data-tip': row.words, on: onPick ? { click: () => onPick(row) } : {} },
-      svg('rect', { x: middle - step / 2, y: top, width: step, height: bottom - top, class: 'clear' }), isKnown(row.value) ? bar : textAt(middle, bottom - 4, '?', { class: 'axis middle' }),
+      svg('rect', { x: middle - step / 2, y: top, width: step, height: bottom - top, class: 'clear' }), isKnown(row.value) ? bar : row.value === NONE ? null : textAt(middle, bottom - 4, '?', { class: 'axis middle' }),
       row.cap > row.value ? svg('rect', { x: middle - wide / 2, y: place(row.cap), width: wide, height: place(row.value) - place(row.cap), class: 'bar part' }) : null,
       isKnown(row.high) ? svg('line', { x1: middle + wide / 2 + 8, x2: middle + wide / 2 + 8, y1: place(row.low), y2: place(row.high), class: 'whisker' }) : null,
       isKnown(row.before) ? svg('line', { x1: middle - wide / 2 - 1, x2: middle + wide / 2 + 1, y1: place(row.before), y2: place(row.before), class: 'compared' }) : null,
@@ -43,6 +43,13 @@ const drawBars = (box, rows, { format, said, onPick, compared }) => {
   });
   picture(box, width, height, said, gridOf(axis, place, left, right), bars,
     isKnown(compared) ? svg('line', { x1: left, x2: right, y1: place(compared), y2: place(compared), class: 'even' }) : null);
+};
+// Days of a figure, each from nought, all of one scale; no foot where a day is unknown. The table of days has the numbers.
+const spark = (rows, format) => {
+  const most = Math.max(0, ...rows.map((row) => row.value || 0));
+  if (rows.length < 3 || !most) return null;
+  const path = (isFirm) => rows.map((row, index) => (isKnown(row.value) && row.isFirm === isFirm ? `M${index + 0.1},24v-${(0.8 + 23.2 * (row.value / most)).toFixed(1)}h.8V24z` : '')).join('');
+  return svg('svg', { class: 'spark', viewBox: `0 0 ${rows.length} 24`, preserveAspectRatio: 'none', 'aria-hidden': 'true', 'data-tip': `By day, from nought to ${show(most, format)}; pale: in part, or too few` }, svg('path', { d: path(true) }), svg('path', { d: path(false), class: 'pale' }));
 };
 // A range in a list: line from low to high, dot at the value, tick at what it is held against.
 const glyph = ({ low, high, value, min = 0, max, tick, isLog, tone: kind = 'plain' }) => {

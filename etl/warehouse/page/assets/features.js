@@ -30,7 +30,7 @@ ROWS.retention = () => {
     const at = new Map(frame('features').filter((row) => row.feature === same[0].feature).map((row) => [row.week_date, row]));
     const users_before = weeks.reduce((total, row) => total + (at.has(row.week_date - 7) ? at.get(row.week_date - 7).user_count : 0), 0);
     const returning = sum(weeks, 'returning_users');
-    return { feature: same[0].feature, users_before, returning, retention_rate: over(returning, users_before) };
+    return { feature: same[0].feature, users_before, returning, retention_rate: over(returning, users_before), said: { retention_rate: show(over(returning, users_before), 'rate') } };
   }).filter((row) => row.users_before).sort((one, other) => (other.retention_rate || 0) - (one.retention_rate || 0));
   return { table: made, notes: featureWeeks().some((row) => !row.is_complete) ? ['The weeks at the ends are not whole: people may still come back.'] : [] };
 };
@@ -91,7 +91,7 @@ HEADLINES.features = () => {
   return { main: [
     ...(rows.length && isKnown(rows[0].now) ? [strong(rows[0].feature), ' is the most used feature: ', strong(asRate(rows[0].now)), ` of the people active in the week of ${asDay(weeks[weeks.length - 1])}.`] : ['No feature was used ', inWords(period()), '.']),
     ...(risen ? [' ', strong(risen.feature), ' moved most: ', strong(show(risen.change, 'points')), '.'] : []),
-    ...(experiments.length ? [' Of ', strong(plural(experiments.length, 'experiment')), ', ', strong(String(clear)), clear === 1 ? ' has' : ' have', ' a clear result', ...(invalid ? [' and ', tone(String(invalid), 'bad'), ' cannot be believed: the split is broken'] : []), '.'] : [' No experiment has been seen.']),
+    ...(experiments.length ? [' Of ', strong(plural(experiments.length, 'experiment')), ', ', strong(clear ? String(clear) : 'none'), clear > 1 ? ' have' : ' has', ' a clear result', ...(invalid ? [' and ', tone(String(invalid), 'bad'), ' cannot be believed: the split is broken'] : []), '.'] : [' No experiment has been seen.']),
   ], aside: ['Of all visits, not filtered. ', measuredWords(totals({}, period()).completeness)] };
 };
 STRIPS.features = () => null;

@@ -60,7 +60,7 @@ const figure = (name, now, before, span, { ranges = 1, below = '' } = {}) => {
   made.state = value === NONE ? 'none' : !isKnown(value) ? (measure.of && !now[measure.of] ? 'none' : 'unknown') : measure.of && cases < FEW ? 'few' : span.length === 1 && !span.isWhole ? 'part' : 'known';
   if (made.state === 'unknown') made.reason = measure.reason || (name === 'visitors' ? '' : 'no rate for its currency');
   if (made.state === 'part') made.reason = 'not compared';
-  if (made.state === 'none') made.reason = '';
+  if (made.state === 'none') made.reason = before ? 'too few to compare' : span.reason ? 'not compared' : '';
   if (before && ['known', 'few'].includes(made.state)) {
     made.change = changeOf(measure, now, before, jointZ(ranges));
     if (made.change.isMoved) made.state = 'moved';
@@ -99,6 +99,7 @@ const strip = (figures, chosen, choose) => el('ul', { class: 'strip' }, figures.
     choose && of.name && of.isDaily !== false
       ? button(valueWords(of), () => choose(of.name), { class: of.state === 'unknown' ? 'value unknown' : 'value', id: `figure-${of.name}`, 'aria-pressed': String(Boolean(isChosen)), 'aria-label': `${of.title} ${valueWords(of)}: show day by day` })
       : el('div', { class: of.state === 'unknown' ? 'value unknown' : 'value' }, valueWords(of)),
+    of.days ? spark(of.days, of.format) : null,
     of.change || of.reason ? el('div', { class: 'change' }, changeNode(of)) : null,
     of.below ? el('div', { class: 'below' }, of.below) : null);
 }));

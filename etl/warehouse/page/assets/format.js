@@ -52,6 +52,7 @@ const FORMATS = {
   text: String, name: String, prose: String, status: String,
   count: (value) => (Math.abs(value) >= 1e8 ? SHORT : WHOLE).format(value),
   number: (value) => (Math.abs(value) >= 100 ? WHOLE : FINE).format(value),
+  mean: (value) => (value === 0 ? '0' : FIXED[2].format(value)),
   money: asMoney,
   rate: asRate,
   change: (value) => signed(value, asRate(Math.abs(value))),

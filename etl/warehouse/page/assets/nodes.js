@@ -12,6 +12,8 @@ const apply = (node, attributes, children) => {
 const el = (tag, attributes = {}, ...children) => apply(document.createElement(tag), attributes, children);
 const svg = (tag, attributes = {}, ...children) => apply(document.createElementNS('http://www.w3.org/2000/svg', tag), attributes, children);
 const byId = (id) => document.getElementById(id);
+// Long names break behind a sign of their own, not in a word.
+const broken = (text) => String(text).split(/(?<=[^_/.?&=][_/.?&=]+)(?![_/.?&=])/).flatMap((part, index) => (index ? [el('wbr'), part] : [part]));
 const strong = (text) => el('strong', {}, text);
 const tone = (text, kind) => el('strong', { class: kind }, text);
 const button = (text, onClick, more = {}) => el('button', { type: 'button', ...more, on: { click: onClick, ...(more.on || {}) } }, text);

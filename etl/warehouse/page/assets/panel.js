@@ -8,9 +8,9 @@ const nameCell = (panel, row, column, chosen) => {
   const text = show(row[column.name], 'name');
   const dimension = panel.sets && (panel.choice[panel.sets] || !Object.keys(panel.choice).length ? (chosen && Object.keys(panel.choice).length ? chosen : panel.sets) : null);
   const value = row.filter;
-  if (!dimension || !DIMENSIONS.includes(dimension) || !FILTERED[state.tab].includes(dimension) || !isKnown(value) || value === '(other)') return [el('bdi', {}, text), row.under ? el('span', { class: 'under' }, el('bdi', {}, row.under)) : null];
+  if (!dimension || !DIMENSIONS.includes(dimension) || !FILTERED[state.tab].includes(dimension) || !isKnown(value) || value === '(other)') return [el('bdi', {}, broken(text)), row.under ? el('span', { class: 'under' }, el('bdi', {}, broken(row.under))) : null];
   const isOn = (state.filters[dimension] || []).includes(value);
-  return button(el('bdi', {}, text), () => toggleFilter(dimension, value), { class: 'row-name', 'aria-pressed': String(isOn), id: `row-${panel.id}-${value}`, title: isOn ? 'Take this filter away' : `Only ${text}` });
+  return button(el('bdi', {}, broken(text)), () => toggleFilter(dimension, value), { class: 'row-name', 'aria-pressed': String(isOn), id: `row-${panel.id}-${value}`, title: isOn ? 'Take this filter away' : `Only ${text}` });
 };
 const cell = (panel, row, column, chosen, most) => {
   const value = row[column.name];
@@ -25,10 +25,11 @@ const cell = (panel, row, column, chosen, most) => {
   }
   const text = row.said && row.said[column.name] !== undefined ? row.said[column.name] : show(value, column.format);
   kind.push(isNumeric(column.format) ? 'number' : column.format === 'prose' ? 'prose' : 'words');
+  if (column.format === 'day') kind.push('day');
   if (value === null) kind.push('unknown');
   if (row.faint && row.faint.includes(column.name)) kind.push('faint');
   if (row.tones && row.tones[column.name]) kind.push(row.tones[column.name]);
-  return el('td', { class: kind.join(' ').trim() }, ['text', 'prose'].includes(column.format) ? el('bdi', {}, text) : text);
+  return el('td', { class: kind.join(' ').trim() }, ['text', 'prose'].includes(column.format) ? el('bdi', {}, broken(text)) : text);
 };
 const sorting = {};
 const sortedBy = (panel, rows) => {

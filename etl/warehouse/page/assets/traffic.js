@@ -1,13 +1,26 @@
 // Traffic.
-const dayRows = (name, span, filters) => {
+// What a day brought of a figure: null is unknown, undefined what there is none of, as the conversion of no visit.
+const dayValues = (name, span, filters) => {
   const measure = MEASURES[name];
+  if (name === 'visitors') return visitorsByDay(filters, span);
   const at = dayTotals(filters, span);
   const empty = added([]);
-  const isDistinct = name === 'visitors';
-  const valueOf = (of, day) => (isDistinct ? visitorsOf(filters, { start: day, end: day }) : measure.value(of.get(day) || empty));
+  const valueOf = (of) => (measure.of && !of[measure.of] ? NONE : name === 'revenue' && !of.orders ? 0 : measure.value(of));
+  return new Map(days(span).map((day) => [day, valueOf(at.get(day) || empty)]));
+};
+const dayRows = (name, span, filters) => {
+  const values = dayValues(name, span, filters);
   const back = span.before ? span.start - span.before.start : 0;
-  const past = span.before ? dayTotals(filters, span.before) : null;
-  return days(span).map((day) => ({ day, value: valueOf(at, day) ?? (measure.of || measure.format === 'money' ? (measure.of ? null : 0) : null), before: past && day - back <= span.before.end ? valueOf(past, day - back) ?? null : null, isWhole: wholeDays.has(day), whole: wholeDays.has(day) ? 'yes' : 'in part' }));
+  const past = span.before ? dayValues(name, span.before, filters) : null;
+  return days(span).map((day) => ({ day, value: values.get(day), before: past && day - back <= span.before.end ? past.get(day - back) ?? null : null, isWhole: wholeDays.has(day), whole: wholeDays.has(day) ? 'yes' : 'in part' }));
+};
+// A figure with its days: those in part and those of too few are pale.
+const withDays = (of, span, filters) => {
+  const { cases } = MEASURES[of.name];
+  const values = dayValues(of.name, span, filters);
+  const at = dayTotals(filters, span);
+  const isFirm = (day) => wholeDays.has(day) && (!MEASURES[of.name].of || ((at.get(day) || {})[cases] || 0) >= FEW);
+  return { ...of, days: days(span).map((day) => ({ value: values.get(day), isFirm: isFirm(day) })) };
 };
 const GRAINS = { auto: '', day: 'Day', week: 'Week' };
 const byDayRows = (panel, name, filters) => {
@@ -59,15 +72,20 @@ HEADLINES.traffic = () => {
     first && all && !filtersOn(filters).length ? [' ', el('bdi', {}, first.source), ` sent ${show(over(first.sessions, all), 'rate')} of them.`] : ''],
   aside: [parts ? `${plural(parts, 'day')} only in part in the data: in the totals, not in “a whole day”. ` : '', left ? `Bots and exclusions are left out: ${show(over(left, left + totals(state.filters.platform ? { platform: state.filters.platform } : {}, span).page_views), 'rate')} of page views. ` : '', measuredWords(now.completeness)] };
 };
-const measuredFigure = (now) => plainFigure('Measured', now.completeness, 'rate', { name: 'measured', isDaily: false, place: `${KPI}completeness`, reason: isKnown(now.completeness) ? '' : !isKnown(now.pixel_hits) ? 'not known under these filters together' : 'no second witness on these pages', below: isKnown(now.completeness) ? 'of what the pixel saw' : '' });
+const measuredDays = (filters, span) => {
+  const slice = sliceOf(filters);
+  const rows = new Map(grouped(during(frame('witness'), span).filter((row) => slice && row.dimension === slice.dimension && slice.values.includes(row.slice)), 'date').map((same) => [same[0].date, over(sum(same, 'matched'), sum(same, 'pixel_hits'))]));
+  return days(span).map((day) => ({ value: rows.get(day) ?? null, isFirm: wholeDays.has(day) }));
+};
+const measuredFigure = (now, filters, span) => plainFigure('Measured', now.completeness, 'rate', { days: measuredDays(filters, span), name: 'measured', isDaily: false, place: `${KPI}completeness`, reason: isKnown(now.completeness) ? '' : !isKnown(now.pixel_hits) ? 'not known under these filters together' : 'no second witness on these pages', below: isKnown(now.completeness) ? 'of what the pixel saw' : '' });
 STRIPS.traffic = () => {
   const span = period();
   const filters = filtersOf();
   const [now, before] = [totals(filters, span), totals(filters, span.before)];
-  const make = (name, more) => figure(name, now, before, span, more);
+  const make = (name, more) => withDays(figure(name, now, before, span, more), span, filters);
   const chosen = state.choices.traffic || 'sessions';
   return strip([make('visitors', { below: 'distinct in the period' }), make('sessions'), make('page_views', { below: isKnown(over(now.page_views, now.sessions)) ? `${FIXED[2].format(over(now.page_views, now.sessions))} a visit` : '' }),
-    make('bounce_rate', { below: 'visits of a single page' }), make('new_visitors', { below: 'first visit of their person' }), measuredFigure(now)], chosen, (name) => goFor('traffic', name));
+    make('bounce_rate', { below: 'visits of a single page' }), make('new_visitors', { below: 'first visit of their person' }), measuredFigure(now, filters, span)], chosen, (name) => goFor('traffic', name));
 };
 ROWS.by_day = () => byDayRows('by_day', MEASURES[state.choices.traffic] ? state.choices.traffic : 'sessions', filtersOf());
 
@@ -121,7 +139,7 @@ ROWS.hours = () => {
   return { table: found.size ? table_ : [], options: { said: found.size ? `Page views by hour and weekday, most on ${most.weekday} at ${most.hour}:00 (${show(most.page_views, 'number')}). The table below has each hour.` : '' }, notes: [meta.time_zone === 'UTC' ? 'Hours are UTC.' : `Hours of ${meta.time_zone}.`, ...platformNotes(), ...sinceWords('hours', span)] };
 };
 ROWS.left_out = () => {
-  const rows = lists(platformOnly('left_out'), ['family', 'reason'], 'page_views', 'sessions').map((row) => ({ ...row, slice: named(row.family ?? '(unknown)', row.reason === 'declared' ? null : row.reason.replaceAll('_', ' ')) }));
+  const rows = lists(platformOnly('left_out'), ['family', 'reason'], 'page_views', 'sessions').map((row) => ({ ...row, slice: named(!row.family || row.family === '(unknown)' ? UNKNOWN : row.family, row.reason === 'declared' ? null : row.reason.replaceAll('_', ' ')) }));
   const all = sum(rows, 'page_views') + totals(state.filters.platform ? { platform: state.filters.platform } : {}, period()).page_views;
   return { table: asList(rows, 'page_views').map((row) => ({ ...row, share: over(row.page_views, all) })) };
 };
