@@ -43,8 +43,9 @@ endef
 $(INSTALLED): requirements.txt
 	@"$(PYTHON)" -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
 	echo "Installing into $(VENV) with $$("$(PYTHON)" --version)"
-	# What an interrupted start left behind has a Python, and no pip or one that is not whole.
-	$(BIN)/python -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv --clear $(VENV) >/dev/null || {
+	# What an interrupted start left behind has no pip, one that is not whole, or a Python that is the machine's own.
+	is_whole='import sys, pip._internal.cli.main; sys.exit(sys.prefix == sys.base_prefix)'
+	$(BIN)/python -c "$$is_whole" >/dev/null 2>&1 || "$(PYTHON)" -m venv --clear $(VENV) >/dev/null || {
 	  rm -rf $(VENV)
 	  echo "bloodhound: $$("$(PYTHON)" --version) makes no virtual environment: apt-get install python3-venv" >&2
 	  exit 2
