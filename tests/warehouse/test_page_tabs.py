@@ -193,3 +193,19 @@ def test_a_link_from_a_check_leads_to_its_row(browser: Browser, shop_page: Path)
     box = row.bounding_box()
     assert box and 0 < box["y"] < 900
     reader.context.close()
+
+
+def test_a_link_finds_its_row_below_many_others(browser: Browser, tmp_path: Path) -> None:
+    """GIVEN twenty open troubles and one that ended weeks ago WHEN its check is linked THEN its row is in sight."""
+    rows = shop()
+    (ended,) = rows["quality.incidents"]
+    rows["quality.incidents"] = [ended | {"check": "pixel_loss", "first_date": days(3)[0], "last_date": days(3)[0]}] + [
+        ended | {"incident_id": str(n), "check": f"check_{n}", "last_date": days(30)[-1], "is_ongoing": True}
+        for n in range(20)
+    ]
+    reader = Reader(browser, make_page(tmp_path, rows), "tab=trust&check=pixel_loss")
+    row = reader.page.locator("#panel-open tr.asked")
+    assert "pixel loss" in row.inner_text()
+    box = row.bounding_box()
+    assert box and 0 < box["y"] < 900
+    reader.context.close()

@@ -52,8 +52,7 @@ addEventListener('beforeprint', () => { document.documentElement.dataset.printed
 addEventListener('afterprint', () => { delete document.documentElement.dataset.printed; drawAll(); });
 document.documentElement.dataset.script = 'yes';
 render();
-// A link from a failed check names it: its row, or the list where it is not open any more.
-const asked = new URLSearchParams(location.hash.slice(1)).get('check');
-const row = asked && document.querySelector(`tr[data-check="${CSS.escape(asked)}"]`);
+// The row of the check that was asked for, or the list where it is not open any more.
+const row = ASKED && document.querySelector(`tr[data-check="${CSS.escape(ASKED)}"]`);
 if (row) row.classList.add('asked');
-if (asked && (row || byId('panel-open'))) (row || byId('panel-open')).scrollIntoView({ block: 'center' });
+if (ASKED && (row || byId('panel-open'))) (row || byId('panel-open')).scrollIntoView({ block: 'center' });

@@ -49,7 +49,7 @@ const headCell = (panel, column, again) => {
 const table = (panel, made, chosen) => {
   const box = el('div', { class: 'scroll', tabindex: '0', role: 'group', 'aria-label': `Table: ${panel.title}` });
   const bar = panel.columns.find((one) => one.format === 'bar');
-  let shown = panel.rows;
+  let shown = ASKED && made.table.findIndex((row) => row.check_name === ASKED) >= panel.rows ? Infinity : panel.rows;
   const fill = () => {
     const rows = sortedBy(panel, made.table);
     const most = bar ? Math.max(...rows.map((row) => row[bar.name] || 0), 0) : 0;

@@ -12,6 +12,8 @@ const DEFAULTS = { tab: TABS[0], days: null, vs: 'before', model: 'last_non_dire
 // Which filters mean something where.
 const FILTERED = { traffic: DIMENSIONS, business: DIMENSIONS, marketing: ['channel'], features: [], trust: ['platform'] };
 
+// A link from a failed check names it.
+const ASKED = new URLSearchParams(location.hash.slice(1)).get('check');
 const readHash = () => {
   const given = new URLSearchParams(location.hash.slice(1));
   const made = { ...DEFAULTS, choices: {}, filters: {}, from: null, to: null };
