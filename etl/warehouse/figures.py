@@ -179,7 +179,7 @@ def value_words(of: Figure, currency: str = "") -> str:
     if of.state == "bounded":
         # Nobody is counted in part: a lower bound goes down, an upper one up.
         low, high = int(of.low or 0), -int(-(of.high or 0) // 1)
-        return f"at least {low:,}, at most {high:,}"
+        return f"{low:,} {NONE} {high:,}"
     return shown(of.value, of.format, currency)
 
 

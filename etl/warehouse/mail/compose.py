@@ -166,7 +166,9 @@ def line(of: Figure, past: Figure | None, currency: str) -> Line:
 
 def really(day: Row) -> Figure:
     """Bound how many page views there were: at most, if a blocker hid the supposed share from both witnesses."""
-    return figures.bounded("Page views there were", day["page_views_low"], day["page_views_dependent_high"])
+    return figures.bounded(
+        f"Page views, at least {figures.NONE} at most", day["page_views_low"], day["page_views_dependent_high"]
+    )
 
 
 def measured(day: Row) -> Figure:
@@ -204,10 +206,10 @@ def as_text(told: Summary) -> str:
     last = told.days[-1]
     rows = [("", "that day", "on the day before", "a week before")]
     rows += [(one.figure.title, one.value, one.change, one.week_ago) for one in lines(told)]
+    # A column without an answer is none.
+    places = [place for place in (1, 2, 3) if any(row[place] for row in rows[1:])]
     wide = [max(len(row[place]) for row in rows) for place in range(4)]
-    table = [
-        f"{row[0]:<{wide[0]}}  " + "  ".join(f"{row[place]:>{wide[place]}}" for place in (1, 2, 3)) for row in rows
-    ]
+    table = [f"{row[0]:<{wide[0]}}  " + "  ".join(f"{row[place]:>{wide[place]}}" for place in places) for row in rows]
     wrong = [f"- {check} ({scope}): {hint or ''}" for check, scope, hint in told.errors[:SHOWN_ERRORS]]
     trouble = [f"{len(told.errors)} checks in error:", *wrong] if told.errors else ["No check is in error."]
     written = [f"{last['date']:%A, %d %B %Y}", "", *table, "", remarks(last), LIMITS, "", *trouble, ""]
@@ -221,13 +223,17 @@ def as_html(told: Summary) -> str:
     days, name = told.days, drawn_measure(told)
     cell = f"padding:6px 10px;border-bottom:1px solid {LINE};text-align:right"
     head = f"padding:6px 10px;color:{MUTED};font-size:12px;text-align:right;font-weight:normal"
+    made = lines(told)
+    # A column without an answer is none.
+    has_week = any(one.week_ago for one in made)
     rows = "".join(
         f'<tr><th scope="row" style="{cell};text-align:left;font-weight:normal">{escape(one.figure.title)}</th>'
-        f'<td style="{cell};font-weight:bold">{escape(one.value)}</td>'
-        f'<td style="{cell};color:{colour(one.figure)}">{escape(one.change)}</td>'
-        f'<td style="{cell}">{escape(one.week_ago)}</td></tr>'
-        for one in lines(told)
+        f'<td style="{cell};font-weight:bold;white-space:nowrap">{escape(one.value)}</td>'
+        f'<td style="{cell};color:{colour(one.figure)}">{in_two(one.change)}</td>'
+        + (f'<td style="{cell};white-space:nowrap">{escape(one.week_ago)}</td></tr>' if has_week else "</tr>")
+        for one in made
     )
+    week = f'<th style="{head}">a week before</th>' if has_week else ""
     wide = 'width="600" style="max-width:100%"'
     drawn = min(len(days), pictures.DAYS_DRAWN)
     title = f"{MEASURES[name].title} per day"
@@ -237,17 +243,33 @@ def as_html(told: Summary) -> str:
 <h1 style="font-size:20px;margin:0 0 4px">{days[-1]["date"]:%A, %d %B %Y}</h1>
 <p style="margin:0 0 12px">{escape(remarks(days[-1]))}</p>
 <table style="border-collapse:collapse;width:100%"><thead><tr><th style="{head}"></th><th style="{head}">that day</th>
-<th style="{head}">on the day before</th><th style="{head}">a week before</th></tr></thead>
+<th style="{head}">on the day before</th>{week}</tr></thead>
 <tbody>{rows}</tbody></table>
 <h2 style="font-size:16px;margin:20px 0 4px">{title}, and its mean of seven</h2>
 <img src="cid:{name}@bloodhound" alt="{title}, {drawn} days" {wide}>
-<h2 style="font-size:16px;margin:20px 0 4px">Share of the page views that was not measured</h2>
-<img src="cid:measured@bloodhound" alt="Share of the pixel's page views that were not measured, by day" {wide}>
+{measured_picture(days, wide)}
 {trouble_of(told)}
 <p style="color:{MUTED};font-size:13px">Bots and exclusions are left out. {LIMITS}
 Pale: a day in part. Empty: no whole day to compare with, or one whose figure is not known.</p>
 </div></body></html>
 """
+
+
+def measured_picture(days: list[Row], wide: str) -> str:
+    """Show what was not measured; nothing where no pixel saw any day."""
+    if not pictures.is_measured(days):
+        return ""
+    return f"""<h2 style="font-size:16px;margin:20px 0 4px">Share of the page views that was not measured</h2>
+<img src="cid:measured@bloodhound" alt="Share of the pixel's page views that were not measured, by day" {wide}>"""
+
+
+def in_two(change: str) -> str:
+    """Write a change, and its limits on a line of their own where there is little room."""
+    said, bracket, limits = change.partition(" (")
+    if not bracket:
+        return escape(change)
+    whole = '<span style="white-space:nowrap">'
+    return f"{whole}{escape(said)}</span> {whole}({escape(limits)}</span>"
 
 
 def colour(of: Figure) -> str:

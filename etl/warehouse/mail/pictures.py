@@ -40,9 +40,14 @@ def draw(days: Sequence[Row], measure: str) -> dict[str, bytes]:
     base = {"data": {"values": rows[-DAYS_DRAWN:]}, "width": 540, "config": look}
     drawn = {
         measure: {**base, "height": 180, "layer": [bars(day, "value", "~s"), mean_of(day)]},
-        "measured": {**base, "height": 110, **bars(day, "lost", ".1%")},
+        **({"measured": {**base, "height": 110, **bars(day, "lost", ".1%")}} if is_measured(days) else {}),
     }
     return {name: vl_convert.vegalite_to_png(spec, vl_version="6.4", scale=2) for name, spec in drawn.items()}
+
+
+def is_measured(days: Sequence[Row]) -> bool:
+    """Say whether a pixel saw any of the days drawn."""
+    return any(row["completeness"] is not None for row in days[-DAYS_DRAWN:])
 
 
 def bars(day: dict[str, Any], field: str, form: str) -> dict[str, Any]:
