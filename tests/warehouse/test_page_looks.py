@@ -10,7 +10,7 @@ import duckdb
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from builders.published import BEFORE, FIRST, LAST, Row, days, kpi, shop, total
-from builders.reader import Reader, make_page
+from builders.reader import Reader, make_page, plain
 from playwright.sync_api import Browser
 
 from etl import pipeline
@@ -191,6 +191,26 @@ def test_without_script_the_figures_are_tables(browser: Browser, shop_page: Path
     opened.goto(make_page(tmp_path, rows).as_uri())
     assert EVIL in opened.inner_text("noscript")
     context.close()
+
+
+def test_without_script_a_site_that_sells_nothing_reads_of_no_money(browser: Browser, tmp_path: Path) -> None:
+    """GIVEN a shop, and a site without an order THEN the first has its money as all figures say it, the second none."""
+    rows = shop(3)
+    rows["executive.kpi_daily"][1] |= {"orders": 0, "sessions_with_order": 0, "revenue": 0}
+    quiet = shop(3)
+    for day in quiet["executive.kpi_daily"]:
+        day |= {"orders": 0, "sessions_with_order": 0, "revenue": 0}
+    said = {}
+    for name, given in {"shop": rows, "quiet": quiet}.items():
+        with browser.new_context(java_script_enabled=False) as context:
+            opened = context.new_page()
+            opened.goto(make_page(tmp_path / name, given).as_uri())
+            table = opened.locator("noscript table").first
+            said[name] = [row.inner_text().split("\t") for row in table.locator("tr").all()]
+    assert "Revenue" in said["shop"][0] and "Revenue" not in said["quiet"][0]
+    of_day = dict(zip(said["shop"][0], said["shop"][2], strict=True))
+    assert (of_day["Revenue"], of_day["Orders"]) == ("\u2013", "0")
+    assert plain(dict(zip(said["shop"][0], said["shop"][1], strict=True))["Measured"]) == "98 %"
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ def render(
             [*FIGURES, *(column.definition for panel in all_panels() for column in panel.columns)]
         ),
     }  # fmt: skip
-    return assemble(content, plain.tables(con))
+    return assemble(content, plain.tables(con, currency))
 
 
 def read_frames(con: duckdb.DuckDBPyConnection, tabs: Sequence[str]) -> dict[str, frames.Frame]:

@@ -1,17 +1,17 @@
 """The page's figures as plain tables, for who runs no script: days, pages, sources, campaigns, what is not green."""
 
 import html
+from collections.abc import Sequence
 from typing import Any
 
 import duckdb
 
+from etl.warehouse import figures
+
+DAYS = 28
+OF_VISITS = ("sessions", "visitors", "page_views")
+OF_ORDERS = ("orders", "revenue", "conversion_rate")
 TABLES = (
-    ("The last 28 days", """
-        select date as "Day", sessions as "Visits", visitors as "Visitors", page_views as "Page views",
-            orders as "Orders", round(revenue, 2) as "Revenue",
-            case when is_complete then 'yes' else 'no' end as "Whole day",
-            coalesce(round(100 * completeness, 1)::varchar || ' %', 'unknown') as "Measured"
-        from executive.kpi_daily order by date desc limit 28"""),
     ("Pages of these days", """
         select coalesce(url_host || url_path, url_path) as "Page", sum(views) as "Views", sum(entries) as "Entries"
         from traffic.pages_daily where date > (select max(date) - 28 from executive.kpi_daily)
@@ -34,18 +34,41 @@ TABLES = (
 """Title and query; a table of no rows is left out."""
 
 
-def tables(con: duckdb.DuckDBPyConnection) -> str:
+def tables(con: duckdb.DuckDBPyConnection, currency: str) -> str:
     """Write the tables as HTML; whatever clients sent is text in it."""
-    made = []
+    made = [table(f"The last {DAYS} days", *last_days(con, currency))]
     for title, query in TABLES:
         found = con.execute(query)
-        names = [column[0] for column in found.description or ()]
-        rows = found.fetchall()
-        if rows:
-            head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in names)
-            body = "".join("<tr>" + "".join(f"<td>{cell(value)}</td>" for value in row) + "</tr>" for row in rows)
-            made.append(f"<h2>{title}</h2><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
+        made.append(table(title, [column[0] for column in found.description or ()], found.fetchall()))
     return "".join(made) or "<p>There is no data yet.</p>"
+
+
+def last_days(con: duckdb.DuckDBPyConnection, currency: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Say the figures of the last days by the rules of all figures; of orders only where there ever was one."""
+    found = con.execute(f"select * from executive.kpi_daily order by date desc limit {DAYS}")
+    names = [column[0] for column in found.description or ()]
+    days = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    has_orders = bool(con.execute(figures.HAS_ORDERS).fetchall())
+    measures = [figures.MEASURES[name] for name in (*OF_VISITS, *(OF_ORDERS if has_orders else ()))]
+    rows = [
+        (
+            day["date"],
+            *(figures.value_words(figures.of_day(measure, day, None), currency) for measure in measures),
+            "yes" if day["is_complete"] else "in part",
+            figures.shown(day["completeness"], "rate"),
+        )
+        for day in days
+    ]
+    return ["Day", *(measure.title for measure in measures), "Whole day", "Measured"], rows
+
+
+def table(title: str, names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> str:
+    """Write a table; one of no rows is left out."""
+    if not rows:
+        return ""
+    head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in names)
+    body = "".join("<tr>" + "".join(f"<td>{cell(value)}</td>" for value in row) + "</tr>" for row in rows)
+    return f"<h2>{title}</h2><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def cell(value: Any) -> str:
