@@ -35,3 +35,23 @@ def test_each_model_shares_an_order_as_its_definition_says(warehouse: Warehouse)
         "first_touch": 1, "last_touch": 1, "last_non_direct": 1, "linear": 3, "markov": 3, "position_based": 3,
         "time_decay": 3,
     }  # fmt: skip
+
+
+def test_the_last_that_is_not_direct_is_credited_and_of_direct_ones_the_last(warehouse: Warehouse) -> None:
+    """GIVEN mail, search, then a direct visit; and two direct visits alone THEN search, and the second, have it all."""
+    warehouse.fill(
+        events=[
+            *visit("v", "2026-03-02 10:00", landing_utm_source="news", landing_utm_medium="email"),
+            *visit("v", "2026-03-03 10:00", landing_utm_source="google", landing_utm_medium="cpc"),
+            *visit("v", "2026-03-04 10:00"),
+            order("o1", "2026-03-04 10:30", "v"),
+            *visit("w", "2026-03-03 10:00"),
+            *visit("w", "2026-03-04 10:00"),
+            order("o2", "2026-03-04 10:30", "w"),
+        ]
+    )
+    warehouse.run("+attribution")
+    assert warehouse.query("""
+        select order_id, channel, cast(touched_at as date)::varchar, credit from marketing.attribution
+        where model = 'last_non_direct' order by 1
+    """) == [("o1", "Paid Search", "2026-03-03", 1), ("o2", "Direct", "2026-03-04", 1)]
