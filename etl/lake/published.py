@@ -1,7 +1,7 @@
 """The one door to the published warehouse: a DuckDB file that anyone may open for reading, at any time."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -39,6 +39,14 @@ def published(settings: "Settings") -> Iterator[duckdb.DuckDBPyConnection]:
         con.execute("set timezone = 'UTC'")
         require_here(con, settings)
         yield con
+
+
+def shown_in(con: duckdb.DuckDBPyConnection, settings: "Settings") -> tuple[str, str]:
+    """Say in which currency and by whose days the figures of a published warehouse are: not what is set now."""
+    with suppress(duckdb.CatalogException, duckdb.BinderException):  # Published by a version that did not say.
+        for currency, zone in con.execute("select reporting_currency, reporting_timezone from lake.place").fetchall():
+            return str(currency), str(zone)
+    return settings.reporting_currency, settings.reporting_timezone
 
 
 def require_here(con: duckdb.DuckDBPyConnection, settings: "Settings") -> None:

@@ -11,7 +11,7 @@ from etl import incidents
 from etl.errors import BloodhoundError
 from etl.lake import files
 from etl.lake.catalogue import Lake, read_note, write_note
-from etl.lake.published import published, published_at
+from etl.lake.published import published, published_at, shown_in
 from etl.settings import Settings
 from etl.stages.reconcile.stage import read_incidents
 from etl.tools import probe as probes
@@ -29,11 +29,12 @@ def report(settings: Settings, *, out: Path | None = None, days: Sequence[date] 
 
     target = out or settings.home / "report" / "index.html"
     with published(settings) as con:
+        currency, time_zone = shown_in(con, settings)
         made = page.render(
             con,
             published_at=published_at(settings),
-            currency=settings.reporting_currency,
-            time_zone=settings.reporting_timezone,
+            currency=currency,
+            time_zone=time_zone,
             locale=settings.page_locale,
             notes=read_annotations(settings.annotations),
         )
@@ -57,7 +58,8 @@ def mail(settings: Settings, *, out: Path | None = None, again: bool = False) ->
     post = posting.read_post()
     target = out or settings.home / "report" / "mail.eml"
     with published(settings) as con:
-        message = composing.compose(con, published_at=published_at(settings), currency=settings.reporting_currency)
+        currency, _ = shown_in(con, settings)
+        message = composing.compose(con, published_at=published_at(settings), currency=currency)
         day = str(composing.last_day(con))
     # Whoever sends it on gets it whole.
     files.write_bytes(target, message.as_bytes())

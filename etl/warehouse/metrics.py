@@ -5,7 +5,7 @@ were published with it. Nothing is written, and no build is waited for or held u
 """
 
 import logging
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time
@@ -210,7 +210,8 @@ def ask(
         first, last = periods.whole(first, last, grain)
     money = [name for name in names if name in MONEY]
     chances = periods.with_variances(names, known_metrics) if with_changes else names
-    asked_for = list(dict.fromkeys([*chances, *(["unrated_orders"] if money else [])]))
+    unrated = {name: known for name in names if (known := unrated_by(name)) != name and known in known_metrics}
+    asked_for = list(dict.fromkeys([*chances, *(["unrated_orders"] if money else []), *unrated.values()]))
     groups = {name: f"{TIME}__{PERIODS[name]}" if name in PERIODS else dimensions[name] for name in by}
     # What has no such dimension is no part of an answer by it.
     within = [named(known) + " is not null" for known in groups.values() if known in partial_dimensions(manifest)]
@@ -222,12 +223,7 @@ def ask(
         first=periods.before(first, grain) if first and with_changes else first,
         last=last,
     )
-    columns = [
-        f'cast("{column}" as date) as "{name}"' if name in PERIODS else f'"{column}" as "{name}"'
-        for name, column in groups.items()
-    ] + [f'"{name}"' for name in chances]
-    if money:
-        columns.append(f'coalesce("unrated_orders", 0) = 0 as "{periods.RATED}"')
+    columns = answered(groups, chances, unrated, has_money=bool(money))
     # Periods come in their order; of what has no order of its own, the most comes first.
     times = [f'"{name}"' for name in by if name in PERIODS]
     others = [f'"{name}"' for name in by if name not in PERIODS]
@@ -245,6 +241,35 @@ def ask(
     found = con.execute(whole)
     named_columns, rows = [column[0] for column in found.description or ()], found.fetchall()
     return Answer(named_columns, rows, whole.replace('"build".', ""), seen_share(con, first, last), first, last)
+
+
+def answered(
+    groups: Mapping[str, str], names: Sequence[str], unrated: Mapping[str, str], *, has_money: bool
+) -> list[str]:
+    """Say in SQL the columns of an answer: dimensions, metrics, and whether all its orders have a rate.
+
+    Args:
+        groups: MetricFlow's column of each dimension.
+        names: the metrics.
+        unrated: of those that are unknown where something has no rate, the metric that counts it.
+        has_money: whether a metric is made of orders' amounts.
+    """
+    columns = [
+        f'cast("{column}" as date) as "{name}"' if name in PERIODS else f'"{column}" as "{name}"'
+        for name, column in groups.items()
+    ]
+    for name in names:
+        known = f'case when coalesce("{unrated[name]}", 0) = 0 then "{name}" end as ' if name in unrated else ""
+        columns.append(f'{known}"{name}"')
+    return columns + ([f'coalesce("unrated_orders", 0) = 0 as "{periods.RATED}"'] if has_money else [])
+
+
+def unrated_by(name: str) -> str:
+    """Name the metric that counts what has no rate to the reporting currency and is left out of another.
+
+    Of costs and of what touches earn a part without a rate makes the sum unknown, as it does their ratio.
+    """
+    return "unrated_costs" if name == "cost" else name.replace("attributed_revenue", "unrated_revenues")
 
 
 def refuse_unknown_dimensions(

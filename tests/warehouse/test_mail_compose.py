@@ -63,6 +63,16 @@ def test_what_has_ended_is_not_told_as_if_it_went_on(tmp_path: Path) -> None:
         assert f"shop desktop_web {first} to {last}" in text_of(message, kind)
 
 
+def test_checks_in_error_of_days_before_are_counted(tmp_path: Path) -> None:
+    """GIVEN checks in error long ago, of which no incident goes on THEN the mail does not say that none is."""
+    rows = shop()
+    rows["quality.checks"].append(rows["quality.checks"][0] | {"status": "error", "date": days(30)[0]})
+    rows["quality.incidents"] = []
+    message = compose(tmp_path, rows)
+    for kind in ("plain", "html"):
+        assert "No trouble goes on; 2 checks are in error of days before" in text_of(message, kind)
+
+
 def changed(day: Row, **changes: tuple[float, float | None, float | None]) -> None:
     """Say of a day's metrics how they changed on the day before, and between which limits."""
     for metric, (change, low, high) in changes.items():

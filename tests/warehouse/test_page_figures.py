@@ -11,7 +11,7 @@ from builders.reader import Reader, make_page, plain
 from playwright.sync_api import Browser
 
 from etl.errors import BadUse
-from etl.warehouse.page import cube
+from etl.warehouse.page import cube, frames
 
 
 def test_figures_are_the_marts(reader: Reader) -> None:
@@ -147,6 +147,32 @@ def test_any_range_of_the_calendar_and_the_year_before(browser: Browser, tmp_pat
     assert f"+{100 * (now / before - 1):,.0f} %" in plain(reader.figure("Revenue").inner_text())
     assert "up" in reader.headline() and reader.page.locator(".headline strong.good").count() > 0
     assert path.stat().st_size < 1_500_000
+    reader.context.close()
+
+
+def test_what_has_too_many_names_for_the_page_is_in_its_sums(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """GIVEN forty campaigns a day, of which the page holds the newest days' THEN spend is all days', and it says so."""
+    rows = shop(names=[f"c{number}" for number in range(40)])
+    monkeypatch.setattr(frames, "ROWS", 200)
+    reader = Reader(browser, make_page(tmp_path, rows), "tab=marketing&days=all")
+    spent = sum(row["cost"] for row in rows["marketing.channel_performance"] if row["model"] == "linear")
+    assert reader.card("Spend") == f"${spent:,.0f}"
+    assert "all names stand together, as (other)" in reader.page.inner_text("#panel-campaigns")
+    listed = {row["name"]: float(row["cost"]) for row in reader.download("campaigns")}
+    assert listed["(other)"] > listed["c7"] > 0
+    assert reader.complaints == []
+    reader.context.close()
+
+
+def test_orders_without_a_rate_are_said_beside_revenue(browser: Browser, tmp_path: Path) -> None:
+    """GIVEN no period before, and an order without a rate THEN the revenue says of how many orders it is."""
+    rows = shop()
+    orders = [row for row in rows["metrics.facts"] if row["fact"] == "order"]
+    orders[-1] |= {"revenue": None, "is_unrated": True}
+    reader = Reader(browser, make_page(tmp_path, rows), "tab=business&days=all")
+    assert f"from {len(orders) - 1:,} of {len(orders):,} orders, the others without a rate to USD" in reader.headline()
     reader.context.close()
 
 

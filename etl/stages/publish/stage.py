@@ -32,7 +32,7 @@ from etl.stages.stage import Made, Stage, Work
 from etl.vocabulary import tracking_plan
 
 UNIT = "warehouse"
-PUBLISHER_VERSION = 2
+PUBLISHER_VERSION = 3
 MART_SCHEMAS = ("core", "traffic", "marketing", "executive", "product", "quality")
 VIEWS = (("core", "events"),)
 """Views of what dbt builds that are published as they are, over the same files."""
@@ -190,7 +190,11 @@ def copy_views(con: duckdb.DuckDBPyConnection, lake: Lake, events: Sequence[Path
         f"create view lake.events as select * from {day_files(lake, 'events', events)}"
         f" where {is_here(lake.settings.warehouse)}"
     )
-    con.execute(f"create view lake.place as select true as is_here where {is_here(lake.settings.warehouse)}")
+    con.execute(
+        f"create view lake.place as select true as is_here,"
+        f" {sql.text(lake.settings.reporting_currency)} as reporting_currency,"
+        f" {sql.text(lake.settings.reporting_timezone)} as reporting_timezone where {is_here(lake.settings.warehouse)}"
+    )
     con.execute("create schema metrics")
     views = con.execute(
         """

@@ -32,10 +32,12 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Summary:
-    """What the mail is made of: the last days, the newest last; what is in error; whether there ever was an order."""
+    """What the mail is made of: the last days, the newest last; what is in error now, and how many checks are in error
+    of any day; whether there ever was an order."""
 
     days: list[Row]
     errors: list[tuple[str, str, str | None]]
+    failed: int
     has_orders: bool
     currency: str
 
@@ -56,7 +58,8 @@ def compose(con: duckdb.DuckDBPyConnection, *, published_at: datetime, currency:
     The same warehouse gives the same mail: its date is the publication's.
     """
     days, errors = read_days(con), read_errors(con)
-    told = Summary(days, errors, bool(con.execute(figures.HAS_ORDERS).fetchall()), currency)
+    ((failed,),) = con.execute("select count(*) from quality.checks where status = 'error'").fetchall()
+    told = Summary(days, errors, failed, bool(con.execute(figures.HAS_ORDERS).fetchall()), currency)
     message = EmailMessage()
     message["Date"] = format_datetime(published_at)
     digest = hashlib.sha256(repr((days, errors, published_at)).encode()).hexdigest()[:32]
@@ -199,6 +202,14 @@ def remarks(last: Row) -> str:
     return " ".join(said)
 
 
+def at_rest(told: Summary) -> str:
+    """Say that nothing is in error now, and of how many days before something is."""
+    if not told.failed:
+        return "No check is in error."
+    checks = "1 check is" if told.failed == 1 else f"{told.failed} checks are"
+    return f"No trouble goes on; {checks} in error of days before: see Trust on the page."
+
+
 def as_text(told: Summary) -> str:
     """Write the mail for those who read text."""
     if not told.days:
@@ -211,7 +222,7 @@ def as_text(told: Summary) -> str:
     wide = [max(len(row[place]) for row in rows) for place in range(4)]
     table = [f"{row[0]:<{wide[0]}}  " + "  ".join(f"{row[place]:>{wide[place]}}" for place in places) for row in rows]
     wrong = [f"- {check} ({scope}): {hint or ''}" for check, scope, hint in told.errors[:SHOWN_ERRORS]]
-    trouble = [f"{len(told.errors)} checks in error:", *wrong] if told.errors else ["No check is in error."]
+    trouble = [f"{len(told.errors)} checks in error:", *wrong] if told.errors else [at_rest(told)]
     written = [f"{last['date']:%A, %d %B %Y}", "", *table, "", remarks(last), LIMITS, "", *trouble, ""]
     return "\n".join(row.rstrip() for row in written)
 
@@ -280,7 +291,7 @@ def colour(of: Figure) -> str:
 def trouble_of(told: Summary) -> str:
     """Write what is in error as HTML."""
     if not told.errors:
-        return "<p>No check of the data is in error.</p>"
+        return f"<p>{at_rest(told)}</p>"
     wrong = "".join(
         f"<li><b>{escape(check)}</b> ({escape(scope or '')}): {escape(hint or '')}</li>"
         for check, scope, hint in told.errors[:SHOWN_ERRORS]

@@ -16,6 +16,7 @@ from etl.warehouse.page import frames
 
 CELLS = 16_000
 GAPS = 10_000
+WITNESSES = 7_000
 SLICES = ("platform", "channel", "country")
 """Dimensions by which, one at a time, visitors and what both witnesses saw are known."""
 DIMENSIONS = ("platform", "channel", "country", "browser", "visitor_kind")
@@ -68,6 +69,7 @@ def read_alone(con: duckdb.DuckDBPyConnection, kept: Sequence[str]) -> pa.Table:
         "select dimension, slice, date, sum(sessions)::bigint as sessions, sum(bounces)::bigint as bounces"
         f" from ({' union all '.join(parts)}) group by all order by dimension, slice, date",
         len(parts) * frames.ROWS,
+        names=("slice",),
     )
 
 
@@ -127,18 +129,23 @@ def read_gaps(con: duckdb.DuckDBPyConnection) -> pa.Table:
 
 def read_witnesses(con: duckdb.DuckDBPyConnection) -> pa.Table:
     """Read what the pixel and the tracker saw of each day, as a whole and by each dimension alone."""
-    measures = "pixel_hits, matched, page_views, page_views_estimated, page_views_low, page_views_high, \
-page_views_dependent_high, is_witnessed"
+    bounds = ("page_views_estimated", "page_views_low", "page_views_high", "page_views_dependent_high")
+    rounded = ", ".join(f"round({name}, 2) as {name}" for name in bounds)
+    measures = f"pixel_hits, matched, page_views, {rounded}, is_witnessed"
     parts = [f"select 'all' as dimension, 'all' as slice, date, is_complete, {measures} from executive.kpi_daily"]
     parts += [
-        f"select '{name}', {name}, date, is_complete, {measures} from executive.kpi_daily_by_{name}"
+        f"select '{name}' as dimension, {name} as slice, date, is_complete, {measures}"
+        f" from executive.kpi_daily_by_{name}"
         " where pixel_hits > 0"
         for name in SLICES
     ]
-    return frames.read_newest(
-        con,
-        f"select * from ({' union all '.join(parts)}) where date >= $since order by dimension, slice, date",
+    whole, *slices = parts
+    all_days = frames.read(con, f"select * from ({whole}) where date >= $since order by date")
+    union = " union all ".join(slices)
+    by_slice = frames.read_newest(
+        con, f"select * from ({union}) where date >= $since order by dimension, slice, date", WITNESSES
     )
+    return pa.concat_tables([all_days, by_slice]).replace_schema_metadata(by_slice.schema.metadata)
 
 
 def describe(kept: Sequence[str]) -> dict[str, Any]:

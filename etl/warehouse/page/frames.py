@@ -1,7 +1,7 @@
 """Frames of the warehouse, small enough for a page: read, cut to the days shown, written as columns."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from itertools import pairwise
@@ -26,25 +26,71 @@ def read(con: duckdb.DuckDBPyConnection, query: str, **parameters: Any) -> pa.Ta
     return con.sql(query, params=parameters or None).to_arrow_table()
 
 
-def read_newest(con: duckdb.DuckDBPyConnection, query: str, rows: int = ROWS, **parameters: Any) -> pa.Table:
-    """Run a query with a column `date`, and keep as many of its newest days as fit, each whole."""
-    found = read(con, query, **parameters)
+def read_newest(
+    con: duckdb.DuckDBPyConnection, query: str, rows: int | None = None,
+    *, names: Sequence[str] = (), least: Sequence[str] = (), **parameters: Any,
+) -> pa.Table:  # fmt: skip
+    """Run a query with a column `date`, and keep as many of its newest days as fit, each whole.
+
+    Args:
+        rows: how many fit; else `ROWS`.
+        names: columns whose values clients choose. With them no day is lost: on those before, all values together are
+            `(other)`, numbers are added up, and what else is text stays apart.
+        least: columns of which the least holds for several rows together.
+
+    Returns:
+        A table; where not all days fit, its metadata say from when on they do (`since`), and whether the days before
+        are there without names (`is_folded`).
+    """
+    rows, found = rows or ROWS, read(con, query, **parameters)
     if found.num_rows <= rows:
         return found
     newest = pc.sort_indices(found, [("date", "descending")])
     first_out = found["date"][newest[rows].as_py()]
-    return found.filter(pc.greater(found["date"], first_out))
+    kept = found.filter(pc.greater(found["date"], first_out))
+    if names:
+        earlier = found.filter(pc.less_equal(found["date"], first_out))
+        kept = pa.concat_tables([fold(con, earlier, names, least), kept])
+    since = {"since": str(plain(first_out.as_py()) + 1), "is_folded": str(int(bool(names)))}
+    return kept.replace_schema_metadata(since)
 
 
-def read_sums(con: duckdb.DuckDBPyConnection, mart: str, by: str, sums: str) -> pa.Table:
+def fold(con: duckdb.DuckDBPyConnection, found: pa.Table, names: Sequence[str], least: Sequence[str]) -> pa.Table:
+    """Add up rows that differ in names alone; the names are `(other)` then."""
+    told = []
+    for field in found.schema:
+        if field.name in names:
+            told.append(f"'{OTHER}' as {field.name}")
+        elif field.name in least:
+            told.append(f"min({field.name}) as {field.name}")
+        elif field.name == "date" or pa.types.is_string(field.type) or pa.types.is_boolean(field.type):
+            told.append(field.name)
+        else:
+            told.append(f"sum({field.name}) as {field.name}")
+    order = ", ".join(
+        field.name for field in found.schema
+        if field.name != "date" and field.name not in names and pa.types.is_string(field.type)
+    )  # fmt: skip
+    con.register("unfolded", found)
+    made = con.sql(f"select {', '.join(told)} from unfolded group by all order by {order + ', ' if order else ''}date")
+    table = made.to_arrow_table().cast(found.schema)
+    con.unregister("unfolded")
+    return table
+
+
+def read_sums(
+    con: duckdb.DuckDBPyConnection, mart: str, by: str, sums: str, rows: int | None = None, *, names: Sequence[str] = ()
+) -> pa.Table:
     """Add up columns of a mart by others, in their order, `date` among them: the days shown, the newest if too many.
 
     Args:
         by: columns in SQL; rows come in their order, so that what seldom changes comes first and is written short.
         sums: names of columns, separated by commas.
+        names: see `read_newest`.
     """
     summed = ", ".join(f"sum({name}) as {name}" for name in sums.split(", "))
-    return read_newest(con, f"select {by}, {summed} from {mart} where date >= $since group by all order by all")
+    query = f"select {by}, {summed} from {mart} where date >= $since group by all order by all"
+    return read_newest(con, query, rows, names=names)
 
 
 def first_day(con: duckdb.DuckDBPyConnection) -> date:
@@ -55,7 +101,9 @@ def first_day(con: duckdb.DuckDBPyConnection) -> date:
 
 def encode(table: pa.Table) -> Frame:
     """Write a table as columns: days as days since 1970, text as a list of values and numbers into it."""
-    return {"rows": table.num_rows, "columns": {name: encode_column(table[name]) for name in table.column_names}}
+    told = {key.decode(): int(value) for key, value in (table.schema.metadata or {}).items()}
+    columns = {name: encode_column(table[name]) for name in table.column_names}
+    return {"rows": table.num_rows, "columns": columns} | told
 
 
 def encode_column(column: pa.ChunkedArray) -> Any:

@@ -9,6 +9,7 @@ from etl.warehouse.page.panels import Column, Panel, shares
 CAMPAIGNS = 150
 """Campaigns shown by name; the rest of each channel is one row, so that totals stay the invoices'."""
 CREDITS = 8_000
+NAMES = ("source", "medium", "campaign")
 MONTHS = 14
 MART = "marketing.channel_performance"
 BLIND = "marketing.campaign_loss"
@@ -58,7 +59,7 @@ def read(con: duckdb.DuckDBPyConnection) -> dict[str, pa.Table]:
         where seen.date >= $since order by all
     """
     return {
-        "blind": frames.read_newest(con, blind),
+        "blind": frames.read_newest(con, blind, names=NAMES),
         "performance": frames.read_newest(
             con,
             named
@@ -69,6 +70,8 @@ def read(con: duckdb.DuckDBPyConnection) -> dict[str, pa.Table]:
             from named where model = 'linear' group by all
             order by channel, source, medium, campaign, date
             """,
+            names=NAMES,
+            least=("is_cost_complete",),
         ),
         "credits": frames.read_newest(
             con,
@@ -80,6 +83,8 @@ def read(con: duckdb.DuckDBPyConnection) -> dict[str, pa.Table]:
             order by model, channel, source, medium, campaign, date
             """,
             CREDITS,
+            names=NAMES,
+            least=("maturity",),
         ),
         "new_customers": frames.read(
             con,

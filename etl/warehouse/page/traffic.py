@@ -33,6 +33,7 @@ def read(con: duckdb.DuckDBPyConnection) -> dict[str, pa.Table]:
             seen,
             f"date, {frames.top('page', seen, 'views', PAGES)} as page, platform",
             "views, entries, exits, bounces, seconds, pixel_hits, matched",
+            names=("page",),
         ),
         "sources": frames.read_sums(
             con,
@@ -41,8 +42,9 @@ def read(con: duckdb.DuckDBPyConnection) -> dict[str, pa.Table]:
             f" case when referrer_host is null then '(none)' else {frames.top('host', hosts, 'sessions', SOURCES)} end"
             " as host",
             "sessions",
+            names=("source", "host"),
         ),
-        "technology": frames.read_newest(con, f"{technology} order by all"),
+        "technology": frames.read_newest(con, f"{technology} order by all", names=("slice",)),
         "hours": frames.read_sums(con, "traffic.hours", "date, hour, platform", "sessions, page_views"),
         "left_out": frames.read_sums(
             con,
@@ -50,6 +52,7 @@ def read(con: duckdb.DuckDBPyConnection) -> dict[str, pa.Table]:
             "date, platform, case when is_excluded then 'excluded' else bot_reason end as reason,"
             f" {frames.top('browser', 'traffic.bots_daily', 'page_views', SOURCES, since)} as family",
             "sessions, page_views",
+            names=("family",),
         ),
     }
 

@@ -15,6 +15,8 @@ BY = {
     "campaign": "Campaign", "landing_page": "Landing page",
 }  # fmt: skip
 """The dimensions of loss, and what the page calls them."""
+CAUSES = 30_000
+"""Rows of messages by cause: more than platforms and causes make of the days shown; they repeat, and weigh little."""
 
 
 def read(con: duckdb.DuckDBPyConnection) -> dict[str, pa.Table]:
@@ -80,13 +82,15 @@ def read(con: duckdb.DuckDBPyConnection) -> dict[str, pa.Table]:
             "quality.loss_by_cause",
             "step_number, cause, coalesce(platform, '(unknown)') as platform, date",
             "messages",
+            CAUSES,
         ),
-        "dimensions": frames.read_newest(con, f"{values} order by dimension, value, platform, date"),
+        "dimensions": frames.read_newest(con, f"{values} order by dimension, value, platform, date", names=("value",)),
         "gaps": frames.read_sums(
             con,
             "quality.message_gaps",
             f"{tracker} as tracker, platform, date",
             "expected, received, rejected, lost, restarts",
+            names=("tracker",),
         ),
         "quarantine": frames.read(
             con,

@@ -33,12 +33,10 @@ const lists = (rows, names, ...sums) => grouped(rows, ...names).map((same) => {
   sums.forEach((name) => { row[name] = sum(same, name); });
   return row;
 });
-// Frames of many names hold only as many days as fit.
+// Of many names a frame has as many of the newest days as fit; on those before, all names stand together.
 const firstOf = (name) => frame(name).reduce((first, row) => Math.min(first, row.date), Infinity);
-const sinceWords = (name, span) => {
-  if (!frame(name).length || (content.frames[name].since = content.frames[name].since ?? firstOf(name)) <= span.start + 1) return [];
-  return content.frames[name].rows > 3000 ? [`Listed since ${asDay(content.frames[name].since, true)}.`] : [];
-};
+const isCut = (name, span) => (content.frames[name] || {}).since > span.start;
+const sinceWords = (name, span) => (!isCut(name, span) ? [] : [content.frames[name].is_folded ? `Before ${asDay(content.frames[name].since, true)} all names stand together, as (other).` : `Listed since ${asDay(content.frames[name].since, true)}.`]);
 
 const DIMENSIONS = meta.dimensions;
 const DIMENSION_WORDS = { platform: 'Platform', channel: 'Channel', country: 'Country', browser: 'Browser', visitor_kind: 'Visitor' };
@@ -81,7 +79,7 @@ const visitorsByDay = (filters, span) => {
 // is in both limits as it was counted, and `blind` says of how many days that is so.
 const witnessed = (filters, span, page_views) => {
   const slice = sliceOf(filters);
-  if (!slice) return {};
+  if (!slice || (slice.dimension !== 'all' && isCut('witness', span))) return {};
   const rows = during(frame('witness'), span).filter((row) => row.dimension === slice.dimension && slice.values.includes(row.slice));
   const hits = sum(rows, 'pixel_hits');
   const seen = rows.filter((row) => isKnown(row.page_views_estimated) && row.pixel_hits > 0);

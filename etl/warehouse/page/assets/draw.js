@@ -107,7 +107,7 @@ const drawFall = (box, parts, { sent, counted }) => {
   box.replaceChildren(
     el('div', { class: 'fall-ends' }, el('span', {}, strong(`Sent ${show(sent, 'count')}`)), el('span', {}, `not counted ${show(rest, 'count')} · ${show(share, 'rate')}`)),
     el('div', { class: 'blocks' }, block(counted, sent, `Counted ${show(over(counted, sent), 'rate')} ·`, 'counted'), rest > 0 ? block(rest, sent, 'Not counted', 'rest') : null),
-    rest > 0 ? el('div', { class: 'fall-note' }, `the ${show(share, 'rate')} drawn ${show(over(1, share), 'number')} times larger`) : null,
+    rest > 0 && share < 0.9 ? el('div', { class: 'fall-note' }, `the ${show(share, 'rate')} drawn ${show(over(1, share), 'number')} times larger`) : null,
     rest > 0 ? el('div', { class: 'blocks' }, parts.map((part) => block(part.messages, rest, part.cause, part.kind))) : null);
 };
 const drawBounds = (box, { measured, low, high }) => {

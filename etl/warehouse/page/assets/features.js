@@ -92,6 +92,6 @@ HEADLINES.features = () => {
     ...(rows.length && isKnown(rows[0].now) ? [strong(rows[0].feature), ' is the most used feature: ', strong(asRate(rows[0].now)), ` of the people active in the week of ${asDay(weeks[weeks.length - 1])}.`] : ['No feature was used ', inWords(period()), '.']),
     ...(risen ? [' ', strong(risen.feature), ' moved most: ', strong(show(risen.change, 'points')), '.'] : []),
     ...(experiments.length ? [' Of ', strong(plural(experiments.length, 'experiment')), ', ', strong(clear ? String(clear) : 'none'), clear > 1 ? ' have' : ' has', ' a clear result', ...(invalid ? [' and ', tone(String(invalid), 'bad'), ' cannot be believed: the split is broken'] : []), '.'] : [' No experiment has been seen.']),
-  ], aside: ['Of all visits, not filtered. ', measuredWords(totals({}, period()).completeness)] };
+  ], aside: ['Of all visits, not filtered. ', measuredWords(totals({}, period()))] };
 };
 STRIPS.features = () => null;

@@ -40,7 +40,8 @@ const rangesOf = (rows, part, all, name) => {
 };
 ROWS.loss_by = (_state, by) => {
   const rows = lists(during(onPlatform(frame('dimensions')), period()).filter((row) => row.dimension === by), ['value'], 'pixel_hits', 'only_pixel').filter((row) => row.pixel_hits);
-  return rangesOf(rows.map((row) => ({ ...row, value: by === 'country' ? countryName(row.value) : row.value })), 'only_pixel', 'pixel_hits', 'Lost');
+  const made = rangesOf(rows.map((row) => ({ ...row, value: by === 'country' ? countryName(row.value) : row.value })), 'only_pixel', 'pixel_hits', 'Lost');
+  return { ...made, notes: [...made.notes, ...sinceWords('dimensions', period())] };
 };
 ROWS.gaps = () => rangesOf(lists(during(onPlatform(frame('gaps')), period()), ['tracker'], 'expected', 'lost').filter((row) => row.expected), 'lost', 'expected', 'Lost');
 ROWS.silence = () => {
@@ -86,7 +87,7 @@ HEADLINES.trust = () => {
   const { ok = 0, warn = 0, error = 0, unknown = 0 } = meta.checks;
   const verdict = lost || bad.length ? tone('Not to be used as it is.', 'bad') : isLossy || late.length || open.length ? tone('Use with care.', 'warn') : isKnown(now.loss_rate) ? 'Good to use.' : 'Nothing speaks against it, and nothing vouches for it.';
   return { main: [verdict, isKnown(now.loss_rate) ? [' The tracker missed ', tone(asRate(now.loss_rate), isLossy ? 'bad' : 'strong'), ` of the page views that the pixel saw (${asRate(now.low)} – ${asRate(now.high)}) ${inWords(span)}.`] : [' What was lost is ', strong(UNKNOWN), ': no pixel saw these pages.'],
-    open.length ? [' ', tone(plural(open.length, 'trouble'), bad.length ? 'bad' : 'warn'), ' open.'] : ' Nothing is open.', late.length ? [' ', tone(`${plural(late.length, 'source')} late`, 'warn'), `: ${late.slice(0, 3).map((row) => row.scope).join(', ')}.`] : ''],
+    open.length ? [' ', tone(plural(open.length, 'trouble'), bad.length ? 'bad' : 'warn'), ' open.'] : error ? [' No trouble goes on; ', tone(`${plural(error, 'check')} failed`, 'warn'), ' on days before.'] : ' Nothing is open.', late.length ? [' ', tone(`${plural(late.length, 'source')} late`, 'warn'), `: ${late.slice(0, 3).map((row) => row.scope).join(', ')}.`] : ''],
   aside: [frame('ledger').length ? (lost ? tone(`${plural(lost, 'message')} unaccounted for. `, 'bad') : 'The books balance: every message is accounted for. ') : 'No file has landed. ', `Of ${plural(ok + warn + error + unknown, 'check')}, ${show(ok, 'count')} hold, ${show(warn, 'count')} warned, ${show(error, 'count')} failed, ${show(unknown, 'count')} cannot be answered.`] };
 };
 STRIPS.trust = () => {
