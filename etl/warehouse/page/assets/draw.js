@@ -48,7 +48,7 @@ const drawBars = (box, rows, { format, said, onPick, compared }) => {
 const spark = (rows, format) => {
   const most = Math.max(0, ...rows.map((row) => row.value || 0));
   if (rows.length < 3 || !most) return null;
-  const path = (isFirm) => rows.map((row, index) => (isKnown(row.value) && row.isFirm === isFirm ? `M${index + 0.1},24v-${(0.8 + 23.2 * (row.value / most)).toFixed(1)}h.8V24z` : '')).join('');
+  const path = (isFirm) => rows.map((row, index) => (isKnown(row.value) && row.isFirm === isFirm ? `M${index + 0.1},24v-${(0.8 + 23.2 * (row.value / most)).toFixed(1)}h${rows.length > 60 ? 1 : 0.8}V24z` : '')).join('');
   return svg('svg', { class: 'spark', viewBox: `0 0 ${rows.length} 24`, preserveAspectRatio: 'none', 'aria-hidden': 'true', 'data-tip': `By day, from nought to ${show(most, format)}; pale: in part, or too few` }, svg('path', { d: path(true) }), svg('path', { d: path(false), class: 'pale' }));
 };
 // A range in a list: line from low to high, dot at the value, tick at what it is held against.
