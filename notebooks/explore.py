@@ -20,7 +20,9 @@ def _():
     # Read-only, and a copy of the state of now: open it again (run this cell) to see a newer publication.
     warehouse = duckdb.connect(str(home / "warehouse" / "bloodhound.duckdb"), read_only=True)
     warehouse.execute("set timezone = 'UTC'")
-    events = f"read_parquet('{home}/lake/events/*/*.parquet', hive_partitioning = true)"
+    # Without any event, of a pixel's log alone, there is no file: core.events has the columns then.
+    is_there = any((home / "lake" / "events").glob("*/*.parquet"))
+    events = f"read_parquet('{home}/lake/events/*/*.parquet', hive_partitioning = true)" if is_there else "core.events"
 
     def draw(rows, mark, **encoding):
         """Draw with Vega-Lite, here and without a network; `field:type` as in Altair."""

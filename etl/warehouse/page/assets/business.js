@@ -6,11 +6,10 @@ HEADLINES.business = () => {
   const revenue = figure('revenue', now, before, span);
   const moved = movedWords(revenue, beforeWords(span));
   const movers = DIMENSIONS.includes('channel') && !filters.channel && span.before ? moversOf('channel').filter((row) => row.change && row.change.state === 'moved') : [];
-  const open = during(frame('incidents').map((row) => ({ ...row, date: Math.min(row.last_date, span.end) })), span).filter((row) => row.status === 'error' && row.first_date <= span.end).length;
   const part = days({ start: lastWhole + 1, end: Math.max(meta.last_day, lastWhole + 1) }).filter((day) => day <= meta.last_day && day > span.end);
   return { main: ['Revenue', filterWords(filters), ' was ', strong(valueWords(revenue) === '–' ? asMoney(0) : valueWords(revenue)), ` ${inWords(span)}`, ...(moved ? [', ', ...moved, '.'] : [` from ${now.unrated_orders ? `${show(now.orders - now.unrated_orders, 'count')} of ` : ''}${plural(now.orders, 'order')}${now.unrated_orders ? `, the others without a rate to ${meta.currency}` : ''}${span.before && changeWords(revenue) ? `: ${changeWords(revenue)}` : ''}.`]),
     movers.length ? [movers.length === 1 ? ' One channel did move: ' : ` ${movers.length} channels did move, most of all `, el('bdi', {}, movers[0].slice), ', ', tone(`${movers[0].change.change.value > 0 ? 'up' : 'down'} ${asRate(Math.abs(movers[0].change.change.value))}`, movers[0].change.change.tone), '.'] : ''],
-  aside: [span.before || !span.reason ? '' : `${span.reason[0].toUpperCase()}${span.reason.slice(1)}. `, part.length ? `${asDay(part[0])} is still open: ${asMoney(totals(filters, { start: part[0], end: part[0] }).revenue)} ${partWords(part[0])}, in no sum and no comparison. ` : '', open ? [tone(plural(open, 'incident'), 'bad'), ' of the data in error. '] : '', measuredWords(now)] };
+  aside: [span.before || !span.reason ? '' : `${span.reason[0].toUpperCase()}${span.reason.slice(1)}. `, part.length ? `${asDay(part[0])} is still open: ${asMoney(totals(filters, { start: part[0], end: part[0] }).revenue)} ${partWords(part[0])}, in no sum and no comparison. ` : '', ...faultWords(span), measuredWords(now)] };
 };
 STRIPS.business = () => {
   const span = period();

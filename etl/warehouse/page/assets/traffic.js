@@ -52,6 +52,9 @@ const platformOnly = (name, span = period()) => during(frame(name), span).filter
 // Of what the cube has not: said where other filters are on.
 const platformNotes = () => (filtersOn(filtersOf()).some((name) => name !== 'platform') ? ['Follows the platform filter alone.'] : []);
 const measuredWords = ({ completeness, pixel_hits }) => (isKnown(completeness) ? ['Of the page views that the pixel saw, ', strong(asRate(completeness)), ' were measured.'] : ['How much of reality was measured is ', strong(UNKNOWN), isKnown(pixel_hits) ? ': no pixel saw these pages.' : ' under these filters together.']);
+// Data that lacks something makes a fall, and a rise against it.
+const faultsIn = (span) => (span ? frame('incidents').filter((row) => row.status === 'error' && row.first_date <= span.end && row.last_date >= span.start).length : 0);
+const faultWords = (span) => [[span, 'of the data in error'], [span.before, 'of the data in error in what it is compared with']].flatMap(([of, words]) => { const found = faultsIn(of); return found ? [tone(plural(found, 'incident'), 'bad'), ` ${words}. `] : []; });
 const filterWords = (filters) => { const on = filtersOn(filters); return on.length ? ` (${on.map((name) => filters[name].map((value) => sliceName(name, value)).join(' or ')).join(', ')})` : ''; };
 
 HEADLINES.traffic = () => {
@@ -70,7 +73,7 @@ HEADLINES.traffic = () => {
   return { main: [strong(plural(now.sessions, 'visit')), isKnown(now.visitors) ? ` by ${plural(now.visitors, 'visitor')}` : '', filterWords(filters), ` ${inWords(span)}`,
     ...(moved ? [', ', ...moved, '.'] : isKnown(mean) && span.length > 1 ? [', ', strong(show(Math.round(mean), 'count')), ' on a whole day.'] : ['.']),
     first && all && !filtersOn(filters).length ? [' ', el('bdi', {}, first.source), ` sent ${show(over(first.sessions, all), 'rate')} of them.`] : ''],
-  aside: [parts ? `${plural(parts, 'day')} only in part in the data: in the totals, not in “a whole day”. ` : '', left ? `Bots and exclusions are left out: ${show(over(left, left + totals(state.filters.platform ? { platform: state.filters.platform } : {}, span).page_views), 'rate')} of page views. ` : '', measuredWords(now)] };
+  aside: [parts ? `${plural(parts, 'day')} only in part in the data: in the totals, not in “a whole day”. ` : '', ...faultWords(span), left ? `Bots and exclusions are left out: ${show(over(left, left + totals(state.filters.platform ? { platform: state.filters.platform } : {}, span).page_views), 'rate')} of page views. ` : '', measuredWords(now)] };
 };
 const measuredDays = (filters, span) => {
   const slice = sliceOf(filters);
