@@ -76,6 +76,7 @@ class KeepDays(BaseModel):
     raw: int = Field(0, ge=0, le=36_500)
     addresses: int = Field(0, ge=0, le=36_500)
     quarantine: int = Field(0, ge=0, le=36_500)
+    events: int = Field(0, ge=0, le=36_500)
 
 
 ANY_APP = "*"
@@ -136,7 +137,7 @@ class Settings(BaseSettings):
     max_decompressed_bytes: int = Field(64 * 2**30, gt=0)
     max_compression_ratio: int = Field(300, gt=1)
 
-    keep_days: KeepDays = KeepDays(raw=0, addresses=0, quarantine=0)
+    keep_days: KeepDays = KeepDays(raw=0, addresses=0, quarantine=0, events=0)
 
     readers_group: str = ""
 
@@ -176,6 +177,8 @@ class Settings(BaseSettings):
                 raise ValueError(
                     f"keep_days.{what}: raw lines hold {held}, so keep_days.raw must be set, and no longer than that"
                 )
+        if reason := self.events_too_short():
+            raise ValueError(f"keep_days.events: {reason}")
         names = [conversion.name for conversion in self.conversions]
         if len(set(names)) < len(names):
             raise ValueError("conversions: a name is there twice")
@@ -227,6 +230,29 @@ class Settings(BaseSettings):
     def least_raw_days(self) -> int:
         """For how many days raw lines are needed: lateness, and the day at either end."""
         return self.max_lateness_days + 2
+
+    @property
+    def least_event_days(self) -> int:
+        """For how many days events are needed: what is late, what persons are stitched by and credited for.
+
+        Beyond the days that are sealed: either of two copies may have come late, and so long after the other.
+        """
+        open_days = self.max_lateness_days + self.stitch_days + self.attribution_window_days
+        return max(open_days, self.keep_days.raw + 2 * self.max_lateness_days + 3)
+
+    def events_too_short(self) -> str | None:
+        """Say what is wrong with the days for which events are kept."""
+        kept = self.keep_days
+        if kept.events and not kept.raw:
+            return "raw lines hold events, so keep_days.raw must be set"
+        if 0 < kept.events < self.least_event_days:
+            return (
+                f"must be 0 (for ever) or at least {self.least_event_days}: lateness, stitching and the attribution"
+                " window, and keep_days.raw with twice the lateness and three days"
+            )
+        if kept.events and kept.addresses > kept.events:
+            return "what is kept when events go has no addresses, so keep_days.addresses must be no longer"
+        return None
 
     @property
     def lake(self) -> Path:

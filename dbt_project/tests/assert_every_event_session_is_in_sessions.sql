@@ -1,5 +1,5 @@
 -- Events and sessions are built by different stages: an event whose session is missing has left every mart.
--- A row is a session id on one side only, among the days of this run.
+-- A row is a session id on one side only, among the days of this run of which no rows are kept for good.
 with events as (
 
     select distinct session_id
@@ -7,6 +7,7 @@ with events as (
     where
         session_id is not null
         and {{ built_sessions() }}
+        and not {{ is_kept('session_date') }}
 
 ),
 
@@ -14,7 +15,9 @@ sessions as (
 
     select session_id
     from {{ ref('sessions') }}
-    where {{ built_days('session_date') }}
+    where
+        {{ built_days('session_date') }}
+        and not {{ is_kept('session_date') }}
 
 ),
 

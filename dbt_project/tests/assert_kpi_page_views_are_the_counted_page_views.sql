@@ -5,16 +5,37 @@
     'kpi_weekly_by_channel'
 ] %}
 
-with page_views as (
+with views as (
 
-    select count(*) as page_view_count
-    from {{ ref('int_page_views_numbered') }} as page_views
+    select
+        1 as page_views,
+        is_access,
+        is_bot,
+        is_excluded
+    from {{ ref('int_page_views_numbered') }}
+    where
+        not is_repeat
+        and not {{ is_kept('session_date') }}
+    union all
+    select
+        page_views,
+        is_access,
+        is_bot,
+        is_excluded
+    from {{ ref('int_page_views_counted') }}
+    where {{ is_kept('session_date') }}
+
+),
+
+page_views as (
+
+    select coalesce(sum(views.page_views), 0) as page_view_count
+    from views
     cross join {{ ref('int_access_policy') }} as access_policy
     where
-        not page_views.is_repeat
-        and not page_views.is_bot
-        and not page_views.is_excluded
-        and (not page_views.is_access or access_policy.is_access_counted)
+        not views.is_bot
+        and not views.is_excluded
+        and (not views.is_access or access_policy.is_access_counted)
 
 ),
 

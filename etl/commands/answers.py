@@ -110,6 +110,8 @@ def query(
         seen = "unknown, for there is no pixel log" if answer.completeness is None else f"{answer.completeness:.2%}"
         days = " to ".join(str(day) for day in (answer.first, answer.last) if day)
         print(f"Completeness of {f'these days, {days}' if answer.first and answer.last else 'these days'}: {seen}")
+        if answer.unknown:
+            print(f"Not known up to {answer.unknown}: the events of these days are gone (keep_days)")
 
 
 @app.command()

@@ -134,7 +134,7 @@ def erase(
     if pipeline.pending(settings) or not settings.warehouse.exists():
         remake(settings)
     with published(settings) as con:
-        persons = [forgetting.person_of(con, kind, value) for kind, value in asked]
+        persons = [forgetting.person_of(con, Lake(settings), kind, value) for kind, value in asked]
     names = sorted({value for person in persons for _, value in person.names})
     with pipeline.writing(settings) as lake:
         request = forgetting.enlist(lake, persons)
@@ -198,7 +198,11 @@ def receipt_of(
         f"shared     {person.others} users logged in as a visitor that was named: name each by --user to erase the rest"
         for person in persons if person.others
     ]  # fmt: skip
-    lines += [f"erased     {one.lines:,} lines, {one.messages:,} messages of {one.source_file}" for one in found]
+    lines += [
+        f"erased     {one.lines:,} lines, {one.messages:,} messages of {one.source_file}" if one.source_file
+        else f"erased     {one.sessions:,} sessions of days whose events are gone; counts by day stay"
+        for one in found
+    ]  # fmt: skip
     if not found:
         lines.append("erased     nothing: no landed line holds it; what comes later is searched")
     still = sorted({one.source_file for one in found if (settings.inbox / one.source_file).is_file()})

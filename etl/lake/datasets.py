@@ -63,5 +63,6 @@ DATASETS = {
         Dataset("erasures", columns.ERASURES),
         Dataset("strays", columns.STRAYS),
         Dataset("seals", columns.SEALS),
+        Dataset("sealed", columns.SEALED, "part"),
     )
 }

@@ -18,11 +18,17 @@ class DayParts:
 NO_PARTS = DayParts()
 
 
-def by_day(commits: Iterable[Commit[Any]], dataset: str) -> dict[str, DayParts]:
-    """List a dataset's parts by day, in order of day; identities in an order that does not depend on commits'."""
+def by_day(commits: Iterable[Commit[Any]], dataset: str, since: str = "") -> dict[str, DayParts]:
+    """List a dataset's parts by day, in order of day; identities in an order that does not depend on commits'.
+
+    Args:
+        since: the first day that is listed: of those before the events are gone.
+    """
     found: dict[str, DayParts] = {}
     for commit in commits:
         for day, parts in commit.day_parts(dataset).items():
+            if day < since:
+                continue
             entry = found.setdefault(day, DayParts())
             entry.parts += parts
             entry.identities += [commit.identity(part) for part in parts]

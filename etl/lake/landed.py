@@ -9,6 +9,7 @@ import msgspec
 import pyarrow.parquet as pq
 
 from etl.errors import Damaged
+from etl.lake import sealed
 from etl.lake.catalogue import Lake
 from etl.lake.fingerprint import Fingerprint
 from etl.lake.manifests import Commit, Content, Landing, Part, Unit
@@ -109,8 +110,8 @@ def without_raw(lake: Lake) -> set[str]:
 
 
 def holds_all_there_is(commit: Commit[Any], gone: set[str]) -> bool:
-    """Say whether a commit holds what was parsed of lines that are there no more: it cannot be made again."""
-    return commit.stage == PARSED and not gone.isdisjoint(commit.units)
+    """Say whether a commit cannot be made again: parsed of lines that are there no more, or kept when events went."""
+    return commit.stage == sealed.STAGE or (commit.stage == PARSED and not gone.isdisjoint(commit.units))
 
 
 def without_lines(contents: Sequence[Content], parts: Sequence[Part]) -> list[Content]:

@@ -156,7 +156,8 @@ class Day(msgspec.Struct, frozen=True):
 class Build(msgspec.Struct, frozen=True):
     """A build of the marts: what it was made of, by kind, so that the next one knows what has changed.
 
-    `place` is the home in which it was made: what dbt builds names the lake's files by their paths.
+    `place` is the home in which it was made: what dbt builds names the lake's files by their paths. `sealed` names what
+    decided the rows of days whose events are gone.
     """
 
     definition: str
@@ -166,6 +167,7 @@ class Build(msgspec.Struct, frozen=True):
     tests: int
     rebuilt: list[str] | None
     place: str = ""
+    sealed: str = ""
 
 
 class Publication(msgspec.Struct, frozen=True):

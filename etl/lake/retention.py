@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 import msgspec
 import pyarrow as pa
 
+from etl.lake import sealed
 from etl.lake.catalogue import Lake, read_note, write_note
 from etl.lake.landed import EXPIRED, HELD, STAGE, content_name, file_name
 from etl.lake.manifests import UNKNOWN_DAY, Commit, Content, Landing, Part
@@ -69,14 +70,18 @@ def add_seal(lake: Lake, seal: Seal) -> None:
 
 def seals_table(lake: Lake) -> pa.Table:
     """Write the seals as rows (columns of `SEALS`)."""
-    rows = [
+    edge = sealed.edge(lake)
+    gone, rows_before = edge.gone_before or None, edge.rows_before or None
+    made = [
         {
             "sealed_before": date.fromisoformat(seal.before), "sealed_at": datetime.fromisoformat(seal.sealed_at),
+            "events_before": gone and date.fromisoformat(gone),
+            "rows_before": rows_before and date.fromisoformat(rows_before),
             "keep_days": seal.keep_days, "files": seal.files, "lines": seal.lines, "bytes": seal.bytes,
         }
         for seal in read_seals(lake)
     ]  # fmt: skip
-    return pa.Table.from_pylist(rows, schema=SEALS)
+    return pa.Table.from_pylist(made, schema=SEALS)
 
 
 def first_kept(lake: Lake, keep: int) -> str | None:

@@ -22,6 +22,7 @@ from etl.stages.parse.stage import Parse
 from etl.stages.publish.stage import Publish
 from etl.stages.reconcile.stage import Reconcile
 from etl.stages.runner import Outcome
+from etl.stages.seal.stage import Seal
 from etl.stages.sessionize.stage import Sessionize
 from etl.stages.spend.stage import Spend
 from etl.stages.stage import Advance, Stage
@@ -45,8 +46,8 @@ def makers() -> dict[str, list[Stage[Any]]]:
 
 
 def all_stages() -> list[Stage[Any]]:
-    """List the stages in their order."""
-    return [stage for stages in makers().values() for stage in stages]
+    """List the stages in their order, and last the one that no task makes."""
+    return [*(stage for stages in makers().values() for stage in stages), Seal()]
 
 
 @contextmanager

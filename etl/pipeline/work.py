@@ -10,6 +10,7 @@ from etl.settings import Settings
 from etl.stages.land.stage import Land
 from etl.stages.sessionize.stage import Sessionize
 from etl.stages.staleness import staleness
+from etl.tools import let_go as letting
 from etl.tools import probe as probes
 from etl.tools import retain as retaining
 from etl.tools import verify as verifying
@@ -47,6 +48,7 @@ def is_up_to_date(settings: Settings) -> bool:
     is_done = (
         settings.warehouse.exists() and not staleness(lake, Land()) and not pending(settings)
         and not retaining.waiting(lake) and not retention.naming(lake) and not retention.quoting(lake)
+        and letting.waiting(lake) is None
     )  # fmt: skip
     if is_done:
         require_whole(settings)

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from etl.errors import BadUse, Damaged
-from etl.lake import erasures, figures, files
+from etl.lake import erasures, figures, files, sealed
 from etl.lake.catalogue import Lake, read_note, write_note
 from etl.lake.landed import PARSED, STAGE, holds_all_there_is, without_raw
 from etl.lake.manifests import Commit, Landing, Reading
@@ -79,11 +79,11 @@ def known(lake: Lake) -> list[str]:
 def kept_files(lake: Lake) -> Iterator[tuple[Path, str | None]]:
     """List what cannot be made again, with its hash where it is known: landed lines, the history, the key.
 
-    Where lines are gone, what was parsed of them.
+    Where lines are gone, what was parsed of them; where events are, what is kept of their days.
     """
     gone = without_raw(lake)
     parsed = [commit for commit in lake.commits(PARSED, Reading) if holds_all_there_is(commit, gone)]
-    commits: list[Commit[Any]] = [*lake.commits(STAGE, Landing), *parsed]
+    commits: list[Commit[Any]] = [*lake.commits(STAGE, Landing), *parsed, *sealed.commits(lake)]
     for commit in commits:
         yield lake.manifest_path(commit.stage, commit.name), None
         yield from ((lake.path(part.path), part.sha256) for part in commit.parts)

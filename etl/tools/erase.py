@@ -22,6 +22,7 @@ from etl.stages.parse.decode import DECODERS, register_lines
 from etl.stages.parse.logs import LOGS, describe_logs
 from etl.stages.parse.slices import plan_slices
 from etl.tools.parsed_rows import ParsedRows
+from etl.tools.sealed_rows import SealedRows
 from etl.tools.tombstones import Places, landed_file, rewrite
 
 BATCHES = "events"
@@ -39,11 +40,12 @@ class Searched(msgspec.Struct, frozen=True):
 
 @dataclass
 class Found:
-    """What was taken out of one landed content."""
+    """What was taken out of one landed content; without a file, of what is kept of days whose events are gone."""
 
     source_file: str
     lines: int = 0
     messages: int = 0
+    sessions: int = 0
 
 
 @dataclass
@@ -68,6 +70,8 @@ class Search:
         note = self.lake.path("manifests", "searched.json")
         known = read_note(note, Searched)
         done = dict(known.contents) if known and known.under == under else {}
+        if not done and (sessions := SealedRows(self.lake, self.wanted, self.holds, self.hints).erase()):
+            self.found.append(Found("", sessions=sessions))
         commits = self.lake.commits(STAGE, Landing)
         waiting = [
             (commit, content)
@@ -75,7 +79,7 @@ class Search:
             if content.sha256 is not None and done.get(file_name(content.file_id)) != content.tombstones
         ]  # fmt: skip
         if not waiting:
-            return []
+            return self.found
         parsed = held_by_parse(self.lake)
         by_column = self.by_column(parsed)
         gone = [(commit, content) for commit, content in waiting if content.status in WITHOUT_LINES]

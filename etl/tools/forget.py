@@ -18,7 +18,7 @@ import msgspec
 from etl.enrich.addresses import read_address
 from etl.errors import BadUse
 from etl.formats.persons import values_of
-from etl.lake import erasures, sql
+from etl.lake import erasures, sealed, sql
 from etl.lake.catalogue import Lake
 from etl.lake.erasures import Entry, Erasures, Kind, Request
 from etl.tools.erase import PLAIN_BYTES, Found
@@ -46,7 +46,7 @@ class Person:
     others: int = 0
 
 
-def person_of(con: duckdb.DuckDBPyConnection, kind: Kind, value: str) -> Person:
+def person_of(con: duckdb.DuckDBPyConnection, lake: Lake, kind: Kind, value: str) -> Person:
     """Say whom an identifier means, by the sessions that are published.
 
     Args:
@@ -63,23 +63,25 @@ def person_of(con: duckdb.DuckDBPyConnection, kind: Kind, value: str) -> Person:
             raise BadUse(f"{value!r} is no address", "Give one as 203.0.113.7")
         return Person(kind, [("ip", str(address))])
     if kind == "user":
-        return of_user(con, Person(kind, [("user", value)]), value)
+        return of_user(con, lake, Person(kind, [("user", value)]), value)
     users = con.execute(
         "select distinct user_id from core.sessions where visitor_id = $visitor and user_id is not null order by 1",
         {"visitor": value},
     ).fetchall()
     person = Person(kind, [("visitor", value)])
     if len(users) == 1:
-        return of_user(con, Person(kind, [("visitor", value), ("user", users[0][0])]), users[0][0])
+        return of_user(con, lake, Person(kind, [("visitor", value), ("user", users[0][0])]), users[0][0])
     person.others = len(users)
     person.days = days_of(con, "visitor_id = $name", value)
     return person
 
 
-def of_user(con: duckdb.DuckDBPyConnection, person: Person, user: str) -> Person:
-    """Add a user's devices to a person."""
+def of_user(con: duckdb.DuckDBPyConnection, lake: Lake, person: Person, user: str) -> Person:
+    """Add a user's devices to a person; where events are gone, what is kept of them says who else used a device."""
+    spoken = sealed.parts_of(lake, sealed.SPEAKERS)
+    kept = f"union select visitor_id from {sealed.scan(lake, spoken)} where user_id <> $user" if spoken else ""
     rows = con.execute(
-        """
+        f"""
         with sessions as (
             select
                 visitor_id, coalesce(person_id = $user or user_id = $user, false) as is_theirs,
@@ -88,7 +90,7 @@ def of_user(con: duckdb.DuckDBPyConnection, person: Person, user: str) -> Person
             where visitor_id in (select visitor_id from core.sessions where person_id = $user or user_id = $user)
         ),
         strangers as (
-            select distinct visitor_id from core.events where user_id <> $user
+            select distinct visitor_id from core.events where user_id <> $user {kept}
         )
         select
             sessions.visitor_id, bool_and(is_theirs) and strangers.visitor_id is null as is_alone,

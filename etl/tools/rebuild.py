@@ -4,14 +4,15 @@ import shutil
 from collections.abc import Collection
 from pathlib import Path
 
+from etl.lake import sealed
 from etl.lake.catalogue import Lake
 from etl.lake.landed import PARSED, STAGE, holds_all_there_is, without_raw
 from etl.lake.manifests import Reading
 from etl.stages.build.workplace import workplace
 
-KEPT = ("raw", "manifests", "schemas", "versions", "marts", "events", "sessions", "page_views")
-"""Folders of the lake that stay: landed lines, and what those read who read the warehouse of now."""
-KEPT_MANIFESTS = (STAGE, "publish")
+KEPT = ("raw", "manifests", "schemas", "versions", "marts", "events", "sessions", "page_views", sealed.DATASET)
+"""Folders of the lake that stay: landed lines, sealed rows, and what those read who read the warehouse of now."""
+KEPT_MANIFESTS = (STAGE, "publish", sealed.STAGE)
 
 
 def forget(lake: Lake) -> None:

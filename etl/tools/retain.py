@@ -13,6 +13,7 @@ from etl.lake.strays import first_line, rows_of
 from etl.stages.deduplicate.stage import Deduplicate
 from etl.stages.parse.stage import Parse
 from etl.stages.staleness import staleness
+from etl.tools.let_go import let_go
 from etl.tools.nameless import hide_addresses
 from etl.tools.payloadless import drop_payloads
 from etl.tools.settle import settle
@@ -29,7 +30,11 @@ def waiting(lake: Lake) -> list[Landed]:
 
 
 def retain(lake: Lake) -> Seal | None:
-    """Take away what is not to be kept, under the lock; return the seal, or None where no lines had to go."""
+    """Take away what is not to be kept, under the lock; return the seal, or None where no lines had to go.
+
+    Events first: they go while what is published is made of all that is there, and lines that go change that.
+    """
+    let_go(lake)
     seal = take_lines(lake)
     hide_addresses(lake)
     drop_payloads(lake)

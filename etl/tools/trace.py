@@ -9,7 +9,7 @@ import orjson
 
 from etl.errors import BadUse
 from etl.formats.versions import NEWEST_VERSION
-from etl.lake import sql
+from etl.lake import sealed, sql
 from etl.lake.catalogue import Lake
 from etl.lake.landed import LandedFile, file_name, landed_files
 from etl.lake.manifests import Reading
@@ -48,14 +48,16 @@ def trace(settings: Settings, wanted: str) -> list[str]:
         copies = find_messages(con, lake, wanted, place)
         refused = find_refused(con, lake, wanted, place)
         if not copies and not refused and place is None:
-            raise BadUse(f"no message has the id {wanted}", "Give an id, or a line as events/2026-03-01.jsonl:12")
+            first = sealed.edge(lake).gone_before
+            gone = f"; those of days before {first} are gone" if first else ""
+            raise BadUse(f"no message has the id {wanted}{gone}", "Give an id, or a line as events/2026-03-01.jsonl:12")
         lines = list(tell_line(con, lake, *place)) if place else []
         for row in refused:
             lines += tell_refused(row)
         for row in copies:
             lines += tell_message(con, lake, row)
         if place and not copies and not refused:
-            lines.append("message    none: the line is landed and counted")
+            lines.append(tell_none(lake, place[0]))
         return lines
 
 
@@ -147,6 +149,14 @@ def tell_line(con: duckdb.DuckDBPyConnection, lake: Lake, file: LandedFile, numb
     ).fetchall()
     for path, size in rows:
         yield f"landed     {file.source_file} line {number}, {size} bytes, in {path}"
+
+
+def tell_none(lake: Lake, file: LandedFile) -> str:
+    """Say why a line has no message."""
+    first = sealed.edge(lake).gone_before
+    if file.is_lost and any(day < first for day in file.content.days):
+        return f"message    none: events of days before {first} are gone, and what was made of them stays"
+    return "message    none: the line is landed and counted"
 
 
 def tell_refused(row: Row) -> Iterator[str]:

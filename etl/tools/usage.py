@@ -7,14 +7,17 @@ from pathlib import Path
 
 from etl.lake.catalogue import Lake
 from etl.lake.manifests import Publication
+from etl.tools.let_go import leaving
+from etl.tools.let_go import waiting as events_waiting
 from etl.tools.retain import waiting
 
 CLASSES: dict[str, tuple[str, ...]] = {
     "landed lines": ("lake/raw",),
     "messages and hits": ("lake/messages", "lake/pixel_hits", "lake/keys", "lake/agents", "lake/hosts"),
+    "sealed days": ("lake/sealed",),
     "quarantine": ("lake/quarantine",),
     "events and marts by day": ("lake/versions", "lake/events", "lake/sessions", "lake/page_views"),
-    "marts": ("lake/marts", "lake/orders.parquet", "lake/visitors.parquet"),
+    "marts": ("lake/marts", "lake/orders.parquet", "lake/visitors.parquet", "lake/page_view_counts.parquet"),
     "warehouse": ("warehouse/bloodhound.duckdb", "warehouse/marts.duckdb"),
     "build": ("warehouse/build",),
     "history": ("history", "incidents"),
@@ -80,5 +83,13 @@ def not_kept(lake: Lake) -> int:
     return sum(part.size for one in waiting(lake) for part in one.parts)
 
 
-FREED: dict[str, Callable[[Lake], int]] = {"landed lines": not_kept, "events and marts by day": superseded}
+def going(lake: Lake) -> int:
+    """Add up the messages and hits that are not to be kept for longer."""
+    first = events_waiting(lake)
+    return sum(part.size for part in leaving(lake, first)) if first else 0
+
+
+FREED: dict[str, Callable[[Lake], int]] = {
+    "landed lines": not_kept, "messages and hits": going, "events and marts by day": superseded,
+}  # fmt: skip
 """How much of a class goes with the next run."""

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from etl.errors import Damaged
-from etl.lake import erasures, files, landed, sql
+from etl.lake import erasures, files, landed, sealed, sql
 from etl.lake.catalogue import Lake, read_unchanged, write_note
 from etl.lake.datasets import DATASETS
 from etl.lake.fingerprint import Fingerprint
@@ -26,6 +26,7 @@ from etl.stages.land.stage import Land
 from etl.stages.land.streams import DAMAGE, Bomb
 from etl.stages.runner import placed, remove_parts
 from etl.stages.stage import Stage
+from etl.tools.reseal import made_again, reseal
 
 SHOWN = 3
 RESTORE, LAND = "restore", "landed by the next run"
@@ -161,6 +162,8 @@ def damaged_manifests(lake: Lake, stages: Sequence[Stage[Any]], *, is_all_there:
                 remedy = "landed again" if stage.name == landed.STAGE else "made again"
                 if stage.name == landed.PARSED and is_all_there:
                     remedy = RESTORE
+                if stage.name == sealed.STAGE and made_again(lake, path.stem) is None:
+                    remedy = RESTORE
                 yield Damage(path, f"a manifest that cannot be read: {error.__cause__}", remedy, stage.name)
 
 
@@ -246,6 +249,8 @@ def repair(lake: Lake, found: Sequence[Damage]) -> list[Damage]:
     for damage in found:
         if damage.remedy == RESTORE:
             lost.append(damage)
+        elif damage.stage == sealed.STAGE:
+            reseal(lake, damage.path.stem)
         elif damage.remedy == LAND and damage.commit is not None:
             look_again(lake, damage.commit)
         elif damage.stage == landed.STAGE and damage.commit is not None:

@@ -345,6 +345,8 @@ STRAYS = pa.schema(
 SEALS = pa.schema(
     [
         ("sealed_before", pa.date32()),
+        ("events_before", pa.date32()),
+        ("rows_before", pa.date32()),
         ("sealed_at", UTC),
         ("keep_days", pa.int64()),
         ("files", pa.int64()),
@@ -352,7 +354,12 @@ SEALS = pa.schema(
         ("bytes", pa.int64()),
     ]
 )
-"""Seals: a row each time that raw lines went, with the first day that is not sealed since, and what went."""
+"""Seals: a row each time that raw lines went, with the first day that is not sealed since, and what went. All say the
+first day whose events are there, in `events_before`, and the first of which no rows are kept for good, in
+`rows_before`; null while no events have gone."""
+
+SEALED = pa.schema([("part", TEXT)])
+"""What is kept of days whose events are gone: rows of many tables, each with the columns that its model has."""
 
 THRESHOLDS = pa.schema(
     [

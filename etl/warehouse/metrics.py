@@ -62,6 +62,9 @@ class Answer:
     last: date | None = None
     """The days answered for: of an answer by a period its first and last are whole."""
 
+    unknown: date | None = None
+    """Up to this day it is not known of which pages page views were: their events are gone. None where it is."""
+
 
 @contextmanager
 def opened(warehouse: Path) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -214,7 +217,10 @@ def ask(
     asked_for = list(dict.fromkeys([*chances, *(["unrated_orders"] if money else []), *unrated.values()]))
     groups = {name: f"{TIME}__{PERIODS[name]}" if name in PERIODS else dimensions[name] for name in by}
     # What has no such dimension is no part of an answer by it.
-    within = [named(known) + " is not null" for known in groups.values() if known in partial_dimensions(manifest)]
+    partial = partial_dimensions(manifest)
+    within = [named(known) + " is not null" for known in groups.values() if known in partial]
+    used = {*groups.values(), *(dimensions[name] for name, _ in where)}
+    unknown = None if used.isdisjoint(partial) else last_unknown(con)
     asked = write_sql(
         make_engine(manifest),
         asked_for,
@@ -231,6 +237,7 @@ def ask(
     # Several metrics of a week or longer come once for each of its days: MetricFlow joins its days and does not group.
     whole = f"select distinct {', '.join(columns)} from (\n{asked}\n)"
     if grain:
+        whole = periods.known_after(whole, by, chances, unknown) if unknown else whole
         whole = periods.told(
             whole, by, names, first=first, last=last, with_changes=with_changes,
             chances={name for name in names if name + periods.VARIANCE in known_metrics},
@@ -239,8 +246,8 @@ def ask(
         )  # fmt: skip
     whole += f"\norder by {order}"
     found = con.execute(whole)
-    named_columns, rows = [column[0] for column in found.description or ()], found.fetchall()
-    return Answer(named_columns, rows, whole.replace('"build".', ""), seen_share(con, first, last), first, last)
+    shown_as, rows = [column[0] for column in found.description or ()], found.fetchall()
+    return Answer(shown_as, rows, whole.replace('"build".', ""), seen_share(con, first, last), first, last, unknown)
 
 
 def answered(
@@ -284,6 +291,15 @@ def refuse_unknown_dimensions(
         if name not in dimensions and (name not in PERIODS or name not in by):
             known = ", ".join([*PERIODS, *dimensions])
             raise BadUse(f"{', '.join(names)}: there is no dimension {name!r}", f"It is {known}")
+
+
+def last_unknown(con: duckdb.DuckDBPyConnection) -> date | None:
+    """Name the last day whose events are gone; None while none are."""
+    try:
+        ((last,),) = con.execute("select max(date) from build.quality.sealed_days where not has_events").fetchall()
+    except duckdb.BinderException:  # Published by a version before.
+        return None
+    return last  # type: ignore[no-any-return]
 
 
 def seen_share(con: duckdb.DuckDBPyConnection, first: date | None, last: date | None) -> float | None:

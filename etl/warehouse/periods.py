@@ -78,6 +78,13 @@ def is_seen_by(dimensions: Sequence[str]) -> bool:
     return len(dimensions) == 1 and dimensions[0] in SEEN_BY
 
 
+def known_after(asked: str, by: Sequence[str], names: Sequence[str], unknown: date) -> str:
+    """Say in SQL what an answer says, but nothing of the periods that begin up to a day: metrics of these are null."""
+    (period,) = (name for name in by if name in PERIODS)
+    known = ", ".join(f'case when "{period}" > date \'{unknown}\' then "{name}" end as "{name}"' for name in names)
+    return f"select * replace ({known}) from ({asked})"
+
+
 def select_changes(
     period: str, grain: str, dimensions: Sequence[str], names: Sequence[str], *, chances: Collection[str],
     attributed: Collection[str], money: Collection[str], since: str,

@@ -163,8 +163,8 @@ HOURLY = 60
 CHAIN = (
     "int_messages_hourly", "int_access_days", "int_stream_islands", "int_stream_runs", "int_stream_rejections",
     "message_gaps", "int_page_hits_deduplicated", "int_pages_witnessed", "loss_hourly", "loss_daily",
-    "access_loss_daily", "silence", "stage_balance", "int_refusals_deduplicated", "loss_by_cause", "ledger",
-    "int_shares_daily", "loss_by_dimension", "int_losses_located", "int_checks_daily",
+    "access_loss_daily", "int_hours_with_hits", "silence", "stage_balance", "int_refusals_deduplicated",
+    "loss_by_cause", "ledger", "int_shares_daily", "loss_by_dimension", "int_losses_located", "int_checks_daily",
     "int_incidents_cut", "incidents", "checks",
 )  # fmt: skip
 

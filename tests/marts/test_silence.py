@@ -37,7 +37,7 @@ def listen(models: Models, rows: list[Row], hours: int) -> None:
     models.fill("stg_lake__pixel_hits", [])
     models.fill("int_messages_hourly", rows)
     models.fill("int_lake_now", [{"latest_received_at": START + timedelta(hours=hours)}])
-    models.make("silence")
+    models.make("int_hours_with_hits", "silence")
 
 
 def test_who_is_nobody_is_heard_a_stream_at_a_time(models: Models) -> None:

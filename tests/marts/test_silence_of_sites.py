@@ -73,7 +73,7 @@ def worst(models: Models, rate: Rate, holidays: Iterable[date] = (), hits: Itera
     models.fill("stg_lake__holidays", [{"holiday_date": when, "app_id": None} for when in holidays])
     models.fill("stg_lake__pixel_hits", list(hits))
     models.fill("int_lake_now", [{"latest_received_at": MONDAY + timedelta(hours=HOURS)}])
-    models.make("silence")
+    models.make("int_hours_with_hits", "silence")
     rows = models.query(f"""
         select app_id, cast(hour as date) - date '{MONDAY.date()}' as day,
             max(case status when 'error' then 3 when 'warn' then 2 when 'ok' then 1 else 0 end)

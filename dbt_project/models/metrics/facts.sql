@@ -11,6 +11,34 @@ page_views as (
 
 ),
 
+page_view_counts as (
+
+    select * from {{ ref('page_view_counts') }}
+    where is_counted
+
+),
+
+-- Of days whose events are gone it is known how many pages were viewed, and not which.
+viewed as (
+
+    select
+        session_id,
+        platform,
+        viewed_at,
+        1 as view_count,
+        {{ page_name('url_host', 'url_path') }} as page
+    from page_views
+    union all
+    select
+        session_id,
+        platform,
+        viewed_from as viewed_at,
+        page_views as view_count,
+        cast(null as varchar) as page
+    from page_view_counts
+
+),
+
 orders as (
 
     select * from {{ ref('orders') }}
@@ -39,6 +67,7 @@ session_facts as (
         -- Whole microseconds add up to the same in any order; fractions of seconds would not.
         epoch_us(ended_at) - epoch_us(started_at) as session_microseconds,
         page_view_count,
+        cast(null as bigint) as view_count,
         cast(null as decimal(18, 4)) as revenue,
         cast(null as boolean) as is_unrated,
         coalesce(country, '(unknown)') as country,
@@ -54,9 +83,9 @@ page_view_facts as (
 
     select
         'page_view' as fact,
-        {{ reporting_date('page_views.viewed_at') }} as date,
+        {{ reporting_date('viewed.viewed_at') }} as date,
         cast(null as varchar) as visitor_id,
-        coalesce(page_views.platform, '(unknown)') as platform,
+        coalesce(viewed.platform, '(unknown)') as platform,
         coalesce(sessions.channel, '(unknown)') as channel,
         sessions.source,
         sessions.medium,
@@ -70,13 +99,14 @@ page_view_facts as (
         cast(null as boolean) as has_order,
         cast(null as bigint) as session_microseconds,
         cast(null as bigint) as page_view_count,
+        cast(viewed.view_count as bigint) as view_count,
         cast(null as decimal(18, 4)) as revenue,
         cast(null as boolean) as is_unrated,
         coalesce(sessions.country, '(unknown)') as country,
         {{ page_name('sessions.landing_host', 'sessions.landing_path') }} as landing_page,
-        {{ page_name('page_views.url_host', 'page_views.url_path') }} as page
-    from page_views
-    left join sessions on page_views.session_id = sessions.session_id
+        viewed.page
+    from viewed
+    left join sessions on viewed.session_id = sessions.session_id
 
 ),
 
@@ -100,6 +130,7 @@ order_facts as (
         cast(null as boolean) as has_order,
         cast(null as bigint) as session_microseconds,
         cast(null as bigint) as page_view_count,
+        cast(null as bigint) as view_count,
         orders.reporting_revenue as revenue,
         orders.is_unrated,
         coalesce(sessions.country, '(unknown)') as country,

@@ -8,6 +8,8 @@ renamed as (
 
     select
         sealed_before,
+        events_before,
+        rows_before,
         sealed_at,
         keep_days,
         files as file_count,

@@ -12,16 +12,23 @@ with sessions as (
 
 ),
 
+access_policy as (
+
+    select * from {{ ref('int_access_policy') }}
+
+),
+
 page_views as (
 
     select
-        {{ reporting_date('viewed_at') }} as date,
-        {{ reporting_hour('viewed_at') }} as hour,
-        app_id,
-        platform,
-        count(*) as page_views
-    from {{ ref('page_views') }}
-    where is_counted
+        {{ reporting_date('viewed.viewed_from') }} as date,
+        {{ reporting_hour('viewed.viewed_from') }} as hour,
+        viewed.app_id,
+        viewed.platform,
+        sum(viewed.page_views) as page_views
+    from {{ ref('int_page_views_counted') }} as viewed
+    cross join access_policy
+    where {{ counts('viewed') }}
     group by all
 
 ),

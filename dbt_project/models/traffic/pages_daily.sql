@@ -1,3 +1,5 @@
+{{ config(meta={'sealed_by': 'date'}) }}
+
 with page_views as (
 
     select * from {{ ref('page_views') }}

@@ -10,7 +10,7 @@ landings as (
     select
         session_id,
         referrer_host
-    from {{ ref('int_landings_sourced') }}
+    from {{ ref('int_sessions_aggregated') }}
 
 ),
 

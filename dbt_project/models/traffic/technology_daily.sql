@@ -24,20 +24,27 @@ sessions_counted as (
 
 ),
 
+access_policy as (
+
+    select * from {{ ref('int_access_policy') }}
+
+),
+
 -- A page view is seen with what its session was begun with.
 page_views_counted as (
 
     select
-        {{ reporting_date('page_views.viewed_at') }} as date,
-        page_views.app_id,
-        page_views.platform,
+        {{ reporting_date('viewed.viewed_from') }} as date,
+        viewed.app_id,
+        viewed.platform,
         coalesce(sessions.device_class, '(unknown)') as device_class,
         sessions.browser,
         sessions.os,
-        count(*) as page_views
-    from {{ ref('page_views') }} as page_views
-    left join sessions on page_views.session_id = sessions.session_id
-    where page_views.is_counted
+        sum(viewed.page_views) as page_views
+    from {{ ref('int_page_views_counted') }} as viewed
+    cross join access_policy
+    left join sessions on viewed.session_id = sessions.session_id
+    where {{ counts('viewed') }}
     group by all
 
 ),

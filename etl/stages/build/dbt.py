@@ -154,6 +154,7 @@ def plan_node(con: duckdb.DuckDBPyConnection, manifest: Any, node: Any) -> Node:
         **said, relation=node.relation_name, sql="" if said["kind"] == "python" else node.compiled_code,
         columns=described(con, f"select {asked}") if columns else [],
         built_by=node.config.meta["built_by"] if kind == "days" else "",
+        sealed_by=node.config.meta.get("sealed_by", ""),
     )  # fmt: skip
 
 

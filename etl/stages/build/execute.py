@@ -15,9 +15,11 @@ import structlog
 from etl.errors import FailedNode
 from etl.lake import sql
 from etl.settings import Settings
+from etl.stages.build import put_back
 from etl.stages.build.failures import broken_contract, failed_model, failed_test
 from etl.stages.build.plan import Node, Plan
 from etl.stages.build.project import DBT_PROJECT
+from etl.stages.build.put_back import Kept
 from etl.stages.build.workplace import workplace
 from etl.stages.stage import Advance, silent
 
@@ -46,7 +48,7 @@ class Outcome:
 
 def execute(
     con: duckdb.DuckDBPyConnection, plan: Plan, days: Sequence[str] | None, failures: Path,
-    *, chosen: Collection[str] | None = None, advance: Advance = silent,
+    *, chosen: Collection[str] | None = None, kept: Kept | None = None, advance: Advance = silent,
 ) -> Outcome:  # fmt: skip
     """Build models of a plan and run its tests. What needs something that failed is left out, as `dbt build` does.
 
@@ -55,6 +57,7 @@ def execute(
         days: the session days to build; None builds everything.
         failures: where the rows that break a test go.
         chosen: names of nodes; all unless given.
+        kept: rows of days whose events are gone.
         advance: told of each model and test.
     """
     con.execute("set variable built_days = cast($days as date[])", {"days": None if days is None else list(days)})
@@ -68,7 +71,7 @@ def execute(
             left_out.add(node.name)
             continue
         begun = time.perf_counter()
-        rows, failed = run_test(con, node, failures) if node.kind == "test" else build(con, node, plan)
+        rows, failed = run_test(con, node, failures) if node.kind == "test" else build(con, node, plan, kept)
         if failed:
             outcome.failed.append(failed)
             left_out.add(node.name)
@@ -89,7 +92,9 @@ def run_test(con: duckdb.DuckDBPyConnection, node: Node, failures: Path) -> tupl
     return rows, failed_test(con, node, rows, failures) if rows else None
 
 
-def build(con: duckdb.DuckDBPyConnection, node: Node, plan: Plan) -> tuple[int, FailedNode | None]:
+def build(
+    con: duckdb.DuckDBPyConnection, node: Node, plan: Plan, kept: Kept | None
+) -> tuple[int, FailedNode | None]:  # fmt: skip
     """Build a seed or model; return its new rows, and why it failed."""
     try:
         if node.kind == "python":
@@ -98,6 +103,9 @@ def build(con: duckdb.DuckDBPyConnection, node: Node, plan: Plan) -> tuple[int, 
         for statement in statements(con, node):
             found = con.execute(statement).fetchall()
             rows = found[0][0] if found else rows
+        if kept is not None and node.sealed_by:
+            for statement in put_back.statements(con, kept, node):
+                con.execute(statement)
         if node.columns and node.kind != "seed":
             found = [(name, kind) for name, kind, *_ in con.execute(f"describe {node.relation}").fetchall()]
             # dbt puts the columns of a table into the contract's order; a view has its own.

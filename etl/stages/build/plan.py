@@ -20,7 +20,7 @@ from etl.lake import files, kept
 from etl.lake.fingerprint import digest
 from etl.stages.build.project import DBT_PROJECT, read_project
 
-PLAN_VERSION = 3
+PLAN_VERSION = 4
 READERS = ("dbt-core", "dbt-duckdb", "duckdb")
 MARK = re.compile("⟦([a-z_]+)⟧")
 """Where a setting's value goes in SQL that dbt compiled: a number, or the inside of a quoted text."""
@@ -32,7 +32,8 @@ class Node(msgspec.Struct, frozen=True, omit_defaults=True):
     `name` is dbt's, once in a project; `told` is what people are told of it, where that is another name. `needs` names
     what it is not run without: the models that it reads, and the tests of all that lies behind it. `columns` are those
     of its contract, name and DuckDB's type, or a seed's. `built_by` is the column of the day of a model built by the
-    day; `attached` the relation that a test is about; `accepted` the values that a test of rows allows, by column.
+    day; `sealed_by` that of a model of which rows are kept when events go; `attached` the relation that a test is
+    about; `accepted` the values that a test of rows allows, by column.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Node(msgspec.Struct, frozen=True, omit_defaults=True):
     sql: str = ""
     columns: list[tuple[str, str]] = []
     built_by: str = ""
+    sealed_by: str = ""
     told: str = ""
     attached: str = ""
     accepted: dict[str, list[str]] | None = None

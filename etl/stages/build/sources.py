@@ -14,14 +14,16 @@ SCHEMA = "lake"
 
 
 def name_sources(
-    con: duckdb.DuckDBPyConnection, lake: Lake, parts: Iterable[Part], tables: dict[str, pa.Table]
-) -> None:
+    con: duckdb.DuckDBPyConnection, lake: Lake, parts: Iterable[Part], tables: dict[str, pa.Table],
+    kept: Mapping[str, str],
+) -> None:  # fmt: skip
     """Make a view of each dataset over the files that manifests name, and a table of each of `tables`.
 
     Args:
         con: open on the file that dbt builds.
         parts: of any datasets.
         tables: small rows that no stage commits, by dataset.
+        kept: rows of days whose events are gone, in SQL, by dataset.
     """
     con.execute(f"create schema if not exists {SCHEMA}")
     files: dict[str, list[Part]] = {name: [] for name in DATASETS}
@@ -33,7 +35,8 @@ def name_sources(
         scan = rows_of(lake, name, found)
         if name == "restatements" and (history := lake.history("restatements.parquet")).exists():
             scan = sql.scan([history], lake.empty(name))
-        con.execute(f"create or replace view {SCHEMA}.{name} as select * from {scan}")
+        more = f" union all by name select * from {kept[name]}" if name in kept else ""
+        con.execute(f"create or replace view {SCHEMA}.{name} as select * from {scan}{more}")
     name_tables(con, tables)
 
 

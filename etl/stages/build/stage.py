@@ -12,11 +12,12 @@ import duckdb
 import msgspec
 
 from etl.errors import BuildFailed
-from etl.lake import erasures, retention, strays
+from etl.lake import erasures, retention, sealed, strays
 from etl.lake.catalogue import Lake, read_note, write_note
 from etl.lake.fingerprint import Fingerprint, digest
 from etl.lake.landed import landings
 from etl.lake.manifests import Build, Commit, Day, Nothing, Part, Reading
+from etl.stages.build import put_back
 from etl.stages.build.declared import declared_conversions
 from etl.stages.build.execute import Outcome, execute, opened
 from etl.stages.build.ledger import files_table
@@ -38,6 +39,8 @@ INPUTS: tuple[tuple[str, type, tuple[str, ...]], ...] = (
     ("sessionize", Day, ("events", "event_counts")),
 )
 """The stages whose files dbt reads, and of which datasets."""
+DAILY = ("messages", "pixel_hits", "events", "event_counts")
+"""Those that go with events."""
 
 
 class Unfinished(msgspec.Struct):
@@ -62,6 +65,7 @@ class Marts(Stage[Build]):
                 for landing in landings(lake) for content in landing.contents
             ),
             str(erasures.read(lake).requests), strays.find_strays(lake), retention.read_seals(lake),
+            *self.sealed(lake),
             str(read_thresholds(lake.settings.thresholds).to_pylist()),
             str(read_holidays(lake.settings.holidays).to_pylist()),
         )  # fmt: skip
@@ -74,13 +78,20 @@ class Marts(Stage[Build]):
         return decisive, sorted(variables(lake.settings).items()), conversions
 
     @staticmethod
+    def sealed(lake: Lake) -> list[str]:
+        """Name what is kept of days whose events are gone; nothing where none are."""
+        edge = sealed.edge(lake)
+        return [edge.gone_before, edge.rows_before, put_back.identity(lake)] if edge.gone_before else []
+
+    @staticmethod
     def days(lake: Lake) -> dict[str, str]:
         """Name what each event day holds."""
+        first = sealed.edge(lake).gone_before
         return {
             part.day: commit.identity(part)
             for commit in lake.commits("sessionize", Day)
             for part in commit.parts
-            if part.dataset == "events" and part.day
+            if part.dataset == "events" and part.day and not sealed.is_gone(part, first)
         }
 
     @staticmethod
@@ -129,8 +140,9 @@ class Marts(Stage[Build]):
         stale = {
             name for day in changed for known in (before.facts.session_dates, dates) for name in known.get(day, [])
         }
+        kept = sealed.days(lake) if before.facts.sealed != put_back.identity(lake) else ()
         # With the changed days themselves: what is kept by the day of the event is found by them.
-        return sorted({*stale, *changed, *unfinished.days})
+        return sorted({*stale, *changed, *unfinished.days, *kept})
 
     @staticmethod
     def plan(lake: Lake) -> Plan:
@@ -161,12 +173,16 @@ class Marts(Stage[Build]):
         shutil.rmtree(place.failures, ignore_errors=True)
         with opened(lake.settings) as con:
             name_all_sources(con, lake)
-            outcome = execute(con, plan, days, place.failures, advance=work.advance)
+            kept = put_back.read_kept(con, lake)
+            outcome = execute(con, plan, days, place.failures, kept=kept, advance=work.advance)
         refuse_failures(outcome)
         place.definitions.write_text(plan.definitions)
         place.unfinished.unlink()
         definition = digest(self.definition(lake))
-        facts = Build(definition, self.days(lake), session_dates(lake), outcome.models, outcome.tests, days, home)
+        facts = Build(
+            definition, self.days(lake), session_dates(lake), outcome.models, outcome.tests, days, home,
+            put_back.identity(lake),
+        )  # fmt: skip
         return Made(facts, counts={UNIT: {"models": outcome.models, "tests": outcome.tests}})
 
 
@@ -206,10 +222,14 @@ def session_dates(lake: Lake) -> dict[str, list[str]]:
 
 
 def input_parts(lake: Lake) -> Iterator[tuple[Commit[Any], Part]]:
-    """List the files that dbt reads, with their commits."""
+    """List the files that dbt reads, with their commits; of days whose events are gone, what is kept of the counts."""
+    first = sealed.edge(lake).gone_before
     for stage, facts, datasets in INPUTS:
         commits: list[Commit[Any]] = lake.commits(stage, facts)
-        yield from ((commit, part) for commit in commits for part in commit.parts if part.dataset in datasets)
+        yield from (
+            (commit, part) for commit in commits for part in commit.parts
+            if part.dataset in datasets and not (part.dataset in DAILY and sealed.is_gone(part, first))
+        )  # fmt: skip
 
 
 def name_all_sources(con: duckdb.DuckDBPyConnection, lake: Lake) -> None:
@@ -224,4 +244,7 @@ def name_all_sources(con: duckdb.DuckDBPyConnection, lake: Lake) -> None:
         "strays": strays.strays_table(lake),
         "seals": retention.seals_table(lake),
     }
-    name_sources(con, lake, (part for _, part in input_parts(lake)), tables)
+    first = sealed.edge(lake).gone_before
+    counts = sealed.parts_of(lake, "event_counts") if first else []
+    kept = {"event_counts": f"{sealed.scan(lake, counts)} where event_date < date '{first}'"} if counts else {}
+    name_sources(con, lake, (part for _, part in input_parts(lake)), tables, kept)

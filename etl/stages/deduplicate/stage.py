@@ -7,17 +7,20 @@ all days are one unit: made anew, or, where all that it was made of still holds,
 The outcome is the same, whatever arrived when.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
-from etl.lake import engine
-from etl.lake.catalogue import Lake
+import msgspec
+
+from etl.lake import engine, sealed
+from etl.lake.catalogue import Lake, write_note
 from etl.lake.days import by_day
 from etl.lake.fingerprint import Fingerprint, digest
-from etl.lake.manifests import Commit, Comparison, Reading
+from etl.lake.manifests import Commit, Comparison, Reading, Unit
 from etl.stages.deduplicate.decide import Messages, decide
 from etl.stages.deduplicate.history import History
 from etl.stages.deduplicate.write import write_collisions, write_copies
-from etl.stages.stage import Made, Stage, Work
+from etl.stages.stage import Made, Output, Stage, Work, copy_of
 
 DEDUPLICATION_VERSION = 5
 UNIT = "all"
@@ -49,16 +52,32 @@ class Deduplicate(Stage[Comparison]):
         )
         messages = Messages(lake, by_day((commit for commit, _ in found.values()), "messages"))
         stood = by_day([before] if before else [], "copies")
+        decided_before = sealed.edge(lake).decided_before
         with engine.engine(lake.settings, work.folder) as con:
             decided = decide(con, history, messages, stood)
             # What quarantine says of a collision is more than its copies' content: made anew, all of it is written.
             changed = decided.changed if before else decided.concerned
+            # What a message was a copy of may be gone: there all is decided, for good.
+            changed = {day for day in changed if day >= decided_before}
             outputs = [
                 *write_copies(con, work.folder, decided, changed),
                 *write_collisions(con, work.folder, decided, changed, messages),
             ]
+        if before is None:
+            outputs += decided_for_good(lake, work.folder)
         kept = [part for part in before.parts if part.day not in changed] if before else []
         return Made(facts, outputs, kept=kept)
+
+    def let_go(self, lake: Lake) -> None:
+        """Go on from what is left of messages: what has been decided of those that are gone stays."""
+        wanted = self.wanted(lake)
+        for commit in self.commits(lake):
+            inputs = {name: identity for name, (_, identity) in compared(lake).items()}
+            units = {name: Unit(wanted[name], unit.counts) for name, unit in commit.units.items() if name in wanted}
+            if units:
+                facts = msgspec.structs.replace(commit.facts, inputs=inputs)
+                now = msgspec.structs.replace(commit, units=units, facts=facts)
+                write_note(lake.manifest_path(self.name, commit.name), now)
 
 
 def rules(lake: Lake) -> str:
@@ -68,9 +87,12 @@ def rules(lake: Lake) -> str:
 
 def compared(lake: Lake) -> dict[str, tuple[Commit[Reading], str]]:
     """Find the commits of parsed messages by name, each with what its messages are known by."""
-    found = {}
+    found, first = {}, sealed.edge(lake).gone_before
     for commit in lake.commits("parse", Reading):
-        identities = [commit.identity(part) for part in commit.parts if part.dataset == "messages"]
+        identities = [
+            commit.identity(part) for part in commit.parts
+            if part.dataset == "messages" and not sealed.is_gone(part, first)
+        ]  # fmt: skip
         if identities:
             found[commit.name] = commit, digest(*sorted(identities))
     return found
@@ -79,3 +101,10 @@ def compared(lake: Lake) -> dict[str, tuple[Commit[Reading], str]]:
 def holds(before: Comparison, now: Comparison) -> bool:
     """Say whether all that was compared before is still there: what is gone had decided nobody knows what."""
     return before.rules == now.rules and before.inputs.items() <= now.inputs.items()
+
+
+def decided_for_good(lake: Lake, folder: Path) -> Iterator[Output]:
+    """Give back what was decided of messages whose copies may be gone: copies, and collisions in quarantine."""
+    for dataset in ("copies", "quarantine"):
+        for part in sealed.parts_of(lake, dataset):
+            yield copy_of(lake, part, folder / f"kept-{dataset}-{part.day}.parquet", dataset, str(part.day))

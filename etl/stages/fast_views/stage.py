@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from etl.lake import engine, sql
+from etl.lake import engine, sealed, sql
 from etl.lake.catalogue import Lake
 from etl.lake.datasets import PARQUET
 from etl.lake.days import NO_PARTS, DayParts, by_day, parts_of
 from etl.lake.fingerprint import Fingerprint, digest
-from etl.lake.manifests import Comparison, Nothing, Reading
-from etl.stages.stage import Made, Output, Stage, Work
+from etl.lake.manifests import Comparison, Nothing, Part, Reading
+from etl.stages.stage import Made, Output, Stage, Work, copy_of
 from etl.stages.step import Step, columns, content_of
 from etl.vocabulary import bot_rules
 from etl.vocabulary.columns import COPIES, FAST_VIEWS, MESSAGES
@@ -46,12 +46,19 @@ class FastViews(Stage[Nothing]):
     def __init__(self) -> None:
         self.messages: Mapping[str, DayParts] = {}
         self.copies: Mapping[str, DayParts] = {}
+        self.kept: Mapping[str, Sequence[Part]] = {}
 
     def wanted(self, lake: Lake) -> Mapping[str, Fingerprint]:
-        self.messages = by_day(lake.commits("parse", Reading), "messages")
-        self.copies = by_day(lake.commits("deduplicate", Comparison), "copies")
+        first = sealed.edge(lake).gone_before
+        self.messages = by_day(lake.commits("parse", Reading), "messages", first)
+        self.copies = by_day(lake.commits("deduplicate", Comparison), "copies", first)
+        self.kept = {first: sealed.parts_of(lake, "fast_views")} if first in self.messages else {}
         said = self.definition(lake)
-        return {day: Fingerprint(digest(said, *map(self.identities, around(day)))) for day in self.messages}
+        found = {day: Fingerprint(digest(said, *map(self.identities, around(day)))) for day in self.messages}
+        # The day before the first is not there any more: what both showed is kept.
+        return found | {
+            day: Fingerprint(digest("sealed", [part.content for part in parts])) for day, parts in self.kept.items()
+        }
 
     def definition(self, lake: Lake) -> object:
         del lake
@@ -64,6 +71,8 @@ class FastViews(Stage[Nothing]):
     def make(self, work: Work[Nothing]) -> Made[Nothing]:
         (day,) = work.units
         lake, path = work.lake, work.folder / "fast_views.parquet"
+        if day in self.kept:
+            return Made(Nothing(), [copy_of(lake, part, path, "fast_views", day) for part in self.kept[day]])
         given = {
             "messages": lake.scan("messages", parts_of(self.messages, around(day))),
             "copies": lake.scan("copies", parts_of(self.copies, around(day))),

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 
+from etl.lake import sealed
 from etl.lake.catalogue import Lake
 from etl.lake.days import NO_PARTS, by_day
 from etl.lake.fingerprint import Fingerprint, digest
@@ -39,7 +40,8 @@ class Sessionize(Stage[Day]):
         self.inputs: dict[str, DayInputs] = {}
 
     def wanted(self, lake: Lake) -> Mapping[str, Fingerprint]:
-        messages = by_day(lake.commits("parse", Reading), "messages")
+        first = sealed.edge(lake).gone_before
+        messages = by_day(lake.commits("parse", Reading), "messages", first)
         copies = by_day(lake.commits("deduplicate", Comparison), "copies")
         fast_views = by_day(lake.commits("fast_views", Nothing), "fast_views")
         rules, said = read_rules(lake), self.definition(lake)
@@ -59,7 +61,7 @@ class Sessionize(Stage[Day]):
                 digest(
                     said, inputs.messages.identities, inputs.copies.identities, inputs.fast_views.identities,
                     [(rule.kind, rule.value, str(rule.since), str(rule.until)) for rule in inputs.rules],
-                    *inputs.strays, *hidden.get(day, ()),
+                    *inputs.strays, *hidden.get(day, ()), *(handed_on(lake) if day == first else ()),
                 )
             )
             for day, inputs in self.inputs.items()
@@ -97,5 +99,12 @@ class Sessionize(Stage[Day]):
 
     def left_open(self, lake: Lake, day: str) -> list[Part]:
         """Find the sessions that a day leaves open."""
+        if self.following(day) == sealed.edge(lake).gone_before:
+            return sealed.parts_of(lake, "open_sessions")
         held = lake.units(self.name, self.facts)
         return held[day][0].day_parts("open_sessions").get(day, []) if day in held else []
+
+
+def handed_on(lake: Lake) -> list[str | None]:
+    """Name what the last day whose events are gone has left open."""
+    return ["handed on", *(part.content for part in sealed.parts_of(lake, "open_sessions"))]

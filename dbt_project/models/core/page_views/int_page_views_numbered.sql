@@ -7,6 +7,7 @@ with events as (
     where
         schema_name = 'page_view'
         and {{ built_sessions() }}
+        and {{ has_events('session_date') }}
 
 ),
 

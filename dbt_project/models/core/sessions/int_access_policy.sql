@@ -1,6 +1,6 @@
-with events as (
+with messages_hourly as (
 
-    select is_access from {{ ref('stg_lake__events') }}
+    select is_access from {{ ref('int_messages_hourly') }}
     where {{ is_no_probe('app_id') }}
 
 ),
@@ -12,7 +12,7 @@ policy as (
             when 'always' then true
             when 'never' then false
             else not exists (
-                select 1 from events
+                select 1 from messages_hourly
                 where not is_access
             )
         end as is_access_counted

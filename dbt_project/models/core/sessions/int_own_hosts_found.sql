@@ -1,4 +1,4 @@
-{{ config(materialized='in_place_days', meta={'built_by': 'session_date'}) }}
+{{ config(materialized='in_place_days', meta={'built_by': 'session_date', 'sealed_by': 'session_date'}) }}
 
 -- Most formats of access logs name no host, so that a site's own pages look like another's that sent people.
 with page_views as (

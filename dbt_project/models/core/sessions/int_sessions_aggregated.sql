@@ -1,4 +1,4 @@
-{{ config(materialized='in_place_days', meta={'built_by': 'session_date'}) }}
+{{ config(materialized='in_place_days', meta={'built_by': 'session_date', 'sealed_by': 'session_date'}) }}
 
 with sessions as (
 
@@ -51,6 +51,7 @@ landed as (
         landings.url_host,
         landings.url_path,
         landings.referrer,
+        landings.referrer_host,
         landings.source,
         landings.medium,
         landings.campaign,
@@ -87,6 +88,7 @@ joined as (
         landed.url_host as landing_host,
         landed.url_path as landing_path,
         landed.referrer as landing_referrer,
+        landed.referrer_host,
         case when landed.session_id is null then '(direct)' else landed.source end as source,
         case when landed.session_id is null then '(none)' else landed.medium end as medium,
         landed.campaign,

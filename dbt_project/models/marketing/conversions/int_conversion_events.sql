@@ -1,4 +1,4 @@
-{{ config(materialized='in_place_days', meta={'built_by': 'session_date'}) }}
+{{ config(materialized='in_place_days', meta={'built_by': 'session_date', 'sealed_by': 'session_date'}) }}
 
 with declared as (
 

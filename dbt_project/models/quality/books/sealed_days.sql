@@ -24,7 +24,8 @@ final as (
     select
         days.date,
         min(seals.sealed_at) as sealed_at,
-        min_by(seals.keep_days, seals.sealed_at) as keep_days
+        min_by(seals.keep_days, seals.sealed_at) as keep_days,
+        {{ has_events('days.date') }} as has_events
     from days
     inner join seals on days.date < seals.sealed_before
     group by days.date

@@ -1,3 +1,5 @@
+{{ config(meta={'sealed_by': 'date'}) }}
+
 with lake_stages as (
 
     select * from {{ ref('int_lake_stages') }}

@@ -31,12 +31,12 @@ access_policy as (
 page_views as (
 
     select
-        {{ reporting_date('viewed_at') }} as viewed_date,
+        {{ reporting_date('viewed_from') }} as viewed_date,
+        page_views,
         is_access,
         is_bot,
         is_excluded
-    from {{ ref('int_page_views_numbered') }}
-    where not is_repeat
+    from {{ ref('int_page_views_counted') }}
 
 ),
 
@@ -76,7 +76,7 @@ counted_facts as (
     union all by name
     select
         page_views.viewed_date as impact_date,
-        count(*) filter (where {{ counts('page_views') }}) as page_views
+        sum(page_views.page_views) filter (where {{ counts('page_views') }}) as page_views
     from page_views
     cross join access_policy
     group by page_views.viewed_date

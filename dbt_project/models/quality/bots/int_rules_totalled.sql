@@ -28,9 +28,9 @@ page_views as (
 
     select
         session_id,
-        {{ reporting_date('viewed_at') }} as viewed_date
-    from {{ ref('int_page_views_numbered') }}
-    where not is_repeat
+        {{ reporting_date('viewed_from') }} as viewed_date,
+        page_views
+    from {{ ref('int_page_views_counted') }}
 
 ),
 
@@ -143,7 +143,7 @@ page_views_by_rule as (
     select
         decided.rule_name,
         page_views.viewed_date as impact_date,
-        count(*) as page_views
+        sum(page_views.page_views) as page_views
     from decided
     inner join page_views on decided.session_id = page_views.session_id
     group by all

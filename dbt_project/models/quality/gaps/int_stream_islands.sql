@@ -1,4 +1,4 @@
-{{ config(materialized='in_place_days', meta={'built_by': 'event_date'}) }}
+{{ config(materialized='in_place_days', meta={'built_by': 'event_date', 'sealed_by': 'event_date'}) }}
 
 with messages as (
 

@@ -1,3 +1,5 @@
+{{ config(meta={'sealed_by': 'hour'}) }}
+
 with pages as (
 
     select * from {{ ref('int_pages_witnessed') }}

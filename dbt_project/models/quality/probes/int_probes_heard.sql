@@ -1,4 +1,4 @@
-{{ config(materialized='ephemeral') }}
+{{ config(meta={'sealed_by': 'received_at'}) }}
 
 with accepted as (
 

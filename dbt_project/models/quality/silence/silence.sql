@@ -4,12 +4,6 @@ with baselined as (
 
 ),
 
-pixel_hits as (
-
-    select hit_at from {{ ref('stg_lake__pixel_hits') }}
-
-),
-
 thresholds as (
 
     select * from {{ ref('stg_lake__thresholds') }}
@@ -19,8 +13,7 @@ thresholds as (
 
 hours_with_hits as (
 
-    select distinct date_trunc('hour', hit_at) as hour
-    from pixel_hits
+    select * from {{ ref('int_hours_with_hits') }}
 
 ),
 
