@@ -176,6 +176,15 @@ def test_orders_without_a_rate_are_said_beside_revenue(browser: Browser, tmp_pat
     reader.context.close()
 
 
+def test_a_link_to_days_that_are_not_shown_says_so(browser: Browser, shop_page: Path) -> None:
+    """GIVEN days of years ago THEN the page says which it has; a choice made then is no such link any more."""
+    reader = Reader(browser, shop_page, "from=2020-01-01&to=2020-01-31")
+    assert "The days of this link are none of those that this page shows" in reader.aside()
+    reader.choose("days", "7")
+    assert "this link" not in reader.aside()
+    reader.context.close()
+
+
 def test_address_holds_the_state(reader: Reader, browser: Browser, shop_page: Path) -> None:
     reader.open_tab("marketing")
     reader.choose("days", "7")

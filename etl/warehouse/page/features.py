@@ -48,7 +48,7 @@ def panels() -> list[Panel]:
         Panel(
             "adoption",
             "Adoption, then and now",
-            "Share of the people active in a week who used the feature: first and last whole week of the period.",
+            "Share of the people active in a week who used the feature: first and last week that the period touches.",
             [
                 Column("feature", "Feature", "name", f"{MART}.feature"),
                 Column("span", "Then (tick) and now", "range", f"{MART}.adoption_rate"),

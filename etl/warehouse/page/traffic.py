@@ -16,7 +16,7 @@ def read(con: duckdb.DuckDBPyConnection) -> dict[str, pa.Table]:
     since = "date >= $since"
     page = "coalesce(url_host || url_path, url_path)"
     seen = (
-        f"(select *, {page} as page, seconds_on_page as seconds from traffic.pages_daily"
+        f"(select *, {page} as page, round(seconds_on_page, 1) as seconds from traffic.pages_daily"
         f" where {since} and url_path <> '(unknown)')"
     )
     hosts = f"(select *, referrer_host as host from traffic.referrers_daily where {since})"

@@ -315,7 +315,7 @@ def of_places() -> list[Panel]:
             [
                 Column("scope", "Where", "name", "quality.silence.platform"),
                 Column("range", "Missed, of what warns", "range", "quality.silence.missed"),
-                Column("missed", "Missed", "count", "quality.silence.missed"),
+                Column("missed", "Missed", "count", "quality.silence.missed", on_phone=False),
                 Column("day", "Day", "day", "quality.silence.hour"),
                 Column("status", "State", "status", "quality.silence.status"),
             ],

@@ -15,12 +15,12 @@ ROWS.adoption = () => {
   const made = grouped(featureWeeks(), 'feature').map((same) => {
     const at = new Map(same.map((row) => [row.week_date, row]));
     const rate = (week) => (at.has(week) ? at.get(week).adoption_rate : null);
-    const before = first === last ? null : rate(first);
+    const before = first === last || !isWhole ? null : rate(first);
     const now = rate(last);
     return { feature: same[0].feature, before, now, change: isKnown(before) && isKnown(now) ? now - before : null, users: at.has(last) ? at.get(last).user_count : null, uses_per_user: at.has(last) ? at.get(last).uses_per_user : null };
   }).sort((one, other) => (other.now || 0) - (one.now || 0));
   const most = Math.max(...made.flatMap((row) => [row.before || 0, row.now || 0]), 0.01);
-  const notes = weeks.length ? [`${first === last ? `Week of ${asDay(first)}` : `Weeks of ${asDay(first)} and ${asDay(last)}`}${isWhole ? '' : '; not all of their days have data, so they compare badly'}.`] : [];
+  const notes = weeks.length ? [`${first === last ? `Week of ${asDay(first)}` : `Weeks of ${asDay(first)} and ${asDay(last)}`}${isWhole ? '' : '; not all of their days have data, so they are not compared'}.`] : [];
   return { table: made.map((row) => ({ ...row, span: { low: Math.min(row.before ?? row.now, row.now ?? row.before), high: Math.max(row.before ?? row.now, row.now ?? row.before), value: row.now, tick: row.before, max: most } })), notes };
 };
 ROWS.retention = () => {

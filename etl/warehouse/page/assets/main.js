@@ -21,7 +21,7 @@ const render = () => {
   } else {
     controls();
     const { main, aside } = HEADLINES[tab.id]();
-    area.append(el('p', { class: 'headline' }, main.flat(3)), el('p', { class: 'aside' }, aside.flat(3)));
+    area.append(el('p', { class: 'headline' }, main.flat(3)), el('p', { class: 'aside' }, state.isOutside ? `The days of this link are none of those that this page shows, ${asSpan({ start: firstShown, end: meta.last_day })}. ` : '', aside.flat(3)));
     const figures = STRIPS[tab.id]();
     if (figures) area.append(figures);
     const made = tab.panels.map((panel) => showPanel(panel));

@@ -25,6 +25,7 @@ const readHash = () => {
     else if (DIMENSIONS.includes(name) && value) made.filters[name] = value.split('|').slice(0, 40);
   }
   const [from, to] = [ofIso(given.get('from')), ofIso(given.get('to'))];
+  made.isOutside = from <= to && (to < firstShown || from > meta.last_day);
   if (from <= to && to >= firstShown && from <= meta.last_day) Object.assign(made, { from: Math.max(from, firstShown), to: Math.min(to, meta.last_day) });
   return made;
 };
@@ -39,7 +40,7 @@ const writeHash = (wanted) => {
 let state = readHash();
 // A choice is a step that Back takes back.
 const go = (wanted) => {
-  state = { ...state, ...wanted };
+  state = { ...state, isOutside: false, ...wanted };
   const hash = writeHash(state);
   if (hash !== location.hash.slice(1)) history.pushState(null, '', hash ? `#${hash}` : location.pathname + location.search);
   render();
