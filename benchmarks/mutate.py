@@ -44,7 +44,12 @@ TARGETS: dict[str, tuple[str, ...]] = {
         "tests/marts/test_lakes.py",
         "tests/whole/test_day_by_hand.py",
     ),
-    "dbt_project/models/core/orders/*.sql": ("tests/marts/test_people.py", "tests/marts/test_shop.py"),
+    "dbt_project/models/core/orders/*.sql": (
+        "tests/marts/test_people.py",
+        "tests/marts/test_shop.py",
+        "tests/marts/test_money.py",
+        "tests/marts/test_lakes.py",
+    ),
     "dbt_project/models/marketing/attribution/*.sql": (
         "tests/marts/test_credits.py",
         "tests/marts/test_marketing.py",

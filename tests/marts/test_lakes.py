@@ -1,5 +1,8 @@
 """Lakes that hold little, or are built again: what dbt makes of them."""
 
+from datetime import date
+from decimal import Decimal
+
 import pytest
 from builders.shop import ANNA_1, BEN, BOT, LEDGER, ORDERS, SHOP, SHOP_HITS
 from builders.warehouse import Warehouse, hits, order, visit
@@ -45,6 +48,15 @@ def test_a_page_view_without_a_session_takes_a_name_given_within_thirty_days(war
     warehouse.run("+page_views")
     rows = warehouse.query("select visitor_id, person_id from core.page_views where session_id is null order by 1")
     assert rows == [("in", "anna"), ("nobody", "nobody"), ("out", "out")]
+
+
+def test_an_order_of_a_bot_is_kept_and_not_counted(warehouse: Warehouse) -> None:
+    warehouse.fill(
+        events=[order("o1", "2026-03-01 10:00", "b", is_bot=True), order("o2", "2026-03-01 11:00", "v", is_bot=None)]
+    )
+    warehouse.run("+orders")
+    rows = warehouse.query("select order_id, is_bot, is_counted from core.orders order by 1")
+    assert rows == [("o1", True, False), ("o2", False, True)]
 
 
 def test_empty_lake_builds(warehouse: Warehouse) -> None:
@@ -148,6 +160,27 @@ def test_foreign_currency_without_a_rate_is_not_added(warehouse: Warehouse) -> N
     warehouse.execute("insert into seeds.currency_rates values ('EUR', 'USD', '2026-01-01', 1.25)")
     warehouse.run("int_orders_chosen+,+kpi_daily", fresh=False)
     assert warehouse.query("select orders, revenue from executive.kpi_daily") == [(3, 35)]
+
+
+def test_the_rate_is_the_newest_that_was_valid_on_the_day(warehouse: Warehouse) -> None:
+    """GIVEN rates of January and of the second THEN an order, and a cost, of the first has the one, of the second the
+    other."""
+    spent = {
+        "source": "news", "medium": "email", "campaign": None, "impressions": 1, "clicks": 1, "cost": Decimal(4),
+        "currency": "EUR", "source_file": "spend/a.csv", "file_id": 1,
+    }  # fmt: skip
+    warehouse.fill(
+        events=[order(name, f"2026-03-0{day} 10:00", "v", "10", currency="EUR") for name, day in (("a", 1), ("b", 2))],
+        spend=[spent | {"date": date(2026, 3, day), "line_number": day} for day in (1, 2)],
+    )
+    warehouse.run("+orders", "+spend")
+    for since, rate in (("2026-01-01", 1.25), ("2026-03-02", 2), ("2026-03-03", 9)):
+        warehouse.execute(f"insert into seeds.currency_rates values ('EUR', 'USD', '{since}', {rate})")
+    warehouse.run("int_orders_chosen", "orders", "int_currency_rates_dated", "int_spend_chosen", "spend", fresh=False)
+    orders = warehouse.query("select order_id, reporting_revenue from core.orders order by 1")
+    assert orders == [("a", Decimal("12.5")), ("b", Decimal(20))]
+    costs = warehouse.query("select reporting_cost from marketing.spend order by date")
+    assert costs == [(Decimal(5),), (Decimal(8),)]
 
 
 TABLES = """
