@@ -34,6 +34,28 @@ def test_bars_are_in_proportion_from_nought(reader: Reader) -> None:
     assert total(shop()["executive.kpi_daily"], "revenue", LAST) == pytest.approx(sum(kpis))
 
 
+def test_spend_and_losses_have_their_days(browser: Browser, tmp_path: Path) -> None:
+    """GIVEN campaigns of the second fortnight and a bad day THEN spend, orders and losses are drawn by the day."""
+    rows = shop()
+    reader = Reader(browser, make_page(tmp_path, rows), "tab=marketing&days=all")
+    dates = days(30)
+    spent = [
+        sum(
+            row["cost"]
+            for row in rows["marketing.channel_performance"]
+            if (row["date"], row["model"]) == (day, "linear")
+        )
+        for day in dates
+    ]
+    heights = [bars(reader, "Spend")[place][0] for place in range(30)]
+    assert heights == pytest.approx([0.8 + 23.2 * cost / max(spent) for cost in spent], abs=0.06)
+    assert len(bars(reader, "Revenue by paid ads")) == len(bars(reader, "Orders by paid ads")) == 30
+    reader.open_tab("trust")
+    lost = bars(reader, "Page views lost")
+    assert max(lost, key=lambda place: lost[place][0]) == dates.index(dates[-2]) and len(lost) == 30
+    reader.context.close()
+
+
 def test_unknown_days_are_gaps_and_parts_are_pale(browser: Browser, tmp_path: Path) -> None:
     """GIVEN days without orders, a pixel or their second half THEN a gap, a foot and a pale bar tell them apart."""
     rows = shop(10)

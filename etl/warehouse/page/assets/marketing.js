@@ -12,17 +12,25 @@ HEADLINES.marketing = () => {
   return { main: [strong(show(now.cost, 'money')), ' of ads', filterWords(filtersOf()), ' brought ', strong(asMoney(now.revenue)), ` ${inWords(span)}: `, strong(show(now.roas, 'times')), ...(moved ? [', ', ...moved] : []), '.',
     now.conversions < FEW ? ` ${now.conversions < 0.5 ? 'No order' : plural(Math.round(now.conversions), 'order')}: too few to decide by.` : ''], aside };
 };
+// What was spent of each day, and what paid campaigns earned of it; unknown where a cost has no rate.
+const paidDays = (span, paid) => {
+  const keys = new Set(paid.map((row) => row.key));
+  const spent = new Map(grouped(during(inChannel(frame('performance')), span), 'date').map((same) => [same[0].date, same.every((row) => row.is_cost_complete) ? sum(same, 'cost') : null]));
+  const earned = new Map(grouped(credited(span).filter((row) => keys.has(keyOf(row))), 'date').map((same) => [same[0].date, { revenue: sum(same, 'revenue'), conversions: sum(same, 'conversions') }]));
+  return { cost: smallDays(span, (day) => (spent.has(day) ? spent.get(day) : 0)), revenue: smallDays(span, (day) => (earned.get(day) || { revenue: 0 }).revenue), conversions: smallDays(span, (day) => (earned.get(day) || { conversions: 0 }).conversions) };
+};
 STRIPS.marketing = () => {
   const span = period();
   const [now, before] = [spendOf(span), spendOf(span.before)];
+  const daily = paidDays(span, now.paid);
   const share = maturityOf(span);
   const limits = returnLimits(now.revenue, now.conversions, now.cost);
   const maturing = isKnown(share) && share < 0.995 ? { state: 'maturing', below: `about ${asRate(share)} has arrived` } : { below: limits ? `${show(limits.low, 'times')} – ${show(limits.high, 'times')} by chance` : '' };
   const roas = paidFigure('roas', now, before, span);
-  const spend = plainFigure('Spend', now.paid.length ? now.cost : NONE, 'money', { place: 'marketing.channel_performance.cost', reason: now.paid.length ? (before && before.cost ? `${asMoney(before.cost)} before, ${show(now.cost / before.cost - 1, 'change')}` : isKnown(now.cost) ? '' : 'a currency has no rate') : 'no ad spend was sent' });
+  const spend = plainFigure('Spend', now.paid.length ? now.cost : NONE, 'money', { days: now.paid.length ? daily.cost : null, place: 'marketing.channel_performance.cost', reason: now.paid.length ? (before && before.cost ? `${asMoney(before.cost)} before, ${show(now.cost / before.cost - 1, 'change')}` : isKnown(now.cost) ? '' : 'a currency has no rate') : 'no ad spend was sent' });
   const new_ = newOf(span);
   const customer = plainFigure('Cost per new customer', new_.persons >= FEW && new_.cost ? over(new_.cost, new_.persons) : NONE, 'money', { place: 'marketing.new_customers.cost_per_customer', reason: !new_.cost ? 'no ad spend was sent' : new_.persons < FEW ? `${plural(new_.persons, 'new customer')}: too few` : '', below: new_.words });
-  return strip([{ ...roas, ...(roas.state === 'known' ? maturing : { below: maturing.below }) }, spend, paidFigure('revenue', now, before, span), paidFigure('conversions', now, before, span), paidFigure('cpa', now, before, span), customer]);
+  return strip([{ ...roas, ...(roas.state === 'known' ? maturing : { below: maturing.below }) }, spend, { ...paidFigure('revenue', now, before, span), days: daily.revenue }, { ...paidFigure('conversions', now, before, span), days: daily.conversions }, paidFigure('cpa', now, before, span), customer]);
 };
 const monthsOf = (span) => { const made = []; for (let at = monthStart(span.start); at <= span.end; at = monthStart(at, -1)) made.push(at); return made; };
 const inMonths = (name, span = period()) => { const months = new Set(monthsOf(span)); return inChannel(frame(name)).filter((row) => months.has(row.month)); };

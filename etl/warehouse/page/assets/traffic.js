@@ -14,6 +14,7 @@ const dayRows = (name, span, filters) => {
   const past = span.before ? dayValues(name, span.before, filters) : null;
   return days(span).map((day) => ({ day, value: values.get(day), before: past && day - back <= span.before.end ? past.get(day - back) ?? null : null, isWhole: wholeDays.has(day), whole: wholeDays.has(day) ? 'yes' : 'in part' }));
 };
+const smallDays = (span, valueOf, isFirm = () => true) => days(span).map((day) => ({ value: valueOf(day), isFirm: wholeDays.has(day) && isFirm(day) }));
 // A figure with its days: those in part and those of too few are pale.
 const withDays = (of, span, filters) => {
   const { cases } = MEASURES[of.name];

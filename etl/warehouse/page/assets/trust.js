@@ -90,6 +90,11 @@ HEADLINES.trust = () => {
     open.length ? [' ', tone(plural(open.length, 'trouble'), bad.length ? 'bad' : 'warn'), ' open.'] : error ? [' No trouble goes on; ', tone(`${plural(error, 'check')} failed`, 'warn'), ' on days before.'] : ' Nothing is open.', late.length ? [' ', tone(`${plural(late.length, 'source')} late`, 'warn'), `: ${late.slice(0, 3).map((row) => row.scope).join(', ')}.`] : ''],
   aside: [frame('ledger').length ? (lost ? tone(`${plural(lost, 'message')} unaccounted for. `, 'bad') : 'The books balance: every message is accounted for. ') : 'No file has landed. ', `Of ${plural(ok + warn + error + unknown, 'check')}, ${show(ok, 'count')} hold, ${show(warn, 'count')} warned, ${show(error, 'count')} failed, ${show(unknown, 'count')} cannot be answered.`] };
 };
+// A rate of each day: pale below twenty cases.
+const rateDays = (rows, span, part, all) => {
+  const at = new Map(grouped(rows, 'date').map((same) => [same[0].date, { rate: over(sum(same, part), sum(same, all)), cases: sum(same, all) }]));
+  return smallDays(span, (day) => (at.has(day) ? at.get(day).rate : null), (day) => at.has(day) && at.get(day).cases >= 20);
+};
 STRIPS.trust = () => {
   const span = period();
   const [now, before] = [lossIn(span), span.before ? lossIn(span.before) : null];
@@ -97,8 +102,8 @@ STRIPS.trust = () => {
   const refused = sum(ROWS.quarantine().table, 'messages');
   const range = (of) => (isKnown(of.low) ? `${asRate(of.low)} – ${asRate(of.high)} by chance` : '');
   return strip([
-    plainFigure('Page views lost', now.loss_rate, 'rate', { place: 'quality.loss_daily.event_loss_rate', reason: isKnown(now.loss_rate) ? range(now) : 'no pixel saw these pages', below: before && isKnown(before.loss_rate) ? `${asRate(before.loss_rate)} before (${range(before).replace(' by chance', '')})` : '' }),
-    plainFigure('Messages lost on the way', over(gaps.lost, gaps.expected), 'rate', { place: 'quality.message_gaps.loss_rate', reason: gaps.expected ? range(wilson(gaps.lost, gaps.expected)) : 'no client counted its messages' }),
+    plainFigure('Page views lost', now.loss_rate, 'rate', { days: rateDays(during(onPlatform(frame('witnesses')), span), span, 'only_pixel', 'pixel_hits'), place: 'quality.loss_daily.event_loss_rate', reason: isKnown(now.loss_rate) ? range(now) : 'no pixel saw these pages', below: before && isKnown(before.loss_rate) ? `${asRate(before.loss_rate)} before (${range(before).replace(' by chance', '')})` : '' }),
+    plainFigure('Messages lost on the way', over(gaps.lost, gaps.expected), 'rate', { days: rateDays(during(onPlatform(frame('gaps')), span), span, 'lost', 'expected'), place: 'quality.message_gaps.loss_rate', reason: gaps.expected ? range(wilson(gaps.lost, gaps.expected)) : 'no client counted its messages' }),
     plainFigure('Refused', refused, 'count', { place: 'quality.quarantine.reason', below: 'kept, can be replayed' }),
     plainFigure('Unaccounted for', frame('ledger').length ? sum(frame('ledger'), 'unaccounted') : null, 'count', { place: 'quality.ledger.balance', below: 'of all files' }),
   ]);
