@@ -16,7 +16,7 @@ from etl.warehouse.page import frames
 
 CELLS = 16_000
 GAPS = 10_000
-WITNESSES = 7_000
+WITNESSES = 4_000
 SLICES = ("platform", "channel", "country")
 """Dimensions by which, one at a time, visitors and what both witnesses saw are known."""
 DIMENSIONS = ("platform", "channel", "country", "browser", "visitor_kind")

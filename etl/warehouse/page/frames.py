@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 DAYS = 400
 """Days shown: a year, and the period of it that is compared."""
-ROWS = 5_000
+ROWS = 4_000
 """Rows of a frame: clients choose how many names there are. Of more, the newest whole days are kept."""
 OTHER = "(other)"
 Frame = dict[str, Any]

@@ -16,7 +16,7 @@ BY = {
 }  # fmt: skip
 """The dimensions of loss, and what the page calls them."""
 CAUSES = 30_000
-"""Rows of messages by cause: more than platforms and causes make of the days shown; they repeat, and weigh little."""
+"""Rows of messages by cause, and of bots by rule: more than there are of the days shown. They repeat, and weigh little."""
 
 
 def read(con: duckdb.DuckDBPyConnection) -> dict[str, pa.Table]:
@@ -120,6 +120,7 @@ def read(con: duckdb.DuckDBPyConnection) -> dict[str, pa.Table]:
             select date, rule_name as rule, is_flagging, sessions_decided, sessions_with, page_views_with,
                 page_views_without from quality.bot_impact where date >= $since order by rule_name, date
             """,
+            CAUSES,
         ),
         "restated": frames.read(
             con,
