@@ -16,7 +16,7 @@ BY = {
 }  # fmt: skip
 """The dimensions of loss, and what the page calls them."""
 CAUSES = 30_000
-"""Rows of messages by cause, and of bots by rule: more than there are of the days shown. They repeat, and weigh little."""
+"""Rows of messages by cause, and of bots by rule: more than there are of the days shown. They weigh little."""
 
 
 def read(con: duckdb.DuckDBPyConnection) -> dict[str, pa.Table]:
@@ -114,14 +114,7 @@ def read(con: duckdb.DuckDBPyConnection) -> dict[str, pa.Table]:
             from quality.ledger group by 1 order by 1
             """,
         ),
-        "bots": frames.read_newest(
-            con,
-            """
-            select date, rule_name as rule, is_flagging, sessions_decided, sessions_with, page_views_with,
-                page_views_without from quality.bot_impact where date >= $since order by rule_name, date
-            """,
-            CAUSES,
-        ),
+        "bots": read_bots(con),
         "restated": frames.read(
             con,
             """
@@ -131,6 +124,18 @@ def read(con: duckdb.DuckDBPyConnection) -> dict[str, pa.Table]:
             """,
         ),
     }
+
+
+def read_bots(con: duckdb.DuckDBPyConnection) -> pa.Table:
+    """Read what each rule of bots decides by day."""
+    return frames.read_newest(
+        con,
+        """
+        select date, rule_name as rule, is_flagging, sessions_decided, sessions_with, page_views_with,
+            page_views_without from quality.bot_impact where date >= $since order by rule_name, date
+        """,
+        CAUSES,
+    )
 
 
 def target(con: duckdb.DuckDBPyConnection) -> float | None:
